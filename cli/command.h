@@ -1,0 +1,79 @@
+// What every command of smkictl shares: the global options, how a result is printed, and what the exit code says.
+//
+//   0  it was done          1  refused or failed: reason code and next action on stderr          2  usage
+//
+// With --output json a command prints exactly one object on stdout; watch prints one a line.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "base/status.h"
+#include "cli/person.h"
+#include "cli/text.h"
+
+namespace CLI {
+class App;
+}
+
+namespace smki::cli {
+
+using Json = nlohmann::ordered_json;
+
+class Command {
+ public:
+  // Reads what the terminal is; nothing else.
+  Command();
+
+  // Set by the global options.
+  std::string site;
+  std::string output = "text";
+
+  bool json() const { return output == "json"; }
+  // Standard output is a terminal.
+  bool terminal() const { return terminal_; }
+  // Standard input and output are a terminal: a person can be asked.
+  bool can_ask() const { return can_ask_; }
+  const Style& style() const { return style_; }
+
+  // The person of --site or SMKI_SITE.
+  StatusOr<Person> LoadPerson() const;
+
+  // Runs one command and turns its status into the exit code and, on failure, the message on stderr.
+  void Run(const std::function<Status()>& command);
+  // The command worked but what it looked at is not in order: exit code 1 without a message of its own.
+  void FoundFault() { exit_code_ = 1; }
+  int exit_code() const { return exit_code_; }
+
+  // Prints and flushes. Text is for people: what is not printable is replaced first by who made it.
+  void Print(const std::string& text) const;
+  void Print(const Json& object) const;
+
+ private:
+  bool terminal_ = false;
+  bool can_ask_ = false;
+  Style style_;
+  int exit_code_ = 0;
+};
+
+// JSON on one line, or indented for a terminal. Octets that are no UTF-8 are replaced.
+std::string Dump(const Json& object, bool indented = false);
+
+// "refused  STALE_PAGE" with its meaning and what to do next, as shown on stderr; or one JSON object.
+std::string FailureText(const Status& status, const Style& style);
+Json FailureJson(const Status& status);
+
+// Each adds one group of commands to `app`; `command` outlives it.
+void AddIncidentCommands(CLI::App& app, Command& command);
+void AddDirectionCommands(CLI::App& app, Command& command);
+void AddCeremonyCommands(CLI::App& app, Command& command);
+void AddKeyguardCommands(CLI::App& app, Command& command);
+void AddPolicyCommands(CLI::App& app, Command& command);
+void AddRepositoryCommands(CLI::App& app, Command& command);
+void AddRunbookCommands(CLI::App& app, Command& command);
+void AddLedgerCommands(CLI::App& app, Command& command);
+void AddGbcsCommands(CLI::App& app, Command& command);
+
+}  // namespace smki::cli

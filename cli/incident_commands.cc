@@ -1,0 +1,141 @@
+// smkictl incident ...
+#include <CLI/CLI.hpp>
+
+#include "cli/incident_acts.h"
+#include "cli/incident_text.h"
+#include "cli/watch.h"
+
+namespace smki::cli {
+namespace {
+
+using recovery::v1::IncidentView;
+
+Reader ReaderOf(const Person& person) { return {&person.policy(), person.entry()}; }
+
+// After an act: what it did, in a line or two, and where to look next.
+void ShowActed(const Command& command, const Person& person, const Act& act, const IncidentView& view) {
+  if (command.json()) {
+    command.Print(StatusJson(view));
+    return;
+  }
+  const std::string what = act.step == kNoStep ? act.verb : act.verb + " " + act.step;
+  std::string out = command.style().Good("done") + "  " + what + "  (" + view.incident() + " is " + view.state() +
+                    ", sequence " + std::to_string(view.sequence()) + ")\n";
+  const Reader reader = ReaderOf(person);
+  for (const recovery::v1::StepView& step : view.steps()) {
+    if (IsCurrent(step)) out += Fact(step.id(), step.status() + ": " + Printable(step.title()), 24);
+  }
+  out += Fact("next", "smkictl incident next", 6, 0);
+  command.Print(out);
+}
+
+struct ActOptions {
+  Act act;
+  int64_t expected = -1;
+};
+
+CLI::App* AddAct(CLI::App& group, Command& command, const char* verb, const char* help, bool takes_step, bool needs_text) {
+  CLI::App* sub = group.add_subcommand(verb, help);
+  auto options = std::make_shared<ActOptions>();
+  options->act.verb = verb;
+  if (takes_step) sub->add_option("step", options->act.step, "step id, as `incident next` shows it")->required();
+  if (options->act.verb == "decide") sub->add_option("choice", options->act.choice, "one of the step's choices")->required();
+  CLI::Option* text = sub->add_option("--text", options->act.text, "what was done and seen, or why; it is signed");
+  if (needs_text) text->required();
+  sub->add_option("--incident", options->act.incident, "incident id; without it the newest");
+  sub->add_option("--expect", options->expected, "sequence of the page you read; without it the page is read now")
+      ->check(CLI::NonNegativeNumber);
+  sub->callback([&command, options] {
+    command.Run([&]() -> Status {
+      if (options->expected >= 0) options->act.expected = static_cast<uint64_t>(options->expected);
+      SMKI_ASSIGN_OR_RETURN(Person person, command.LoadPerson());
+      SMKI_ASSIGN_OR_RETURN(const IncidentView view, Perform(person, options->act));
+      ShowActed(command, person, options->act, view);
+      return OkStatus();
+    });
+  });
+  return sub;
+}
+
+void AddOpen(CLI::App& group, Command& command) {
+  CLI::App* sub = group.add_subcommand("open", "open an incident from a notification");
+  struct Options {
+    Opening opening;
+    std::string organisation;
+  };
+  auto options = std::make_shared<Options>();
+  sub->add_option("--runbook", options->opening.runbook, "procedure, e.g. method-3")->required();
+  sub->add_option("--party", options->opening.party, "who is compromised, e.g. supplier-a")->required();
+  sub->add_option("--organisation", options->organisation, "EUI-64 of that organisation")->required();
+  sub->add_option("--what", options->opening.what, "what happened, in words; it is signed")->required();
+  sub->add_option("--request-id", options->opening.request_id, "repeat a lost request with the same id: it opens one incident only");
+  sub->callback([&command, options] {
+    command.Run([&]() -> Status {
+      const auto eui = Eui64::Parse(options->organisation);
+      if (!eui) return InvalidArgument("--organisation \"{}\" is no EUI-64 such as 90-B3-D5-1F-30-01-00-00", options->organisation);
+      options->opening.organisation = *eui;
+      SMKI_ASSIGN_OR_RETURN(Person person, command.LoadPerson());
+      SMKI_ASSIGN_OR_RETURN(const IncidentView view, OpenIncident(person, options->opening));
+      if (command.json()) {
+        command.Print(StatusJson(view));
+      } else {
+        command.Print(command.style().Good("opened") + "  " + view.incident() + "\n\n" + NextText(view, ReaderOf(person), command.style()));
+      }
+      return OkStatus();
+    });
+  });
+}
+
+void AddPage(CLI::App& group, Command& command, const char* name, const char* help, bool next) {
+  CLI::App* sub = group.add_subcommand(name, help);
+  auto incident = std::make_shared<std::string>();
+  sub->add_option("--incident", *incident, "incident id; without it the newest");
+  sub->callback([&command, incident, next] {
+    command.Run([&]() -> Status {
+      SMKI_ASSIGN_OR_RETURN(Person person, command.LoadPerson());
+      SMKI_ASSIGN_OR_RETURN(const IncidentView view, FetchIncident(person, *incident));
+      const Reader reader = ReaderOf(person);
+      if (command.json()) {
+        command.Print(next ? NextJson(view, reader) : StatusJson(view));
+      } else {
+        command.Print(next ? NextText(view, reader, command.style()) : StatusText(view, reader, command.style()));
+      }
+      return OkStatus();
+    });
+  });
+}
+
+void AddWatch(CLI::App& group, Command& command) {
+  CLI::App* sub = group.add_subcommand("watch", "follow an incident as it happens; survives a restart of the server");
+  auto options = std::make_shared<WatchOptions>();
+  sub->add_option("--incident", options->incident, "incident id; without it the newest");
+  sub->add_option("--until", options->until_step, "end when this step is done");
+  sub->add_flag("--until-closed", options->until_closed, "end when the incident is closed (it also ends then without this)");
+  sub->add_option("--patience", options->patience_seconds, "seconds to wait for a server that is away")->capture_default_str();
+  sub->callback([&command, options] {
+    command.Run([&]() -> Status {
+      SMKI_ASSIGN_OR_RETURN(Person person, command.LoadPerson());
+      return WatchIncident(command, person, *options);
+    });
+  });
+}
+
+}  // namespace
+
+void AddIncidentCommands(CLI::App& app, Command& command) {
+  CLI::App* group = app.add_subcommand("incident", "what happens, what is next, and your part in it");
+  group->require_subcommand(1);
+  AddPage(*group, command, "next", "what can be done now: what, why, who, how to verify", true);
+  AddPage(*group, command, "status", "the whole incident on one page", false);
+  AddOpen(*group, command);
+  AddAct(*group, command, "done", "attest that a step is done", true, true);
+  AddAct(*group, command, "decide", "make the decision a step asks for", true, true);
+  AddAct(*group, command, "start", "start a step that the system carries out, or start it again", true, false);
+  AddAct(*group, command, "deviate", "skip a step, where the runbook allows it; say why", true, true);
+  AddAct(*group, command, "pause", "nothing new starts; the key stays open to its end", false, true);
+  AddAct(*group, command, "resume", "go on after a pause", false, true);
+  AddAct(*group, command, "close", "close the incident when every step is done", false, true);
+  AddWatch(*group, command);
+}
+
+}  // namespace smki::cli

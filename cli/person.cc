@@ -1,0 +1,86 @@
+#include "cli/person.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "pki/cms.h"
+#include "pki/digest.h"
+
+namespace smki::cli {
+namespace {
+
+StatusOr<pki::Certificate> ReadCertificate(const std::string& path) {
+  SMKI_ASSIGN_OR_RETURN(const Bytes pem, PosixFiles().Read(path, 64 * 1024));
+  auto certificate = pki::Certificate::FromPem(AsText(pem));
+  if (!certificate.ok()) return WithContext(certificate.status(), path);
+  return certificate;
+}
+
+StatusOr<pki::PrivateKey> ReadKey(const std::string& path) {
+  SMKI_ASSIGN_OR_RETURN(const Secret pem, ReadKeyFile(path));
+  auto key = pki::PrivateKey::FromPem(AsText(pem.span()));
+  if (!key.ok()) return WithContext(key.status(), path);
+  return key;
+}
+
+}  // namespace
+
+StatusOr<Person> Person::Load(const std::string& site_file) {
+  Person out;
+  SMKI_ASSIGN_OR_RETURN(out.site_, ReadClientSite(site_file));
+  SMKI_ASSIGN_OR_RETURN(const Bytes policy, PosixFiles().Read(out.site_.policy, procedures::kMaxPolicy));
+  auto parsed = procedures::ParsePolicy(AsText(policy));
+  if (!parsed.ok()) return WithContext(parsed.status(), out.site_.policy);
+  out.policy_ = std::move(parsed).value();
+  out.policy_digest_ = pki::Sha256(policy);
+  return out;
+}
+
+StatusOr<procedures::PolicyVerifier> Person::MakeVerifier(UtcTime now) const {
+  SMKI_ASSIGN_OR_RETURN(procedures::PolicyVerifier verifier, procedures::PolicyVerifier::Make(policy_));
+  SMKI_ASSIGN_OR_RETURN(const Bytes list, PosixFiles().Read(site_.revocation_list, 1 << 20));
+  SMKI_RETURN_IF_ERROR(verifier.UseRevocationList(list, now));
+  return verifier;
+}
+
+StatusOr<Bytes> Person::Sign(ByteSpan document, const std::string& hint) const {
+  SMKI_ASSIGN_OR_RETURN(const pki::Certificate certificate, ReadCertificate(site_.sign.certificate));
+  if (entry() == nullptr) {
+    return FailedPrecondition("the trust policy {} knows no person \"{}\"; check `person` in {}", site_.policy, id(), site_.file);
+  }
+  if (entry()->signing_certificate.bytes != certificate.der()) {
+    return FailedPrecondition("{} is not the signing certificate the trust policy has for {}; nobody would accept the signature",
+                              site_.sign.certificate, id());
+  }
+  SMKI_ASSIGN_OR_RETURN(pki::PrivateKey key, ReadKey(site_.sign.key));
+  return pki::SignDetached(document, key, certificate, SystemClock().Now(), hint);
+}
+
+StatusOr<Secret> Person::Open(ByteSpan envelope) const {
+  if (site_.agree.key.empty()) return FailedPrecondition("{} names no `agree` key for {}", site_.file, id());
+  SMKI_ASSIGN_OR_RETURN(const pki::Certificate certificate, ReadCertificate(site_.agree.certificate));
+  SMKI_ASSIGN_OR_RETURN(const pki::PrivateKey key, ReadKey(site_.agree.key));
+  return pki::OpenEnvelope(envelope, key, certificate);
+}
+
+StatusOr<recovery::v1::Recovery::Stub*> Person::Orchestrator() {
+  if (orchestrator_ == nullptr) {
+    SMKI_ASSIGN_OR_RETURN(const rpc::TlsMaterial tls, rpc::ReadTls(site_.tls));
+    orchestrator_channel_ = rpc::MakeChannel(site_.orchestrator, tls);
+    orchestrator_ = recovery::v1::Recovery::NewStub(orchestrator_channel_);
+  }
+  return orchestrator_.get();
+}
+
+StatusOr<keyguard::v1::KeyguardPersons::Stub*> Person::Keyguard() {
+  if (keyguard_ == nullptr) {
+    SMKI_ASSIGN_OR_RETURN(const rpc::TlsMaterial tls, rpc::ReadTls(site_.tls));
+    keyguard_ = keyguard::v1::KeyguardPersons::NewStub(rpc::MakeChannel(site_.keyguard, tls));
+  }
+  return keyguard_.get();
+}
+
+bool Person::AwaitOrchestrator(Millis patience) {
+  return orchestrator_channel_ != nullptr && orchestrator_channel_->WaitForConnected(std::chrono::system_clock::now() + patience);
+}
+
+}  // namespace smki::cli

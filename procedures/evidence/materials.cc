@@ -1,0 +1,168 @@
+#include "procedures/evidence/materials.h"
+
+#include <optional>
+#include <vector>
+
+#include "pki/certificate.h"
+#include "procedures/population.h"
+#include "procedures/reason.h"
+
+namespace smki::procedures {
+namespace {
+
+// GBCS.md 1.4: role in the OU of a certificate, and the words of a cell. GBCS.md 4.4: the ACB's certificates may stand
+// in supplier and network operator cells (method 2), a supplier's in load controller cells.
+struct CellRole {
+  const char* word;
+  const char* ou;
+  const char* also;
+};
+constexpr CellRole kCellRoles[] = {
+    {"recovery", "01", ""},   {"supplier", "02", "04"},         {"networkOperator", "03", "04"}, {"accessControlBroker", "04", ""},
+    {"transitionalCoS", "05", ""}, {"wanProvider", "06", ""}, {"loadController", "08", "02"},
+};
+
+bool RoleFits(const std::string& role, const std::string& ou) {
+  for (const CellRole& r : kCellRoles) {
+    if (role == r.word) return ou == r.ou || (*r.also != '\0' && ou == r.also);
+  }
+  return false;
+}
+
+// "supplier/keyAgreement/prePaymentTopUp" -> {"supplier", "keyAgreement"}
+std::pair<std::string, std::string> RoleAndUsage(const std::string& cell) {
+  const size_t slash = cell.find('/');
+  const std::string rest = cell.substr(slash + 1);
+  return {cell.substr(0, slash), rest.substr(0, rest.find('/'))};
+}
+
+class MaterialCheck {
+ public:
+  MaterialCheck(const TrustPolicy& policy, const Direction& direction, const Materials& materials, UtcTime now)
+      : policy_(policy), direction_(direction), materials_(materials), now_(now) {}
+
+  Status Run() {
+    SMKI_RETURN_IF_ERROR(CheckPopulations());
+    SMKI_RETURN_IF_ERROR(CheckKeyCertificate());
+    auto root = pki::Certificate::Parse(policy_.organisation_root.bytes);
+    if (!root.ok()) return Refuse(Reason::kPOLICY_INCOMPLETE, "organisation root: " + Message(root.status()));
+    for (const DirectedGroup& group : direction_.groups) SMKI_RETURN_IF_ERROR(CheckCertificates(group, *root));
+    return OkStatus();
+  }
+
+ private:
+  Status CheckPopulations() {
+    std::vector<Population> populations;
+    for (const DirectedGroup& group : direction_.groups) {
+      const auto file = materials_.populations.find(group.name);
+      if (file == materials_.populations.end()) {
+        return Refuse(Reason::kPOPULATION_DIGEST_MISMATCH, fmt::format("the population file of group {} is missing", group.name));
+      }
+      SMKI_ASSIGN_OR_RETURN(Population population, ParsePopulation(file->second));
+      if (population.environment != direction_.environment) {   // I8
+        return Refuse(Reason::kENVIRONMENT_MISMATCH, fmt::format("the population of group {} is for {}, the Direction for {}", group.name,
+                                                                 population.environment.ToString(), direction_.environment.ToString()));
+      }
+      const Digest digest = PopulationDigest(file->second);
+      if (digest != group.population_digest || population.group != group.name || population.devices.size() != group.population_count) {
+        return Refuse(Reason::kPOPULATION_DIGEST_MISMATCH,
+                      fmt::format("group {}: directed are {} Devices with digest {}; the file is for group {} and holds {} with digest {}", group.name,
+                                  group.population_count, ToHex(group.population_digest), population.group, population.devices.size(), ToHex(digest)));
+      }
+      populations.push_back(std::move(population));
+    }
+    std::vector<const Population*> all;
+    for (const Population& population : populations) all.push_back(&population);
+    return CheckDisjoint(all);
+  }
+
+  StatusOr<pki::Certificate> Find(const Digest& digest, const std::string& where) const {
+    const auto it = materials_.certificates.find(digest);
+    if (it == materials_.certificates.end()) {
+      return Refuse(Reason::kCERTIFICATE_DIGEST_MISMATCH, fmt::format("{}: no certificate with SHA-256 {}", where, ToHex(digest)));
+    }
+    auto certificate = pki::Certificate::Parse(it->second);
+    if (!certificate.ok()) return Refuse(Reason::kCERTIFICATE_NOT_FOR_CELL, where + ": " + Message(certificate.status()));
+    if (certificate->sha256() != digest) {
+      return Refuse(Reason::kCERTIFICATE_DIGEST_MISMATCH,
+                    fmt::format("{}: directed is {}, found {}", where, ToHex(digest), ToHex(certificate->sha256())));
+    }
+    return certificate;
+  }
+
+  // A recovery command is verified with the recovery cell (GBCS.md 4.2): role 01, digitalSignature, and an EUI-64 to
+  // be the Business Originator ID. No cell holds the contingency key.
+  Status CheckKeyCertificate() const {
+    const std::string where = fmt::format("certificate of the {} key", direction_.key);
+    SMKI_ASSIGN_OR_RETURN(const pki::Certificate certificate, Find(direction_.key_certificate, where));
+    const bool role_fits = direction_.key != "recovery" || certificate.subject_ou == "01";
+    if (!role_fits || certificate.key_usage != pki::kDigitalSignature || !certificate.subject_eui) {
+      return Refuse(Reason::kCERTIFICATE_NOT_FOR_CELL, fmt::format("{}: {} cannot authorise commands", where, certificate.Describe()));
+    }
+    return OkStatus();
+  }
+
+  Status CheckCertificates(const DirectedGroup& group, const pki::Certificate& policy_root) const {
+    std::vector<pki::Certificate> path;
+    for (const Digest& digest : group.path_certificates) {
+      SMKI_ASSIGN_OR_RETURN(pki::Certificate certificate, Find(digest, fmt::format("group {}, path", group.name)));
+      path.push_back(std::move(certificate));
+    }
+    pki::TrustAnchor anchor = pki::AnchorOf(policy_root);
+    std::vector<std::pair<const DirectedReplacement*, pki::Certificate>> replacements;
+    for (const DirectedReplacement& r : group.replacements) {
+      const std::string where = fmt::format("group {}, {}", group.name, r.cell);
+      SMKI_ASSIGN_OR_RETURN(pki::Certificate certificate, Find(r.certificate, where));
+      if (RoleAndUsage(r.cell).first == "root") {
+        if (!certificate.is_ca || (certificate.key_usage & pki::kKeyCertSign) == 0) {
+          return Refuse(Reason::kCERTIFICATE_NOT_FOR_CELL, where + ": not a CA certificate");
+        }
+        // GBCS.md 3.3 (d): what is replaced beside the root chains to the new root.
+        anchor = pki::AnchorOf(certificate);
+        continue;
+      }
+      replacements.emplace_back(&r, std::move(certificate));
+    }
+    std::map<std::string, Eui64> organisation_of_role;
+    for (const auto& [replacement, certificate] : replacements) {
+      const std::string where = fmt::format("group {}, {}", group.name, replacement->cell);
+      SMKI_RETURN_IF_ERROR(CheckFits(where, replacement->cell, certificate, organisation_of_role));
+      const pki::PathResult result =
+          pki::ValidatePath(certificate, path, anchor, group.time_checks ? std::optional<UtcTime>(now_) : std::nullopt);
+      if (!result.ok()) return Refuse(Reason::kCERTIFICATE_PATH_INVALID, fmt::format("{}: {}: {}", where, certificate.Describe(), result.detail));
+    }
+    return OkStatus();
+  }
+
+  static Status CheckFits(const std::string& where, const std::string& cell, const pki::Certificate& certificate,
+                          std::map<std::string, Eui64>& organisation_of_role) {
+    const auto not_for = [&](const std::string& why) {
+      return Refuse(Reason::kCERTIFICATE_NOT_FOR_CELL, fmt::format("{}: {}: {}", where, certificate.Describe(), why));
+    };
+    const auto [role, usage] = RoleAndUsage(cell);
+    if (certificate.is_ca || !certificate.subject_eui) return not_for("not an Organisation Certificate");
+    if (!RoleFits(role, certificate.subject_ou)) return not_for(fmt::format("its role is {}", certificate.subject_ou));
+    if (certificate.key_usage != (usage == "keyAgreement" ? pki::kKeyAgreement : pki::kDigitalSignature)) {
+      return not_for(fmt::format("its key usage is not {}", usage));
+    }
+    // One party holds a role on a Device: never one supplier's signature key beside another's agreement key.
+    const auto [known, added] = organisation_of_role.emplace(role, *certificate.subject_eui);
+    if (!added && known->second != *certificate.subject_eui) {
+      return not_for(fmt::format("other {} cells get certificates of {}", role, known->second.ToString()));
+    }
+    return OkStatus();
+  }
+
+  const TrustPolicy& policy_;
+  const Direction& direction_;
+  const Materials& materials_;
+  UtcTime now_;
+};
+
+}  // namespace
+
+Status CheckMaterials(const TrustPolicy& policy, const Direction& direction, const Materials& materials, UtcTime now) {
+  return MaterialCheck(policy, direction, materials, now).Run();
+}
+
+}  // namespace smki::procedures

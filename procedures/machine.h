@@ -1,0 +1,97 @@
+// The incident as a pure state machine: Decide says what a request would change, Apply changes it. Same events,
+// same state. No I/O, no clock, no thread: the orchestrator makes events durable in the ledger between the two.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/status.h"
+#include "base/time.h"
+#include "procedures/policy.h"
+#include "procedures/reason.h"
+#include "procedures/runbook.h"
+
+namespace smki::procedures {
+
+// One thing that happened. `fields` has the documented keys of its kind (docs/formats/incident-events.md).
+struct Event {
+  std::string kind;      // incident-opened, step-started, step-completed, step-failed, step-decided, step-skipped (deviation),
+                         // output-recorded, approval-recorded, rejection-recorded, incident-paused, incident-resumed, runbook-repinned, incident-closed
+  UtcTime time;
+  std::string step;      // empty if it concerns the whole incident
+  std::string person;    // empty: the system
+  std::map<std::string, std::string> fields;
+  friend bool operator==(const Event&, const Event&) = default;
+};
+
+enum class StepStatus { kBlocked, kReady, kRunning, kDone, kFailed, kSkipped };
+std::string Name(StepStatus status);
+
+struct StepState {
+  StepStatus status = StepStatus::kBlocked;
+  uint64_t attempts = 0;
+  UtcTime started, finished;
+  std::string person;
+  std::string result;    // choice made, digest of evidence, failure text
+};
+
+struct IncidentState {
+  std::string id;
+  bool open = false, paused = false, closed = false;
+  std::string opened_by;
+  UtcTime opened;
+  Digest runbook_digest{};
+  std::map<std::string, std::string> facts;          // of the notification: party, eui, keyType ...
+  std::map<std::string, StepState> steps;
+  std::map<std::string, std::string> outputs;        // "direction.digest", "store.digest", ...
+  std::map<std::string, std::set<std::string>> acted;  // person -> roles acted in (I4)
+  std::set<std::string> approved_by, rejected_by;
+  uint64_t events = 0;                               // count applied: the expected sequence that requests carry
+  UtcTime newest;
+};
+
+// What people and the system ask for.
+struct OpenRequest { std::string incident, person; std::map<std::string, std::string> facts; };
+struct StartRequest { std::string step, person; };                 // start an action, direction, ceremony or wait step (or retry a failed one)
+struct DoneRequest { std::string step, person, evidence; };        // attest
+struct DecideRequest { std::string step, person, choice; };
+struct ActionResult { std::string step; bool succeeded = true; std::string detail; std::map<std::string, std::string> outputs; };  // from the system
+struct ApprovalRequest { std::string step, person, digest; bool rejection = false; };   // a verified approval or rejection of the Direction
+struct PauseRequest { std::string person; bool resume = false; std::string why; };
+struct DeviateRequest { std::string step, person, why; };          // skip a step; needs the runbook to allow it (onFailure: deviate)
+struct CloseRequest { std::string person; };
+using RequestBody = std::variant<OpenRequest, StartRequest, DoneRequest, DecideRequest, ActionResult, ApprovalRequest,
+                                 PauseRequest, DeviateRequest, CloseRequest>;
+struct Request {
+  RequestBody body;
+  std::optional<uint64_t> expected_sequence;   // must equal state.events if given; required from people
+};
+
+class Machine {
+ public:
+  // Both must outlive the machine.
+  Machine(const Runbook& runbook, const TrustPolicy& policy) : runbook_(runbook), policy_(policy) {}
+
+  // The events that `request` causes, or a refusal that names the missing prerequisite and who can provide it.
+  StatusOr<std::vector<Event>> Decide(const IncidentState& state, const Request& request, UtcTime now) const;
+  // Applies an event that Decide produced (or that was read back from the ledger). DataLoss if it cannot follow `state`.
+  Status Apply(IncidentState& state, const Event& event) const;
+
+  // For the next page: ready and running steps, in runbook order.
+  struct NextStep { const Step* step; StepStatus status; std::vector<std::string> waiting_for; };
+  std::vector<NextStep> Next(const IncidentState& state) const;
+  // Steps that are system actions and may be started without a person now.
+  std::vector<const Step*> Startable(const IncidentState& state) const;
+
+  const Runbook& runbook() const { return runbook_; }
+
+ private:
+  const Runbook& runbook_;
+  const TrustPolicy& policy_;
+};
+
+}  // namespace smki::procedures

@@ -1,0 +1,74 @@
+// A runbook: one SEC Appendix L procedure as data (ARCHITECTURE section 5). Reviewed text: no PIN, slot, path, host or port.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "base/time.h"
+
+namespace smki::procedures {
+
+enum class StepKind { kAttest, kDecide, kAction, kDirection, kCeremony, kWait };
+std::string Name(StepKind kind);
+
+struct Basis {
+  std::string source;       // "SEC L10.1(a)", "DOMAIN section 3", ...
+  std::string confidence;   // read | derived | assumed
+};
+struct Step {
+  std::string id;
+  std::string phase;        // pre-recovery | execution | post-recovery
+  std::string title;
+  std::string actor;        // role of the policy: incident-lead, incident-operator, pma-member, key-custodian, or "system", or "party"
+  StepKind kind = StepKind::kAttest;
+  std::vector<std::string> requires_;
+  std::string purpose;
+  std::string guidance;
+  std::string verify;
+  std::vector<std::string> evidence;
+  std::string action;                          // kAction, kWait, kDirection, kCeremony: registered name, "repository.rebuild"
+  std::map<std::string, std::string> with;     // its parameters
+  std::vector<std::string> choices;            // kDecide
+  std::optional<Millis> deadline;
+  std::string on_failure;                      // retry | stop | deviate
+  Basis basis;
+  int line = 0;
+};
+struct Runbook {
+  std::string id;
+  std::string version;
+  std::string title;
+  std::string source;
+  std::string key;          // recovery | contingency | none
+  std::string mode;         // GBCS mode name, or "none"
+  std::vector<Step> steps;
+  Digest digest{};          // SHA-256 of the file's octets
+  const Step* Find(const std::string& id) const;
+};
+
+// Strict YAML; errors "FILE:LINE:COLUMN: ...".
+StatusOr<Runbook> LoadRunbook(std::string_view text, const std::string& file);
+
+// What a machine can do for a step: registered actions and their parameters.
+struct ActionSpec {
+  std::string name;
+  std::vector<std::string> required;   // keys of `with`
+  std::vector<std::string> optional;
+};
+const std::vector<ActionSpec>& KnownActions();
+
+struct LintFinding {
+  bool error = true;        // false: a warning
+  int line = 0;
+  std::string message;
+};
+// Beyond loading: unknown or cyclic requirements, unreachable steps, unknown actions or parameters, key use
+// without direction and ceremony before it, no way to end, same actor for conflicting steps, a direction before the new
+// certificates are in the Repository (method 3), missing basis, phases out of order.
+std::vector<LintFinding> Lint(const Runbook& runbook);
+
+}  // namespace smki::procedures

@@ -1,0 +1,262 @@
+#include "sim/fleet/device.h"
+
+#include <charconv>
+
+#include "base/wire.h"
+#include "pki/digest.h"
+
+namespace smki::sim {
+namespace {
+
+using gbcs::StatusCode;
+using gbcs::TrustAnchorCell;
+
+constexpr TrustAnchorCell kRecoveryCell{gbcs::Role::kRecovery, gbcs::KeyUsage::kDigitalSignature, gbcs::CellUsage::kManagement};
+constexpr TrustAnchorCell kRootCell{gbcs::Role::kRoot, gbcs::KeyUsage::kKeyCertSign, gbcs::CellUsage::kManagement};
+
+struct Refusal {
+  Discard discard;
+  std::string detail;
+};
+
+struct Command {
+  gbcs::Message message;
+  gbcs::CommandPayload payload;
+};
+
+// GBCS.md 4.2, steps 1 and 2.
+std::optional<Refusal> ReadCommand(const DeviceState& state, ByteSpan octets, Command& out) {
+  auto message = gbcs::ParseMessage(octets);
+  if (!message.ok()) return Refusal{Discard::kNotAMessage, Message(message.status())};
+  out.message = *std::move(message);
+  const gbcs::Message& m = out.message;
+  if (m.cra != gbcs::Cra::kCommand) {
+    return Refusal{Discard::kNotACommand, fmt::format("the CRA Flag is {}", static_cast<int>(m.cra))};
+  }
+  if (m.recipient != state.eui) {
+    return Refusal{Discard::kOtherDevice, fmt::format("the message is for {}", m.recipient.ToString())};
+  }
+  if (m.message_code != gbcs::kAnyExceptAbnormalRootByRecoveryCode && m.message_code != gbcs::kAnyByContingencyCode) {
+    return Refusal{Discard::kUnknownMessageCode, fmt::format("Message Code {:04X}", m.message_code)};
+  }
+  if (m.mac) return Refusal{Discard::kMacPresent, "modes 8 and 9 carry no MAC"};
+  auto payload = gbcs::ParseCommandPayload(m.payload);
+  if (!payload.ok()) return Refusal{Discard::kNotAMessage, Message(payload.status())};
+  out.payload = *std::move(payload);
+  if (gbcs::MessageCodeOf(out.payload.mode) != m.message_code) {
+    return Refusal{Discard::kModeMismatch, fmt::format("mode {} in Message Code {:04X}", gbcs::Name(out.payload.mode), m.message_code)};
+  }
+  if (out.payload.execution_date_time) return Refusal{Discard::kFutureDated, "executionDateTime " + *out.payload.execution_date_time};
+  return std::nullopt;
+}
+
+uint64_t CounterOf(const DeviceState& state, gbcs::Role role) {
+  const auto found = state.counters.find(role);
+  return found == state.counters.end() ? 0 : found->second.seq_number;
+}
+
+// GBCS.md 4.2, steps 3 to 5.
+std::optional<Refusal> Authenticate(const DeviceState& state, const Command& command) {
+  const gbcs::Message& m = command.message;
+  const gbcs::CommandPayload& p = command.payload;
+  if (p.mode == gbcs::Mode::kAnyByContingency) {
+    // The key would come out of the root certificate's WrappedApexContingencyKey (GBCS.md 4.6), whose wrapping is not public.
+    return Refusal{Discard::kNoContingencyKey, "the root cell holds no contingency key this simulator can unwrap"};
+  }
+  const auto cell = state.cells.find(kRecoveryCell);
+  if (p.authorising_cell != kRecoveryCell || cell == state.cells.end()) {
+    return Refusal{Discard::kAuthorisingCell, p.authorising_cell ? p.authorising_cell->ToString() : "no authorising cell is named"};
+  }
+  if (m.originator != cell->second->eui) {
+    return Refusal{Discard::kOriginator, fmt::format("from {}, the cell belongs to {}", m.originator.ToString(), cell->second->eui.ToString())};
+  }
+  if (p.seq_number != m.originator_counter) {
+    return Refusal{Discard::kCounterMismatch, fmt::format("{} in the payload, {} in the header", p.seq_number, m.originator_counter)};
+  }
+  const uint64_t last = CounterOf(state, gbcs::Role::kRecovery);
+  if (p.seq_number <= last) return Refusal{Discard::kReplayed, fmt::format("counter {}, last accepted {}", p.seq_number, last)};
+  if (!m.signature) return Refusal{Discard::kBadSignature, "there is no KRP Signature"};
+  if (!cell->second->key.Verify(gbcs::SignedOctets(m), *m.signature)) {
+    return Refusal{Discard::kBadSignature, "the KRP Signature does not verify with the key in the recovery cell"};
+  }
+  return std::nullopt;
+}
+
+// The RemotePartyRole in a certificate's OU, two hexadecimal digits (GBCS.md 6.2).
+std::optional<gbcs::Role> RoleOf(const pki::Certificate& certificate) {
+  const std::string& ou = certificate.subject_ou;
+  uint8_t role = 0;
+  const auto [end, error] = std::from_chars(ou.data(), ou.data() + ou.size(), role, 16);
+  if (ou.size() != 2 || error != std::errc() || end != ou.data() + ou.size()) return std::nullopt;
+  return static_cast<gbcs::Role>(role);
+}
+
+// GBCS.md 4.4: the cell's own role, or the ACB (before handover to the party), or a supplier where a loadController will be.
+bool RoleFits(gbcs::Role cell, gbcs::Role certificate) {
+  if (cell == certificate) return true;
+  if (cell == gbcs::Role::kRoot) return false;
+  return certificate == gbcs::Role::kAccessControlBroker ||
+         (cell == gbcs::Role::kLoadController && certificate == gbcs::Role::kSupplier);
+}
+
+bool FitsCell(const pki::Certificate& certificate, const TrustAnchorCell& cell) {
+  const std::optional<gbcs::Role> role = RoleOf(certificate);
+  if (!role || !RoleFits(cell.role, *role)) return false;
+  if ((certificate.key_usage & (1u << static_cast<unsigned>(cell.key_usage))) == 0) return false;
+  // A root has no unique identifier; everyone else is known by it (GBCS.md 1.6, 6.2).
+  return cell == kRootCell ? certificate.is_ca : !certificate.is_ca && certificate.subject_eui.has_value();
+}
+
+// Replaces cells one by one, each judged on its own (GBCS.md 4.4).
+class Replacer {
+ public:
+  Replacer(DeviceState& state, const gbcs::CommandPayload& payload, UtcTime now, CertificateMemo& memo)
+      : state_(state), payload_(payload), memo_(memo) {
+    if (!payload.disapply_time_checks) time_ = now;
+    for (const Bytes& der : payload.path_certificates) path_.push_back(memo.Parse(der));
+  }
+
+  std::vector<gbcs::ReplacementOutcome> Run() {
+    std::vector<gbcs::ReplacementOutcome> outcomes(payload_.replacements.size());
+    // What is replaced together with the root chains to the new one (GBCS.md 4.4), so the root goes first. The outcomes
+    // keep the command's order.
+    for (const bool root : {true, false}) {
+      for (size_t i = 0; i < outcomes.size(); ++i) {
+        if ((payload_.replacements[i].cell == kRootCell) == root) outcomes[i] = Replace(payload_.replacements[i]);
+      }
+    }
+    return outcomes;
+  }
+
+ private:
+  gbcs::ReplacementOutcome Replace(const gbcs::Replacement& replacement) {
+    gbcs::ReplacementOutcome outcome;
+    outcome.cell = replacement.cell;
+    const auto cell = state_.cells.find(replacement.cell);
+    if (cell == state_.cells.end()) {
+      outcome.status = StatusCode::kTrustAnchorNotFound;
+      return outcome;
+    }
+    outcome.existing_eui = cell->second->eui;
+    outcome.existing_ski = cell->second->identifier;
+    const AnchorPtr offered = memo_.Parse(replacement.certificate);
+    outcome.status = Judge(offered, replacement.cell);
+    if (outcome.status == StatusCode::kSuccess) cell->second = offered;
+    outcome.replacing_eui = cell->second->eui;
+    outcome.replacing_ski = cell->second->identifier;
+    return outcome;
+  }
+
+  StatusCode Judge(const AnchorPtr& offered, const TrustAnchorCell& cell) {
+    if (!offered || !FitsCell(*offered->certificate, cell)) return StatusCode::kBadCertificate;
+    const auto root = state_.cells.find(kRootCell);
+    if (root == state_.cells.end()) return StatusCode::kNoTrustAnchor;
+    switch (memo_.ValidatePath(*offered, path_, *root->second, time_)) {
+      case pki::PathFault::kNone:
+        return StatusCode::kSuccess;
+      case pki::PathFault::kNoTrustAnchor:
+        return StatusCode::kNoTrustAnchor;
+      default:
+        return StatusCode::kBadCertificate;
+    }
+  }
+
+  DeviceState& state_;
+  const gbcs::CommandPayload& payload_;
+  CertificateMemo& memo_;
+  std::optional<UtcTime> time_;
+  std::vector<AnchorPtr> path_;
+};
+
+void Apply(DeviceState& state, const gbcs::SeqNumberChange& change) {
+  RoleCounters& counters = state.counters[change.role];
+  counters.seq_number = change.floor;
+  for (const gbcs::SpecialistSeqNumber& one : change.specialist) counters.specialist[one.usage] = one.seq_number;
+}
+
+// GBCS.md 4.3: the authorising role's own change first, then the others in the command's order.
+std::vector<gbcs::SeqNumberChange> ApplyFloors(DeviceState& state, const gbcs::CommandPayload& payload) {
+  std::vector<gbcs::SeqNumberChange> changes;
+  if (payload.new_floor) {
+    changes.push_back({gbcs::Role::kRecovery, *payload.new_floor,
+                       payload.new_specialist_floors.value_or(std::vector<gbcs::SpecialistSeqNumber>())});
+  }
+  if (payload.other_changes) changes.insert(changes.end(), payload.other_changes->begin(), payload.other_changes->end());
+  for (const gbcs::SeqNumberChange& change : changes) Apply(state, change);
+  return changes;
+}
+
+// DLMS date-time with everything unspecified that the reference response leaves so (GBCS.md 2.5).
+Bytes DlmsDateTime(UtcTime now) {
+  const CivilTime t = ToCivil(now);
+  WireWriter out;
+  out.U16(static_cast<uint16_t>(t.year));
+  out.U8(static_cast<uint8_t>(t.month));
+  out.U8(static_cast<uint8_t>(t.day));
+  out.U8(0xFF);   // day of week
+  out.U8(static_cast<uint8_t>(t.hour));
+  out.U8(static_cast<uint8_t>(t.minute));
+  out.U8(static_cast<uint8_t>(t.second));
+  out.U8(0x00);     // hundredths
+  out.U16(0x8000);  // deviation from UTC
+  out.U8(0xFF);     // clock status
+  return out.Take();
+}
+
+StatusOr<Bytes> MakeResponse(const gbcs::Message& command, const gbcs::ExecutionOutcome& outcome, UtcTime now, pki::Signer& key) {
+  gbcs::Message response;
+  response.cra = gbcs::Cra::kResponse;
+  response.originator_counter = command.originator_counter;
+  response.originator = command.recipient;
+  response.recipient = command.originator;
+  response.date_time = DlmsDateTime(now);
+  response.message_code = command.message_code;
+  // As real Devices write them (base/der.h).
+  response.payload = gbcs::EncodeResponsePayload({outcome, DerLengths::kTwoOctets});
+  SMKI_ASSIGN_OR_RETURN(response.signature, key.SignDigest(pki::Sha256(gbcs::SignedOctets(response))));
+  return gbcs::EncodeMessage(response);
+}
+
+}  // namespace
+
+std::string Name(Discard discard) {
+  switch (discard) {
+    case Discard::kNotAMessage: return "not a message";
+    case Discard::kNotACommand: return "not a command";
+    case Discard::kOtherDevice: return "for another Device";
+    case Discard::kUnknownMessageCode: return "unknown Message Code";
+    case Discard::kMacPresent: return "MAC where none may be";
+    case Discard::kModeMismatch: return "mode and Message Code disagree";
+    case Discard::kFutureDated: return "future-dated";
+    case Discard::kNoContingencyKey: return "no contingency key";
+    case Discard::kAuthorisingCell: return "wrong authorising cell";
+    case Discard::kOriginator: return "originator is not the authorising party";
+    case Discard::kCounterMismatch: return "counters disagree";
+    case Discard::kReplayed: return "counter not above the last";
+    case Discard::kBadSignature: return "bad signature";
+  }
+  return "unknown";
+}
+
+StatusOr<Processed> ProcessCommand(const DeviceState& state, ByteSpan message, UtcTime now, pki::Signer& key, CertificateMemo& memo) {
+  Processed out;
+  out.state = state;
+  Command command;
+  std::optional<Refusal> refusal = ReadCommand(state, message, command);
+  if (!refusal) refusal = Authenticate(state, command);
+  if (refusal) {
+    out.discard = refusal->discard;
+    out.detail = std::move(refusal->detail);
+    return out;
+  }
+  const gbcs::CommandPayload& payload = command.payload;
+  out.state.counters[gbcs::Role::kRecovery].seq_number = payload.seq_number;
+  out.outcome.seq_number = payload.seq_number;
+  out.outcome.mode = payload.mode;
+  out.outcome.outcomes = Replacer(out.state, payload, now, memo).Run();
+  out.outcome.changes = ApplyFloors(out.state, payload);
+  SMKI_ASSIGN_OR_RETURN(out.response, MakeResponse(command.message, out.outcome, now, key));
+  return out;
+}
+
+}  // namespace smki::sim

@@ -1,0 +1,59 @@
+// A real smki-keyguard on an Estate, and both of its listeners in the hands of a test.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/yaml.h"
+#include "proto/rpc/channel.h"
+#include "sim/scenario/process.h"
+#include "smki/keyguard/v1/keyguard.grpc.pb.h"
+#include "tests/harness/estate.h"
+
+namespace smki::test {
+
+namespace kg = smki::keyguard::v1;
+
+// The folder with our programs: SMKI_BIN, set by CTest.
+std::string Program(const std::string& name);
+
+class Keyguard {
+ public:
+  // Starts the program and waits until it serves. `environment`: more variables, e.g. SMKI_FAIL_POINT.
+  static std::unique_ptr<Keyguard> Start(Estate& estate, const std::vector<std::string>& environment = {});
+  ~Keyguard();
+
+  // `as`: transport identity in estate/tls.
+  StatusOr<kg::Ceremony> Prepare(const Bundle& bundle, const std::string& as = "orchestrator");
+  // Presents `person`'s own share to `ceremony` as smkictl does.
+  StatusOr<kg::PresentShareRequest> MakePresentation(const std::string& person, const kg::Ceremony& ceremony);
+  StatusOr<kg::Ceremony> Present(const std::string& person, const kg::PresentShareRequest& presentation);
+  StatusOr<kg::Ceremony> Present(const std::string& person, const kg::Ceremony& ceremony);
+  // Prepare, then three custodians.
+  Status Open(const Bundle& bundle);
+
+  StatusOr<kg::SignResponse> Sign(const Bundle& bundle, const std::string& group,
+                                  const std::vector<std::pair<Eui64, uint32_t>>& items, const std::string& as = "orchestrator");
+  StatusOr<kg::ProveResponse> Prove(const Bundle& bundle, const kg::Proof& proof);
+  StatusOr<kg::Status> Order(const std::string& order, const Bundle& bundle, const std::string& person);
+  Status Close(const Bundle& bundle);
+  StatusOr<kg::Status> GetStatus();
+  // How many refusals with this code the journal has recorded.
+  uint64_t Refusals(const std::string& code);
+  StatusOr<Bytes> Journal();
+
+  void Kill();      // SIGKILL, and waits
+  bool WaitDead();  // until it ends by itself
+
+ private:
+  Keyguard(Estate& estate) : estate_(estate) {}
+  std::unique_ptr<kg::Keyguard::Stub> OrchestratorStub(const std::string& as);
+  std::unique_ptr<kg::KeyguardPersons::Stub> PersonsStub(const std::string& person);
+
+  Estate& estate_;
+  std::string listen_, persons_listen_;
+  std::unique_ptr<sim::Process> process_;
+};
+
+}  // namespace smki::test

@@ -1,0 +1,147 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "hsm/custody/provision.h"
+#include "hsm/custody/shares.h"
+#include "pki/digest.h"
+#include "procedures/reason.h"
+#include "tests/unit/hsm/soft_token.h"
+
+namespace smki::hsm {
+namespace {
+
+using procedures::IsRefusal;
+using procedures::Reason;
+
+const procedures::Environment kDrill{"drill", "estate-7"};
+const std::vector<std::string> kPersons = {"kira.custodian", "liam.custodian", "mona.custodian", "nils.custodian", "otto.custodian"};
+
+Custody MakeTestCustody() {
+  SeededRandom random(7);
+  return *MakeCustody(kDrill, "recovery", kPersons, 3, random);
+}
+
+procedures::KeyCustody PolicyOf(const Custody& custody) {
+  procedures::KeyCustody out;
+  out.key = "recovery";
+  out.threshold = 3;
+  for (const auto& record : custody.shares) out.custodians.push_back({record.person, record.index, procedures::CommitmentOf(record)});
+  return out;
+}
+
+TEST(Custody, I5_AnyThresholdOfSharesOpensAndFewerDoNot) {
+  const Custody custody = MakeTestCustody();
+  const auto combine = [&](std::vector<int> which) {
+    std::vector<const Secret*> shares;
+    for (int i : which) shares.push_back(&custody.shares[static_cast<size_t>(i)].share);
+    return CombineShares(shares);
+  };
+  for (const auto& three : {std::vector<int>{0, 1, 2}, {4, 2, 0}, {1, 3, 4}}) {
+    const auto secret = combine(three);
+    ASSERT_TRUE(secret.ok()) << secret.status();
+    EXPECT_EQ(ToHex(secret->span()), ToHex(custody.secret.span()));
+  }
+  EXPECT_FALSE(combine({0, 1}).ok());
+  EXPECT_FALSE(combine({}).ok());
+  EXPECT_FALSE(combine({0, 0, 1}).ok());
+}
+
+TEST(Custody, I5_ThresholdOfOneIsRefused) {
+  SeededRandom random(1);
+  const Secret secret(random.Take(kPinSecret));
+  EXPECT_FALSE(SplitSecret(secret, 1, 5, random).ok());
+  EXPECT_FALSE(SplitSecret(secret, 6, 5, random).ok());
+}
+
+TEST(Custody, PinIsTheSecretInHexadecimal) {
+  EXPECT_EQ(ToString(PinOf(Secret(Bytes{0x01, 0xAB})).span()), "01ab");
+}
+
+TEST(ShareRecord, IsReadBackAsWritten) {
+  const Custody custody = MakeTestCustody();
+  const Secret octets = procedures::EncodeShareRecord(custody.shares[2]);
+  const auto record = procedures::DecodeShareRecord(octets.span());
+  ASSERT_TRUE(record.ok()) << record.status();
+  EXPECT_EQ(record->person, "mona.custodian");
+  EXPECT_EQ(record->index, 3);
+  EXPECT_EQ(record->key, "recovery");
+  EXPECT_EQ(record->environment, kDrill);
+  EXPECT_EQ(procedures::CommitmentOf(*record), procedures::CommitmentOf(custody.shares[2]));
+}
+
+TEST(ShareRecord, RefusesOctetsThatAreNoRecord) {
+  const Custody custody = MakeTestCustody();
+  const Secret good = procedures::EncodeShareRecord(custody.shares[0]);
+  for (size_t cut = 0; cut < good.size(); ++cut) {
+    EXPECT_TRUE(IsRefusal(procedures::DecodeShareRecord(good.span().first(cut)).status(), Reason::kSHARE_MALFORMED));
+  }
+  Bytes longer = ToBytes(good.span());
+  longer.push_back(0);
+  EXPECT_FALSE(procedures::DecodeShareRecord(longer).ok());
+  Bytes other_magic = ToBytes(good.span());
+  other_magic[0] ^= 1;
+  EXPECT_FALSE(procedures::DecodeShareRecord(other_magic).ok());
+  EXPECT_FALSE(procedures::DecodeShareRecord(Bytes(procedures::kMaxShareRecord + 1)).ok());
+}
+
+class ShareCheck : public ::testing::Test {
+ protected:
+  Custody custody_ = MakeTestCustody();
+  procedures::KeyCustody policy_ = PolicyOf(custody_);
+  procedures::ShareRecord& record_ = custody_.shares[0];
+  Status Check() { return procedures::CheckShare(record_, kDrill, policy_, "kira.custodian"); }
+};
+
+TEST_F(ShareCheck, AcceptsTheCommittedShare) { EXPECT_TRUE(Check().ok()) << Check(); }
+TEST_F(ShareCheck, I4_RefusesAShareOfAnotherPerson) {
+  EXPECT_TRUE(IsRefusal(procedures::CheckShare(record_, kDrill, policy_, "liam.custodian"), Reason::kSHARE_WRONG));
+}
+TEST_F(ShareCheck, I5_RefusesAStranger) {
+  EXPECT_TRUE(IsRefusal(procedures::CheckShare(record_, kDrill, policy_, "anna.pma"), Reason::kSHARE_FROM_STRANGER));
+}
+TEST_F(ShareCheck, I8_RefusesAShareOfAnotherEnvironment) {
+  EXPECT_TRUE(IsRefusal(procedures::CheckShare(record_, {"production", "estate-7"}, policy_, "kira.custodian"), Reason::kSHARE_WRONG));
+}
+TEST_F(ShareCheck, I5_RefusesAShareThatDoesNotMatchItsCommitment) {
+  Bytes other = ToBytes(record_.share.span());
+  other.back() ^= 1;
+  record_.share = Secret(std::move(other));
+  EXPECT_TRUE(IsRefusal(Check(), Reason::kSHARE_WRONG));
+}
+TEST_F(ShareCheck, I5_CommitmentIsSaltedSoThatItSaysNothingAboutTheShare) {
+  const Digest before = procedures::CommitmentOf(record_);
+  record_.salt = Secret(Bytes(procedures::kShareSalt, 1));
+  EXPECT_NE(procedures::CommitmentOf(record_), before);
+}
+
+TEST(TokenBinding, IsCanonicalText) {
+  const TokenBinding binding{kDrill, "recovery", 3, pki::Sha256("policy")};
+  const auto back = ParseTokenBinding(Render(binding));
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(back->environment, kDrill);
+  EXPECT_EQ(back->key, "recovery");
+  EXPECT_EQ(back->policy_version, 3u);
+  EXPECT_EQ(back->policy, binding.policy);
+  EXPECT_FALSE(ParseTokenBinding(Render(binding) + "\n").ok());
+  EXPECT_FALSE(ParseTokenWitness(Render(binding)).ok());
+}
+
+TEST(ProvisionToken, MakesATokenThatOnlyTheSecretOpens) {
+  test::SoftHsm hsm;
+  SeededRandom random(9);
+  const Custody custody = MakeTestCustody();
+  const TokenBinding binding{kDrill, "recovery", 1, pki::Sha256("policy")};
+  const auto key = ProvisionToken(hsm.module(), "smki-recovery-estate-7", custody.secret, binding, random);
+  ASSERT_TRUE(key.ok()) << key.status();
+
+  const auto slot = hsm.module().FindToken(*pkcs11::TokenUri::Parse("smki-recovery-estate-7"));
+  ASSERT_TRUE(slot.ok());
+  EXPECT_FALSE(pkcs11::TokenSigner::Open(*slot, PinOf(Secret(Bytes(32))), "recovery").ok());
+  const auto signer = pkcs11::TokenSigner::Open(*slot, PinOf(custody.secret), "recovery");
+  ASSERT_TRUE(signer.ok()) << signer.status();
+  EXPECT_EQ((*signer)->public_key(), *key);
+  EXPECT_EQ(ToString(*(*slot->OpenSession(pkcs11::Access::kReadOnly))->ReadData(kBindingLabel)), Render(binding));
+}
+
+}  // namespace
+}  // namespace smki::hsm

@@ -1,0 +1,186 @@
+#include "procedures/policy.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "sample.h"
+
+namespace smki::procedures {
+namespace {
+
+using test::Filled;
+using test::Now;
+using test::SampleDirection;
+using test::SamplePolicy;
+using test::Signed;
+
+TEST(Policy, ReadsBackWhatItWrites) {
+  const std::string text = RenderPolicy(SamplePolicy());
+  const auto parsed = ParsePolicy(text);
+  ASSERT_TRUE(parsed.ok()) << Message(parsed.status());
+  EXPECT_EQ(RenderPolicy(*parsed), text);
+  EXPECT_FALSE(ParsePolicy(text + "\n").ok());
+}
+
+TEST(Policy, RefusesEveryBrokenRuleByName) {
+  using Spoil = std::function<void(TrustPolicy&)>;
+  const struct {
+    Spoil spoil;
+    const char* says;
+  } kCases[] = {
+      {[](TrustPolicy& p) { p.version = 0; }, "version"},
+      {[](TrustPolicy& p) { p.version = 2; }, "previous"},
+      {[](TrustPolicy& p) { p.previous = Filled(1); }, "previous"},
+      {[](TrustPolicy& p) { p.environment.kind = "live"; }, "environment.kind"},
+      {[](TrustPolicy& p) { p.persons.push_back(p.persons[0]); }, "person ann is defined twice"},
+      {[](TrustPolicy& p) { p.persons[0].roles.clear(); }, "has no role"},
+      {[](TrustPolicy& p) { p.persons[0].roles.push_back("king"); }, "unknown role king"},
+      {[](TrustPolicy& p) { p.persons[0].roles.push_back("pma-member"); }, "twice"},
+      {[](TrustPolicy& p) { p.seats.resize(1); }, "number of seats"},
+      {[](TrustPolicy& p) { p.approvals_needed = 1; }, "approvals.needed"},
+      {[](TrustPolicy& p) { p.approvals_needed = 7; }, "approvals.needed"},
+      {[](TrustPolicy& p) { p.withdrawals_needed = 0; }, "withdrawalsNeeded"},
+      {[](TrustPolicy& p) { p.withdrawals_needed = 7; }, "withdrawalsNeeded"},
+      {[](TrustPolicy& p) { p.seats[1].name = p.seats[0].name; }, "defined twice"},
+      {[](TrustPolicy& p) { p.seats[1].member = "nobody"; }, "no person nobody"},
+      {[](TrustPolicy& p) { p.seats[1].member = "leo"; }, "does not have the role pma-member"},
+      {[](TrustPolicy& p) { p.seats[1].member = "ann"; }, "already has a seat"},
+      {[](TrustPolicy& p) { p.seats[0].alternates = {"nobody"}; }, "no person nobody"},
+      {[](TrustPolicy& p) { p.seats[0].alternates = {"bob"}; }, "does not have the role pma-alternate"},
+      {[](TrustPolicy& p) { p.seats[1].alternates = {"alt"}; }, "already has a seat"},
+      {[](TrustPolicy& p) { p.persons[6].organisation = "org-a"; }, "member's own organisation"},
+      {[](TrustPolicy& p) { p.keys[0].key = "master"; }, "keys are recovery"},
+      {[](TrustPolicy& p) { p.keys.push_back(p.keys[0]); }, "defined twice"},
+      {[](TrustPolicy& p) {
+         p.keys.push_back(p.keys[0]);
+         p.keys[1].key = "contingency";
+       },
+       "holds another key already"},
+      {[](TrustPolicy& p) { p.keys[0].custodians.resize(1); }, "custodians"},
+      {[](TrustPolicy& p) { p.keys[0].threshold = 1; }, "threshold"},
+      {[](TrustPolicy& p) { p.keys[0].threshold = 4; }, "threshold"},
+      {[](TrustPolicy& p) { p.keys[0].custodians[0].person = "leo"; }, "does not have the role key-custodian"},
+      {[](TrustPolicy& p) { p.keys[0].custodians[0].person = "kay"; }, "holds two shares"},
+      {[](TrustPolicy& p) { p.keys[0].custodians[0].index = 2; }, "index 2 is given twice"},
+      {[](TrustPolicy& p) { p.keys[0].custodians[0].index = 0; }, "share index of kim"},
+      {[](TrustPolicy& p) { p.keys[0].custodians[0].index = 256; }, "share index of kim"},
+      {[](TrustPolicy& p) { p.allowed[0].modes.clear(); }, "no mode"},
+      {[](TrustPolicy& p) { p.allowed[0].modes.push_back("anyByContingency"); }, "has no mode anyByContingency"},
+      {[](TrustPolicy& p) { p.conflicts[0].a = "king"; }, "two different roles"},
+      {[](TrustPolicy& p) { p.conflicts[0].a = p.conflicts[0].b; }, "two different roles"},
+      {[](TrustPolicy& p) { p.revocation_list_max_age = Millis(0); }, "revocationListMaxAge"},
+      {[](TrustPolicy& p) { p.device_authorities.clear(); }, "deviceAuthorities"},
+      {[](TrustPolicy& p) { p.keyguard_certificate.bytes.clear(); }, "expected 'keyguard' to be Base64"},
+  };
+  for (const auto& c : kCases) {
+    TrustPolicy p = SamplePolicy();
+    c.spoil(p);
+    const auto parsed = ParsePolicy(RenderPolicy(p));
+    EXPECT_FALSE(parsed.ok()) << c.says;
+    EXPECT_NE(Message(parsed.status()).find(c.says), std::string::npos) << Message(parsed.status());
+  }
+}
+
+TEST(Policy, FindsPersonsSeatsAndKeys) {
+  const TrustPolicy p = SamplePolicy();
+  EXPECT_EQ(p.SeatOf("ann")->name, "large-supplier-1");
+  EXPECT_EQ(p.SeatOf("alt")->name, "large-supplier-1");
+  EXPECT_EQ(p.SeatOf("leo"), nullptr);
+  EXPECT_EQ(p.FindPerson("nobody"), nullptr);
+  EXPECT_TRUE(p.FindPerson("pam")->HasRole("incident-lead"));
+  EXPECT_EQ(p.FindKey("recovery")->threshold, 2u);
+  EXPECT_EQ(p.FindKey("contingency"), nullptr);
+}
+
+Status Judge(const std::vector<SignatureFinding>& approvals, const TrustPolicy& policy = SamplePolicy()) {
+  return JudgeApprovals(policy, SampleDirection(), approvals, Now());
+}
+
+TEST(Approvals, I1_AQuorumOfDistinctMembersIsEnough) {
+  EXPECT_TRUE(Judge({Signed("ann"), Signed("bob"), Signed("cal")}).ok());
+  EXPECT_TRUE(Judge({Signed("alt"), Signed("bob"), Signed("cal"), Signed("eve")}).ok());
+}
+
+TEST(Approvals, I1_NoApprovalIsUnsigned) { EXPECT_TRUE(IsRefusal(Judge({}), Reason::kDIRECTION_UNSIGNED)); }
+
+TEST(Approvals, I1_OneApprovalShortIsRefused) {
+  EXPECT_TRUE(IsRefusal(Judge({Signed("ann"), Signed("bob")}), Reason::kQUORUM_SHORT));
+}
+
+TEST(Approvals, I1_AFaultySignatureRefusesTheWholeSetWithItsOwnReason) {
+  SignatureFinding bad = Signed("cal");
+  bad.fault = Reason::kAPPROVAL_BAD_SIGNATURE;
+  EXPECT_TRUE(IsRefusal(Judge({Signed("ann"), Signed("bob"), Signed("eve"), bad}), Reason::kAPPROVAL_BAD_SIGNATURE));
+}
+
+TEST(Approvals, I4_OnlySeatsMayApprove) {
+  EXPECT_TRUE(IsRefusal(Judge({Signed("ann"), Signed("bob"), Signed("ola")}), Reason::kAPPROVAL_NOT_A_MEMBER));
+  EXPECT_TRUE(IsRefusal(Judge({Signed("ann"), Signed("bob"), Signed("")}), Reason::kAPPROVAL_NOT_A_MEMBER));
+}
+
+TEST(Approvals, I4_OneSeatCountsOnce) {
+  EXPECT_TRUE(IsRefusal(Judge({Signed("ann"), Signed("bob"), Signed("ann")}), Reason::kAPPROVAL_DUPLICATE_MEMBER));
+  EXPECT_TRUE(IsRefusal(Judge({Signed("ann"), Signed("bob"), Signed("alt")}), Reason::kAPPROVAL_DUPLICATE_MEMBER));
+}
+
+TEST(Approvals, I4_OneOrganisationCountsOnceWhereThePolicySaysSo) {
+  EXPECT_TRUE(IsRefusal(Judge({Signed("ann"), Signed("bob"), Signed("dee")}), Reason::kAPPROVAL_SAME_ORGANISATION));
+  TrustPolicy policy = SamplePolicy();
+  policy.one_vote_per_organisation = false;
+  EXPECT_TRUE(Judge({Signed("ann"), Signed("bob"), Signed("dee")}, policy).ok());
+}
+
+TEST(Approvals, I4_NobodyApprovesWhatTheyRequested) {
+  Direction d = SampleDirection();
+  d.requested_by = "pam";
+  EXPECT_TRUE(IsRefusal(JudgeApprovals(SamplePolicy(), d, {Signed("ann"), Signed("bob"), Signed("pam")}, Now()),
+                        Reason::kAPPROVAL_BY_REQUESTER));
+}
+
+TEST(Approvals, I1_ASignatureOlderThanTheDraftOrFromTheFutureIsRefused) {
+  SignatureFinding early = Signed("cal"), late = Signed("cal");
+  early.signing_time = SampleDirection().drafted - Millis(1000);
+  late.signing_time = Now() + std::chrono::minutes(5) + Millis(1000);
+  EXPECT_TRUE(IsRefusal(Judge({Signed("ann"), Signed("bob"), early}), Reason::kAPPROVAL_OUTSIDE_VALIDITY));
+  EXPECT_TRUE(IsRefusal(Judge({Signed("ann"), Signed("bob"), late}), Reason::kAPPROVAL_OUTSIDE_VALIDITY));
+  late.signing_time = Now() + std::chrono::minutes(5);
+  EXPECT_TRUE(Judge({Signed("ann"), Signed("bob"), late}).ok());
+}
+
+TEST(Admission, I1_AnAllowedDirectionInItsValidityIsAdmitted) {
+  const Direction d = SampleDirection();
+  EXPECT_TRUE(JudgeDirection(SamplePolicy(), d, d.incident, Now()).ok());
+  EXPECT_TRUE(JudgeDirection(SamplePolicy(), d, d.incident, d.not_before).ok());
+  EXPECT_TRUE(JudgeDirection(SamplePolicy(), d, d.incident, d.not_after).ok());
+}
+
+TEST(Admission, I1_EachRuleRefusesWithItsOwnReason) {
+  using Spoil = std::function<void(TrustPolicy&, Direction&)>;
+  const struct {
+    Spoil spoil;
+    Reason reason;
+  } kCases[] = {
+      {[](TrustPolicy&, Direction& d) { d.environment.kind = "production"; }, Reason::kENVIRONMENT_MISMATCH},
+      {[](TrustPolicy&, Direction& d) { d.environment.estate = "estate-8"; }, Reason::kENVIRONMENT_MISMATCH},
+      {[](TrustPolicy&, Direction& d) { d.incident = "INC-2"; }, Reason::kWRONG_INCIDENT},
+      {[](TrustPolicy&, Direction& d) { d.procedure_digest = Filled(6); }, Reason::kPROCEDURE_NOT_ALLOWED},
+      {[](TrustPolicy&, Direction& d) { d.procedure = "method-2"; }, Reason::kPROCEDURE_NOT_ALLOWED},
+      {[](TrustPolicy&, Direction& d) { d.key = "contingency"; }, Reason::kPROCEDURE_NOT_ALLOWED},
+      {[](TrustPolicy&, Direction& d) { d.mode = "anyByContingency"; }, Reason::kPROCEDURE_NOT_ALLOWED},
+      {[](TrustPolicy& p, Direction&) { p.allowed.clear(); }, Reason::kPROCEDURE_NOT_ALLOWED},
+      {[](TrustPolicy& p, Direction&) { p.keys.clear(); }, Reason::kPOLICY_INCOMPLETE},
+      {[](TrustPolicy&, Direction& d) { d.not_before = Now() + Millis(1000); }, Reason::kDIRECTION_NOT_YET_VALID},
+      {[](TrustPolicy&, Direction& d) { d.not_after = Now() - Millis(1000); }, Reason::kDIRECTION_EXPIRED},
+  };
+  for (const auto& c : kCases) {
+    TrustPolicy p = SamplePolicy();
+    Direction d = SampleDirection();
+    c.spoil(p, d);
+    const Status status = JudgeDirection(p, d, "INC-2026-0001", Now());
+    EXPECT_TRUE(IsRefusal(status, c.reason)) << Message(status);
+  }
+}
+
+}  // namespace
+}  // namespace smki::procedures
