@@ -24,7 +24,9 @@ StatusOr<DerValue> DerReader::Next() {
     if (!minimal && !two_octets) return fail("the length is not minimal");
     if (lengths_ != nullptr && length <= 0xFF) {
       const DerLengths form = two_octets ? DerLengths::kTwoOctets : DerLengths::kMinimal;
-      if (lengths_->value_or(form) != form) return fail("lengths from 128 to 255 are written as 81 xx here and as 82 00 xx there");
+      if (lengths_->value_or(form) != form) {
+        return fail("lengths from 128 to 255 are written as 81 xx here and as 82 00 xx there");
+      }
       *lengths_ = form;
     }
     header += octets;

@@ -31,6 +31,7 @@ StatusOr<Person> Person::Load(const std::string& site_file) {
   auto parsed = procedures::ParsePolicy(AsText(policy));
   if (!parsed.ok()) return WithContext(parsed.status(), out.site_.policy);
   out.policy_ = std::move(parsed).value();
+  out.policy_text_ = ToString(policy);
   out.policy_digest_ = pki::Sha256(policy);
   return out;
 }
@@ -55,11 +56,20 @@ StatusOr<Bytes> Person::Sign(ByteSpan document, const std::string& hint) const {
   return pki::SignDetached(document, key, certificate, SystemClock().Now(), hint);
 }
 
-StatusOr<Secret> Person::Open(ByteSpan envelope) const {
+StatusOr<procedures::PresentedShare> Person::PresentShare(const procedures::CeremonyRequest& request,
+                                                          std::string_view request_text) const {
+  const auto share = site_.shares.find(request.key);
+  if (share == site_.shares.end()) {
+    return FailedPrecondition("{} names no share of the {} key; add it under `shares`", site_.file, request.key);
+  }
   if (site_.agree.key.empty()) return FailedPrecondition("{} names no `agree` key for {}", site_.file, id());
-  SMKI_ASSIGN_OR_RETURN(const pki::Certificate certificate, ReadCertificate(site_.agree.certificate));
-  SMKI_ASSIGN_OR_RETURN(const pki::PrivateKey key, ReadKey(site_.agree.key));
-  return pki::OpenEnvelope(envelope, key, certificate);
+  SMKI_ASSIGN_OR_RETURN(const Bytes envelope, PosixFiles().Read(share->second, 64 * 1024));
+  SMKI_ASSIGN_OR_RETURN(const pki::Certificate agreement_certificate, ReadCertificate(site_.agree.certificate));
+  SMKI_ASSIGN_OR_RETURN(const pki::PrivateKey agreement_key, ReadKey(site_.agree.key));
+  SMKI_ASSIGN_OR_RETURN(const pki::Certificate signing_certificate, ReadCertificate(site_.sign.certificate));
+  SMKI_ASSIGN_OR_RETURN(pki::PrivateKey signing_key, ReadKey(site_.sign.key));
+  const procedures::CustodianKeys keys{agreement_key, agreement_certificate, signing_key, signing_certificate};
+  return procedures::PresentShare(policy_, request, request_text, id(), envelope, keys, SystemClock().Now());
 }
 
 StatusOr<recovery::v1::Recovery::Stub*> Person::Orchestrator() {

@@ -10,6 +10,7 @@
 #include "pki/certificate.h"
 #include "pki/key.h"
 #include "procedures/documents.h"
+#include "procedures/evidence/share.h"
 #include "procedures/evidence/signed_document.h"
 #include "procedures/policy.h"
 #include "smki/keyguard/v1/keyguard.grpc.pb.h"
@@ -27,6 +28,7 @@ class Person {
   const std::string& id() const { return site_.person; }
   const ClientSite& site() const { return site_; }
   const procedures::TrustPolicy& policy() const { return policy_; }
+  const std::string& policy_text() const { return policy_text_; }
   const Digest& policy_digest() const { return policy_digest_; }
   // Null if the policy does not know this person.
   const procedures::Person* entry() const { return policy_.FindPerson(site_.person); }
@@ -37,8 +39,8 @@ class Person {
 
   // Detached CMS over `document` with this person's signing key, whose certificate must be the policy's.
   StatusOr<Bytes> Sign(ByteSpan document, const std::string& hint) const;
-  // Opens an envelope made for this person.
-  StatusOr<Secret> Open(ByteSpan envelope) const;
+  // Shows this person's share of the key `request` asks for; procedures::CheckCeremonyRequest has accepted the request.
+  StatusOr<procedures::PresentedShare> PresentShare(const procedures::CeremonyRequest& request, std::string_view request_text) const;
 
   StatusOr<recovery::v1::Recovery::Stub*> Orchestrator();
   StatusOr<keyguard::v1::KeyguardPersons::Stub*> Keyguard();
@@ -48,6 +50,7 @@ class Person {
  private:
   ClientSite site_;
   procedures::TrustPolicy policy_;
+  std::string policy_text_;
   Digest policy_digest_{};
   std::shared_ptr<grpc::Channel> orchestrator_channel_;
   std::unique_ptr<recovery::v1::Recovery::Stub> orchestrator_;

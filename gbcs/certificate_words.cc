@@ -17,7 +17,9 @@ constexpr uint8_t kSubjectKeyIdentifier[] = {0x55, 0x1D, 0x0E};
 constexpr uint8_t kKeyUsage[] = {0x55, 0x1D, 0x0F};
 constexpr uint8_t kSubjectAltName[] = {0x55, 0x1D, 0x11};
 
-bool Is(ByteSpan oid, ByteSpan known) { return std::equal(oid.begin(), oid.end(), known.begin(), known.end()); }
+bool Is(ByteSpan oid, ByteSpan known) {
+  return std::equal(oid.begin(), oid.end(), known.begin(), known.end());
+}
 
 // A certificate comes from anywhere: control characters and what is not ASCII are shown as '?'.
 std::string Printable(ByteSpan text) {
@@ -26,10 +28,12 @@ std::string Printable(ByteSpan text) {
   return out;
 }
 
-Described Part(const char* name, const std::string& words, const DerValue& at) { return {name, words, at.offset, at.whole.size(), {}}; }
+Described Part(const char* name, const std::string& words, const DerValue& at) {
+  return {name, words, at.offset, at.whole.size(), {}};
+}
 
 struct NameWords {
-  std::string text;   // "CN Z1, OU 07"
+  std::string text;  // "CN Z1, OU 07"
   std::string eui;
 };
 
@@ -76,7 +80,8 @@ std::string KeyUsageWords(ByteSpan bits) {
   return out;
 }
 
-// GeneralNames with one otherName id-on-hardwareModuleName { hwType, hwSerialNum }: a Device Certificate names its Device here.
+// GeneralNames with one otherName id-on-hardwareModuleName { hwType, hwSerialNum }: a Device Certificate names its
+// Device here.
 StatusOr<std::string> DeviceEui(ByteSpan names, size_t offset) {
   SMKI_ASSIGN_OR_RETURN(const DerValue sequence, DerReader(names, offset).Expect(der::kSequence, "GeneralNames"));
   SMKI_ASSIGN_OR_RETURN(const DerValue other, DerReader(sequence).Expect(der::Context(0, true), "otherName"));
@@ -102,7 +107,8 @@ Status ReadExtensions(const DerValue& wrapper, Described& out, std::string& eui)
     SMKI_ASSIGN_OR_RETURN(const DerValue value, fields.Expect(der::kOctetString, "extnValue"));
     const size_t offset = value.offset + value.whole.size() - value.content.size();
     if (Is(oid.content, kSubjectKeyIdentifier)) {
-      SMKI_ASSIGN_OR_RETURN(const DerValue ski, DerReader(value.content, offset).Expect(der::kOctetString, "subjectKeyIdentifier"));
+      SMKI_ASSIGN_OR_RETURN(const DerValue ski,
+                            DerReader(value.content, offset).Expect(der::kOctetString, "subjectKeyIdentifier"));
       out.parts.push_back(Part("subjectKeyIdentifier", ToHex(ski.content), extension));
     } else if (Is(oid.content, kKeyUsage)) {
       SMKI_ASSIGN_OR_RETURN(const DerValue bits, DerReader(value.content, offset).Expect(der::kBitString, "keyUsage"));

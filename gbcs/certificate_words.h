@@ -1,5 +1,5 @@
-// A certificate in words: subject, EUI-64, key identifier, usage, validity, issuer, by a small walk of its DER. For people
-// only; what a certificate is trusted for is decided in pki. Inside gbcs only.
+// A certificate in words: subject, EUI-64, key identifier, usage, validity, issuer, by a small walk of its DER. For
+// people only; what a certificate is trusted for is decided in pki. Inside gbcs only.
 #pragma once
 
 #include "base/der.h"

@@ -6,7 +6,7 @@
 namespace smki::gbcs {
 namespace {
 
-constexpr uint64_t kMaxSeqNumber = std::numeric_limits<int64_t>::max();   // GBCS.md 1.4
+constexpr uint64_t kMaxSeqNumber = std::numeric_limits<int64_t>::max();  // GBCS.md 1.4
 // GBCS.md 2.2: tag, transaction-id length, CRA flag; counter, length, originator, length.
 constexpr size_t kHeaderCounter = 3;
 constexpr size_t kHeaderTarget = 21;
@@ -34,16 +34,20 @@ void PutBigEndian(uint8_t* out, size_t size, uint64_t value) {
 Status CheckContent(const CommandPayload& payload) {
   const bool contingency = payload.mode == Mode::kAnyByContingency;
   if (!contingency && payload.mode != Mode::kAnyExceptAbnormalRootByRecovery) {
-    return InvalidArgument("a command of mode {} cannot be made here, only recovery (8) and contingency (9)", Name(payload.mode));
+    return InvalidArgument("a command of mode {} cannot be made here, only recovery (8) and contingency (9)",
+                           Name(payload.mode));
   }
   // GBCS 13.3.5: the key is required in mode 9 and has no meaning in any other.
   if (contingency != payload.plaintext_symmetric_key.has_value()) {
-    return InvalidArgument("mode {} {} plaintextSymmetricKey", Name(payload.mode), contingency ? "needs the" : "must not carry a");
+    return InvalidArgument("mode {} {} plaintextSymmetricKey", Name(payload.mode),
+                           contingency ? "needs the" : "must not carry a");
   }
   if (!payload.authorising_cell) return InvalidArgument("the command needs an authorising Trust Anchor Cell");
-  if (payload.replacements.empty()) return InvalidArgument("the command replaces nothing: give at least one Trust Anchor Cell");
+  if (payload.replacements.empty())
+    return InvalidArgument("the command replaces nothing: give at least one Trust Anchor Cell");
   // I1: no execution time.
-  if (payload.execution_date_time) return InvalidArgument("a recovery command executes at once: leave out the execution time");
+  if (payload.execution_date_time)
+    return InvalidArgument("a recovery command executes at once: leave out the execution time");
   return OkStatus();
 }
 
@@ -60,8 +64,8 @@ StatusOr<CommandTemplate> CommandTemplate::Make(Eui64 originator, CommandPayload
   out.last_ = last_counter;
   out.payload_counter_size_ = IntegerSize(first_counter);
   if (IntegerSize(last_counter) != out.payload_counter_size_) {
-    return InvalidArgument("counters {} to {} take {} and {} octets; a range must keep one length, so split it", first_counter,
-                           last_counter, out.payload_counter_size_, IntegerSize(last_counter));
+    return InvalidArgument("counters {} to {} take {} and {} octets; a range must keep one length, so split it",
+                           first_counter, last_counter, out.payload_counter_size_, IntegerSize(last_counter));
   }
 
   payload.seq_number = first_counter;
@@ -72,22 +76,25 @@ StatusOr<CommandTemplate> CommandTemplate::Make(Eui64 originator, CommandPayload
   message.message_code = MessageCodeOf(payload.mode);
   message.payload = EncodeCommandPayload(payload);
   // A Device must read what was meant: certificates whole, counts within bounds, numbers in range.
-  const StatusOr<CommandPayload> read_back = ParseCommandPayload(message.payload);
+  StatusOr<CommandPayload> read_back = ParseCommandPayload(message.payload);
   if (!read_back.ok()) return WithContext(read_back.status(), "the command would not be readable");
-  if (read_back->replacements != payload.replacements || read_back->path_certificates != payload.path_certificates) {
-    return InvalidArgument("the command would not be read as it was meant: each certificate must be one whole DER SEQUENCE");
+  read_back->lengths = payload.lengths;
+  if (*read_back != payload) {
+    return InvalidArgument(
+        "the command would not be read as it was meant: each certificate must be one whole DER SEQUENCE");
   }
   SMKI_ASSIGN_OR_RETURN(const DerValue seq_number, FindSeqNumber(message.payload));
 
   out.octets_ = EncodeMessage(message);
-  out.octets_.pop_back();   // the length of the signature, which is not there yet
-  if (out.octets_.size() + 1 + std::tuple_size_v<Signature> > kMaxMessage) {
+  out.octets_.pop_back();  // the length of the signature, which is not there yet
+  if (out.octets_.size() + 1 + std::tuple_size_v < Signature >> kMaxMessage) {
     return InvalidArgument("the command would have {} octets, at most {} are allowed: replace fewer cells at once",
                            out.octets_.size() + 1 + std::tuple_size_v<Signature>, kMaxMessage);
   }
   out.header_counter_ = kHeaderCounter;
   out.target_ = kHeaderTarget;
-  out.payload_counter_ = out.octets_.size() - message.payload.size() + seq_number.offset + seq_number.whole.size() - seq_number.content.size();
+  out.payload_counter_ = out.octets_.size() - message.payload.size() + seq_number.offset + seq_number.whole.size() -
+                         seq_number.content.size();
   return out;
 }
 

@@ -20,7 +20,7 @@ struct CredentialDetailsCommand {
 struct CellContents {
   KeyUsage key_usage = KeyUsage::kDigitalSignature;
   CellUsage cell_usage = CellUsage::kManagement;
-  Eui64 eui;                        // zero for root
+  Eui64 eui;  // zero for root
   std::array<uint8_t, 8> ski{};
   friend bool operator==(const CellContents&, const CellContents&) = default;
 };
@@ -32,7 +32,7 @@ struct HeldCredentials {
 struct RoleDetails {
   Role role = Role::kRoot;
   StatusCode status = StatusCode::kSuccess;
-  std::optional<HeldCredentials> held;   // absent when the role has no cell on the Device
+  std::optional<HeldCredentials> held;  // absent when the role has no cell on the Device
   friend bool operator==(const RoleDetails&, const RoleDetails&) = default;
 };
 struct CredentialDetailsResponse {
@@ -41,7 +41,7 @@ struct CredentialDetailsResponse {
   friend bool operator==(const CredentialDetailsResponse&, const CredentialDetailsResponse&) = default;
 };
 
-inline constexpr size_t kMaxRoles = 16;   // and as many cells in each
+inline constexpr size_t kMaxRoles = 16;  // and as many cells in each
 
 // The same contract as the payloads of credentials.h.
 StatusOr<CredentialDetailsCommand> ParseCredentialDetailsCommand(ByteSpan octets);

@@ -16,7 +16,9 @@ constexpr uint8_t kNewSpecialistFloors = der::Context(5, true);
 constexpr uint8_t kOtherChanges = der::Context(6, true);
 constexpr uint64_t kDisapply = 1;
 
-std::string Count(size_t count, const char* one, const char* many) { return fmt::format("{} {}", count, count == 1 ? one : many); }
+std::string Count(size_t count, const char* one, const char* many) {
+  return fmt::format("{} {}", count, count == 1 ? one : many);
+}
 
 std::string Words(const std::vector<SpecialistSeqNumber>& numbers) {
   std::string out;
@@ -59,8 +61,9 @@ StatusOr<std::vector<SeqNumberChange>> ReadChanges(Fields& in, const char* name,
       }
     }
     SMKI_RETURN_IF_ERROR(fields.Finish());
-    fields.Say(fmt::format("{} {}{}{}", Name(one.role), one.floor, one.specialist.empty() ? "" : ", ", Words(one.specialist)),
-               /*replacing=*/true);
+    fields.Say(
+        fmt::format("{} {}{}{}", Name(one.role), one.floor, one.specialist.empty() ? "" : ", ", Words(one.specialist)),
+        /*replacing=*/true);
     return OkStatus();
   }));
   list.Say(Count(out.size(), "role", "roles"));
@@ -71,7 +74,8 @@ Status ReadControl(Fields& in, CommandPayload& out) {
   SMKI_ASSIGN_OR_RETURN(Fields control, in.Enter("authorisingRemotePartyControl"));
   SMKI_ASSIGN_OR_RETURN(out.mode, control.Named<Mode>("credentialsReplacementMode"));
   if (control.NextIs(kPlaintextSymmetricKey)) {
-    SMKI_ASSIGN_OR_RETURN(const ByteSpan key, control.Octets("plaintextSymmetricKey", kPlaintextSymmetricKey, 1, kMaxSymmetricKey));
+    SMKI_ASSIGN_OR_RETURN(const ByteSpan key,
+                          control.Octets("plaintextSymmetricKey", kPlaintextSymmetricKey, 1, kMaxSymmetricKey));
     out.plaintext_symmetric_key = ToBytes(key);
     control.Note(fmt::format("{} octets, secret until the command is sent", key.size()));
   }
@@ -79,13 +83,16 @@ Status ReadControl(Fields& in, CommandPayload& out) {
     const size_t offset = control.offset();
     SMKI_ASSIGN_OR_RETURN(const uint64_t value, control.Unsigned("applyTimeBasedCPVChecks", kApplyTimeBasedCpvChecks));
     if (value != kDisapply) {
-      return InvalidArgument("DER at octet {}: applyTimeBasedCPVChecks is {}; only disapply (1) is written, apply is the DEFAULT", offset, value);
+      return InvalidArgument(
+          "DER at octet {}: applyTimeBasedCPVChecks is {}; only disapply (1) is written, apply is the DEFAULT", offset,
+          value);
     }
     out.disapply_time_checks = true;
     control.Note("disapply");
   }
   if (control.NextIs(kAuthorisingCell)) {
-    SMKI_ASSIGN_OR_RETURN(out.authorising_cell, control.Cell("authorisingRemotePartyTACellIdentifier", kAuthorisingCell));
+    SMKI_ASSIGN_OR_RETURN(out.authorising_cell,
+                          control.Cell("authorisingRemotePartyTACellIdentifier", kAuthorisingCell));
   }
   SMKI_ASSIGN_OR_RETURN(out.seq_number, control.Unsigned("authorisingRemotePartySeqNumber", kSeqNumber));
   if (control.NextIs(kNewFloor)) {
@@ -130,7 +137,8 @@ StatusOr<ExecutionOutcome> ReadOutcome(Fields& in) {
 
 // --- Writing. ---
 
-void WriteSpecialists(DerWriter& out, const std::vector<SpecialistSeqNumber>& numbers, uint8_t tag, DerLengths lengths) {
+void WriteSpecialists(DerWriter& out, const std::vector<SpecialistSeqNumber>& numbers, uint8_t tag,
+                      DerLengths lengths) {
   DerWriter list(lengths);
   for (const SpecialistSeqNumber& one : numbers) {
     DerWriter fields;
@@ -274,9 +282,15 @@ StatusOr<AlertPayload> ReadAlertPayload(ByteSpan octets, size_t base, Described*
   return out;
 }
 
-StatusOr<CommandPayload> ParseCommandPayload(ByteSpan octets) { return ReadCommandPayload(octets, 0, nullptr); }
-StatusOr<ResponsePayload> ParseResponsePayload(ByteSpan octets) { return ReadResponsePayload(octets, 0, nullptr); }
-StatusOr<AlertPayload> ParseAlertPayload(ByteSpan octets) { return ReadAlertPayload(octets, 0, nullptr); }
+StatusOr<CommandPayload> ParseCommandPayload(ByteSpan octets) {
+  return ReadCommandPayload(octets, 0, nullptr);
+}
+StatusOr<ResponsePayload> ParseResponsePayload(ByteSpan octets) {
+  return ReadResponsePayload(octets, 0, nullptr);
+}
+StatusOr<AlertPayload> ParseAlertPayload(ByteSpan octets) {
+  return ReadAlertPayload(octets, 0, nullptr);
+}
 
 Bytes EncodeCommandPayload(const CommandPayload& payload) {
   DerWriter fields(payload.lengths);

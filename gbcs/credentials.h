@@ -1,4 +1,5 @@
-// CS02b UpdateSecurityCredentials: the payloads that replace a Device's trust anchors (GBCS 13.3.5.11; GBCS.md section 1).
+// CS02b UpdateSecurityCredentials: the payloads that replace a Device's trust anchors (GBCS 13.3.5.11; GBCS.md section
+// 1).
 #pragma once
 
 #include <array>
@@ -17,22 +18,50 @@
 namespace smki::gbcs {
 
 enum class Role : uint8_t {
-  kRoot = 0, kRecovery = 1, kSupplier = 2, kNetworkOperator = 3, kAccessControlBroker = 4, kTransitionalCos = 5,
-  kWanProvider = 6, kIssuingAuthority = 7, kLoadController = 8, kOther = 127,
+  kRoot = 0,
+  kRecovery = 1,
+  kSupplier = 2,
+  kNetworkOperator = 3,
+  kAccessControlBroker = 4,
+  kTransitionalCos = 5,
+  kWanProvider = 6,
+  kIssuingAuthority = 7,
+  kLoadController = 8,
+  kOther = 127,
 };
-enum class KeyUsage : uint8_t { kDigitalSignature = 0, kKeyAgreement = 4, kKeyCertSign = 5, kCrlSign = 6 };  // RFC 5280 bit
+enum class KeyUsage : uint8_t {
+  kDigitalSignature = 0,
+  kKeyAgreement = 4,
+  kKeyCertSign = 5,
+  kCrlSign = 6
+};  // RFC 5280 bit
 enum class CellUsage : uint8_t { kManagement = 0, kPrePaymentTopUp = 1 };
 enum class Mode : uint8_t {
-  kRootBySupplier = 0, kRootByWanProvider = 1, kSupplierBySupplier = 2, kNetworkOperatorByNetworkOperator = 3,
-  kAccessControlBrokerByAcb = 4, kWanProviderByWanProvider = 5, kTransCosByTransCos = 6, kSupplierByTransCos = 7,
-  kAnyExceptAbnormalRootByRecovery = 8, kAnyByContingency = 9,
-  kLoadControllerByLoadController = 10, kLoadControllerBySupplier = 11,
+  kRootBySupplier = 0,
+  kRootByWanProvider = 1,
+  kSupplierBySupplier = 2,
+  kNetworkOperatorByNetworkOperator = 3,
+  kAccessControlBrokerByAcb = 4,
+  kWanProviderByWanProvider = 5,
+  kTransCosByTransCos = 6,
+  kSupplierByTransCos = 7,
+  kAnyExceptAbnormalRootByRecovery = 8,
+  kAnyByContingency = 9,
+  kLoadControllerByLoadController = 10,
+  kLoadControllerBySupplier = 11,
 };
 enum class StatusCode : uint8_t {
-  kSuccess = 0, kBadCertificate = 5, kNoTrustAnchor = 10, kInsufficientMemory = 17, kContingencyPublicKeyDecrypt = 22,
-  kTrustAnchorNotFound = 25, kResourcesBusy = 30, kOther = 127,
+  kSuccess = 0,
+  kBadCertificate = 5,
+  kNoTrustAnchor = 10,
+  kInsufficientMemory = 17,
+  kContingencyPublicKeyDecrypt = 22,
+  kTrustAnchorNotFound = 25,
+  kResourcesBusy = 30,
+  kOther = 127,
 };
-// GBCS words: "supplier", "digitalSignature", "anyExceptAbnormalRootByRecovery", "noTrustAnchor"; "unknown (N)" for other values.
+// GBCS words: "supplier", "digitalSignature", "anyExceptAbnormalRootByRecovery", "noTrustAnchor"; "unknown (N)" for
+// other values.
 std::string Name(Role);
 std::string Name(KeyUsage);
 std::string Name(CellUsage);
@@ -54,35 +83,35 @@ struct TrustAnchorCell {
 };
 
 struct SpecialistSeqNumber {
-  uint64_t usage = 0;   // prepaymentTopUp(0)
+  uint64_t usage = 0;  // prepaymentTopUp(0)
   uint64_t seq_number = 0;
   friend bool operator==(const SpecialistSeqNumber&, const SpecialistSeqNumber&) = default;
 };
 struct SeqNumberChange {
   Role role = Role::kRoot;
   uint64_t floor = 0;
-  std::vector<SpecialistSeqNumber> specialist;   // empty: the field is absent
+  std::vector<SpecialistSeqNumber> specialist;  // empty: the field is absent
   friend bool operator==(const SeqNumberChange&, const SeqNumberChange&) = default;
 };
 struct Replacement {
-  Bytes certificate;   // whole X.509 DER, opaque here
+  Bytes certificate;  // whole X.509 DER, opaque here
   TrustAnchorCell cell;
   friend bool operator==(const Replacement&, const Replacement&) = default;
 };
 
 struct CommandPayload {
   Mode mode = Mode::kAnyExceptAbnormalRootByRecovery;
-  std::optional<Bytes> plaintext_symmetric_key;               // [0]
-  bool disapply_time_checks = false;                          // [1] disapply(1), absent when applied
-  std::optional<TrustAnchorCell> authorising_cell;            // [2]
-  uint64_t seq_number = 0;                                    // [3]
-  std::optional<uint64_t> new_floor;                          // [4]
+  std::optional<Bytes> plaintext_symmetric_key;                           // [0]
+  bool disapply_time_checks = false;                                      // [1] disapply(1), absent when applied
+  std::optional<TrustAnchorCell> authorising_cell;                        // [2]
+  uint64_t seq_number = 0;                                                // [3]
+  std::optional<uint64_t> new_floor;                                      // [4]
   std::optional<std::vector<SpecialistSeqNumber>> new_specialist_floors;  // [5]
-  std::optional<std::vector<SeqNumberChange>> other_changes;  // [6]
+  std::optional<std::vector<SeqNumberChange>> other_changes;              // [6]
   std::vector<Replacement> replacements;
-  std::vector<Bytes> path_certificates;                       // whole X.509 DER
-  std::optional<std::string> execution_date_time;             // YYYYMMDDhhmmssZ
-  DerLengths lengths = DerLengths::kMinimal;                  // how the payload is, or will be, written
+  std::vector<Bytes> path_certificates;            // whole X.509 DER
+  std::optional<std::string> execution_date_time;  // YYYYMMDDhhmmssZ
+  DerLengths lengths = DerLengths::kMinimal;       // how the payload is, or will be, written
   friend bool operator==(const CommandPayload&, const CommandPayload&) = default;
 };
 
@@ -92,7 +121,7 @@ struct ReplacementOutcome {
   Eui64 existing_eui;
   std::array<uint8_t, 8> existing_ski{};
   Eui64 replacing_eui;
-  std::array<uint8_t, 8> replacing_ski{};   // what the cell holds now
+  std::array<uint8_t, 8> replacing_ski{};  // what the cell holds now
   friend bool operator==(const ReplacementOutcome&, const ReplacementOutcome&) = default;
 };
 struct ExecutionOutcome {
@@ -103,12 +132,12 @@ struct ExecutionOutcome {
   friend bool operator==(const ExecutionOutcome&, const ExecutionOutcome&) = default;
 };
 struct ResponsePayload {
-  std::optional<ExecutionOutcome> outcome;   // absent: future-dated or cancellation
+  std::optional<ExecutionOutcome> outcome;  // absent: future-dated or cancellation
   DerLengths lengths = DerLengths::kMinimal;
   friend bool operator==(const ResponsePayload&, const ResponsePayload&) = default;
 };
 struct AlertPayload {
-  uint64_t alert_code = 0;   // 0x8F66 actioned, 0x8F67 not
+  uint64_t alert_code = 0;  // 0x8F66 actioned, 0x8F67 not
   std::string execution_date_time;
   ExecutionOutcome outcome;
   DerLengths lengths = DerLengths::kMinimal;
@@ -126,9 +155,10 @@ inline constexpr size_t kMaxSeqNumberChanges = 32;  // and as many specialist nu
 inline constexpr size_t kMaxSymmetricKey = 64;      // octets; the real size is not public
 
 // Encode(Parse(b)) == b for every b that parses: DEFAULT values written out, INTEGERs not in their shortest form, sizes
-// and counts beyond the limits above and octets behind the payload are errors that name the octet. Lengths from 128 to 255
-// may be written in either of two ways, the same throughout a payload (base/der.h, docs/formats/gbcs-messages.md). Roles,
-// modes, usages and status codes without a name here are read as numbers up to 255: what to think of them is the caller's.
+// and counts beyond the limits above and octets behind the payload are errors that name the octet. Lengths from 128 to
+// 255 may be written in either of two ways, the same throughout a payload (base/der.h, docs/formats/gbcs-messages.md).
+// Roles, modes, usages and status codes without a name here are read as numbers up to 255: what to think of them is the
+// caller's.
 StatusOr<CommandPayload> ParseCommandPayload(ByteSpan octets);
 Bytes EncodeCommandPayload(const CommandPayload& payload);
 StatusOr<ResponsePayload> ParseResponsePayload(ByteSpan octets);
@@ -142,8 +172,10 @@ Bytes EncodeAlertPayload(const AlertPayload& payload);
 // length of `first_counter`. Encode touches only the holes, so a batch costs a copy each (ARCHITECTURE section 3).
 class CommandTemplate {
  public:
-  // `payload.seq_number` is ignored. Refuses payloads that are no mode 8 or 9 command, or whose message would exceed kMaxMessage.
-  static StatusOr<CommandTemplate> Make(Eui64 originator, CommandPayload payload, uint64_t first_counter, uint64_t last_counter);
+  // `payload.seq_number` is ignored. Refuses payloads that are no mode 8 or 9 command, or whose message would exceed
+  // kMaxMessage.
+  static StatusOr<CommandTemplate> Make(Eui64 originator, CommandPayload payload, uint64_t first_counter,
+                                        uint64_t last_counter);
 
   // The command without its signature: from tag DF through the last payload octet. To be signed is
   // everything after the first octet. The counter must lie in [first, last].
@@ -155,7 +187,7 @@ class CommandTemplate {
 
  private:
   Bytes octets_;
-  size_t header_counter_ = 0, target_ = 0, payload_counter_ = 0;   // offsets of the holes
+  size_t header_counter_ = 0, target_ = 0, payload_counter_ = 0;  // offsets of the holes
   size_t payload_counter_size_ = 0;
   uint64_t first_ = 0, last_ = 0;
 };

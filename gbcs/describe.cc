@@ -9,7 +9,9 @@
 namespace smki::gbcs {
 namespace {
 
-std::string Name(Cra cra) { return cra == Cra::kCommand ? "command" : cra == Cra::kResponse ? "response" : "alert"; }
+std::string Name(Cra cra) {
+  return cra == Cra::kCommand ? "command" : cra == Cra::kResponse ? "response" : "alert";
+}
 
 std::string UseCase(uint16_t code) {
   if (code == kCs02aCode) return "CS02a Provide Security Credential Details";
@@ -17,7 +19,8 @@ std::string UseCase(uint16_t code) {
   const std::optional<Mode> mode = ModeOfMessageCode(code);
   if (!mode) return "";
   // GBCS.md 1.3: the load controller modes are a use case of their own.
-  return *mode >= Mode::kLoadControllerByLoadController ? "CS02g Update Security Credentials" : "CS02b Update Security Credentials";
+  return *mode >= Mode::kLoadControllerByLoadController ? "CS02g Update Security Credentials"
+                                                        : "CS02b Update Security Credentials";
 }
 
 std::string MessageCodeWords(uint16_t code) {
@@ -32,7 +35,9 @@ std::string DateTimeWords(ByteSpan d) {
   return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", d[0] << 8 | d[1], d[2], d[3], d[5], d[6], d[7]);
 }
 
-std::string Octets(size_t count) { return fmt::format("{} octet{}", count, count == 1 ? "" : "s"); }
+std::string Octets(size_t count) {
+  return fmt::format("{} octet{}", count, count == 1 ? "" : "s");
+}
 
 Described GroupingHeader(const Frame& frame, size_t total) {
   const Message& m = frame.message;
@@ -50,8 +55,8 @@ Described GroupingHeader(const Frame& frame, size_t total) {
   size_t offset = frame.other_information + 1;
   add("Message Code", MessageCodeWords(m.message_code), offset, 2);
   offset += 2;
-  static constexpr const char* kSupplementary[] = {"Supplementary Remote Party ID", "Supplementary Remote Party Counter",
-                                                   "Supplementary Originator Counter"};
+  static constexpr const char* kSupplementary[] = {
+      "Supplementary Remote Party ID", "Supplementary Remote Party Counter", "Supplementary Originator Counter"};
   for (size_t i = 0; i * 8 < m.supplementary.size(); ++i) {
     const Eui64 value = *Eui64::FromBytes(ByteSpan(m.supplementary).subspan(i * 8, 8));
     add(kSupplementary[i], i == 0 ? value.ToString() : fmt::format("{}", value.value()), offset, 8);
@@ -121,7 +126,11 @@ StatusOr<Described> Describe(ByteSpan octets) {
   const Message& m = frame.message;
 
   const std::string use_case = UseCase(m.message_code);
-  Described out{use_case.empty() ? fmt::format("GBCS {}", Name(m.cra)) : fmt::format("{} {}", use_case, Name(m.cra)), "", 0, octets.size(), {}};
+  Described out{use_case.empty() ? fmt::format("GBCS {}", Name(m.cra)) : fmt::format("{} {}", use_case, Name(m.cra)),
+                "",
+                0,
+                octets.size(),
+                {}};
   out.value = fmt::format("{} from {} to {}", Octets(octets.size()), m.originator.ToString(), m.recipient.ToString());
   if (frame.header != 0) out.parts.push_back({"MAC Header", "the message carries an ACB-SMD MAC", 0, frame.header, {}});
   out.parts.push_back(GroupingHeader(frame, octets.size()));
@@ -154,7 +163,8 @@ std::string ToText(const Described& described, bool colour) {
   const char* const bold = colour ? "\x1b[1m" : "";
   const char* const plain = colour ? "\x1b[0m" : "";
 
-  std::string out = fmt::format("{}{}{}\n{}\n\n{}{:>6} {:>6}  field{}\n", bold, described.name, plain, described.value, dim, "octet", "size", plain);
+  std::string out = fmt::format("{}{}{}\n{}\n\n{}{:>6} {:>6}  field{}\n", bold, described.name, plain, described.value,
+                                dim, "octet", "size", plain);
   for (const auto& [depth, node] : lines) {
     if (depth == 0) continue;
     if (depth == 1 && !node->parts.empty() && node != &described.parts.front()) out += "\n";

@@ -13,7 +13,7 @@ namespace smki::gbcs {
 struct Described {
   std::string name;
   std::string value;
-  size_t offset = 0;   // in the whole message, octets
+  size_t offset = 0;  // in the whole message, octets
   size_t size = 0;
   std::vector<Described> parts;
 };

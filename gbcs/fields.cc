@@ -86,7 +86,8 @@ StatusOr<std::string> Fields::Time(const char* name) {
   const size_t offset = reader_.offset();
   SMKI_ASSIGN_OR_RETURN(const ByteSpan octets, Octets(name, der::kGeneralizedTime, 15, 15));
   const std::string words = GeneralizedTimeWords(AsText(octets));
-  if (words.empty()) return InvalidArgument("DER at octet {}: {} must be YYYYMMDDhhmmssZ, a date that exists", offset, name);
+  if (words.empty())
+    return InvalidArgument("DER at octet {}: {} must be YYYYMMDDhhmmssZ, a date that exists", offset, name);
   Note(words);
   return ToString(octets);
 }
@@ -103,7 +104,8 @@ StatusOr<KeyUsage> Fields::Usage(const char* name) {
   // GBCS.md 1.4: one bit, and DER leaves no zero bits behind it.
   const uint8_t unused = octets[0];
   if (unused > 7 || octets[1] != 1u << unused) {
-    return InvalidArgument("DER at octet {}: {} must be one bit, written in DER; found {}", offset, name, ToHex(octets));
+    return InvalidArgument("DER at octet {}: {} must be one bit, written in DER; found {}", offset, name,
+                           ToHex(octets));
   }
   const auto usage = static_cast<KeyUsage>(7 - unused);
   Note(Name(usage));

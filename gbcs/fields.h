@@ -62,7 +62,8 @@ class Fields {
   Status Each(size_t limit, Read read) {
     size_t count = 0;
     for (; !at_end(); ++count) {
-      if (count == limit) return InvalidArgument("DER at octet {}: {} has more than {} elements", reader_.offset(), name_, limit);
+      if (count == limit)
+        return InvalidArgument("DER at octet {}: {} has more than {} elements", reader_.offset(), name_, limit);
       SMKI_RETURN_IF_ERROR(read(*this));
     }
     return OkStatus();

@@ -9,10 +9,10 @@ namespace smki::gbcs {
 namespace {
 
 constexpr uint8_t kEuiSize = 8;
-constexpr uint8_t kTransactionIdSize = 9;    // CRA flag and Originator Counter
-constexpr uint8_t kDateTimeSize = 12;        // DLMS date-time
+constexpr uint8_t kTransactionIdSize = 9;  // CRA flag and Originator Counter
+constexpr uint8_t kDateTimeSize = 12;      // DLMS date-time
 constexpr uint8_t kMessageCodeSize = 2;
-constexpr size_t kMaxSupplementary = 24;     // three octet strings of eight
+constexpr size_t kMaxSupplementary = 24;  // three octet strings of eight
 constexpr uint8_t kSignatureSize = 64;
 constexpr size_t kMacSize = 12;
 // GBCS.md 2.4. Between the two parts: the length of everything that follows.
@@ -45,7 +45,8 @@ class Cursor {
   Status Expect(ByteSpan expected, const char* what) {
     const size_t start = at_;
     SMKI_ASSIGN_OR_RETURN(const ByteSpan found, Take(expected.size(), what));
-    const size_t same = static_cast<size_t>(std::mismatch(found.begin(), found.end(), expected.begin()).first - found.begin());
+    const size_t same =
+        static_cast<size_t>(std::mismatch(found.begin(), found.end(), expected.begin()).first - found.begin());
     if (same == found.size()) return OkStatus();
     return Fail(start + same, "{} must have {:02X} here, found {:02X}", what, expected[same], found[same]);
   }
@@ -60,10 +61,12 @@ class Cursor {
     const size_t start = at_;
     SMKI_ASSIGN_OR_RETURN(const uint8_t first, Octet(what));
     if (first < 0x80) return size_t{first};
-    if (first != 0x81 && first != 0x82) return Fail(start, "{} begins with {:02X}; at most two octets of length occur", what, first);
+    if (first != 0x81 && first != 0x82)
+      return Fail(start, "{} begins with {:02X}; at most two octets of length occur", what, first);
     SMKI_ASSIGN_OR_RETURN(const ByteSpan octets, Take(first & 0x7F, what));
     const size_t length = octets.size() == 1 ? octets[0] : size_t{octets[0]} << 8 | octets[1];
-    if (length < (first == 0x81 ? 0x80 : 0x100)) return Fail(start, "{} {} is not written in the shortest form", what, length);
+    if (length < (first == 0x81 ? 0x80 : 0x100))
+      return Fail(start, "{} {} is not written in the shortest form", what, length);
     return length;
   }
 
@@ -138,7 +141,8 @@ Status ReadGroupingHeader(Cursor& in, Frame& frame) {
   }
   SMKI_ASSIGN_OR_RETURN(const ByteSpan code, in.Take(kMessageCodeSize, "the Message Code"));
   m.message_code = WireReader(code).U16();
-  SMKI_ASSIGN_OR_RETURN(const ByteSpan supplementary, in.Take(other_size - kMessageCodeSize, "the supplementary identifiers"));
+  SMKI_ASSIGN_OR_RETURN(const ByteSpan supplementary,
+                        in.Take(other_size - kMessageCodeSize, "the supplementary identifiers"));
   m.supplementary = ToBytes(supplementary);
   frame.date_time = date_time;
   frame.other_information = other;
@@ -150,7 +154,8 @@ Status ReadGroupingHeader(Cursor& in, Frame& frame) {
 
 Status ReadFrame(ByteSpan octets, Frame& frame) {
   Cursor in(octets);
-  if (octets.size() > kMaxMessage) return in.Fail(kMaxMessage, "the message has {} octets, at most {} are read", octets.size(), kMaxMessage);
+  if (octets.size() > kMaxMessage)
+    return in.Fail(kMaxMessage, "the message has {} octets, at most {} are read", octets.size(), kMaxMessage);
   const bool wrapped = !octets.empty() && octets[0] == kGeneralCiphering;
   if (wrapped) {
     SMKI_RETURN_IF_ERROR(in.Expect(kMacHeaderStart, "the MAC Header"));

@@ -1,5 +1,5 @@
-// A GBCS message as octets: [MAC Header] Grouping Header, payload, [signature], [MAC] (GBCS 13.3.5, DLMS general-signing).
-// Pure functions over spans; parsing reads any octets without over-reading and says where it stopped.
+// A GBCS message as octets: [MAC Header] Grouping Header, payload, [signature], [MAC] (GBCS 13.3.5, DLMS
+// general-signing). Pure functions over spans; parsing reads any octets without over-reading and says where it stopped.
 #pragma once
 
 #include <array>
@@ -24,7 +24,7 @@ inline constexpr uint16_t kAnyByContingencyCode = 0x0109;
 // The largest message read or made here, in octets.
 inline constexpr size_t kMaxMessage = 64 * 1024;
 
-using Signature = std::array<uint8_t, 64>;   // r || s
+using Signature = std::array<uint8_t, 64>;  // r || s
 using Mac = std::array<uint8_t, 12>;
 
 struct Message {
@@ -32,12 +32,12 @@ struct Message {
   uint64_t originator_counter = 0;
   Eui64 originator;
   Eui64 recipient;
-  Bytes date_time;                 // empty (commands) or 12 octets (DLMS date-time)
+  Bytes date_time;  // empty (commands) or 12 octets (DLMS date-time)
   uint16_t message_code = 0;
-  Bytes supplementary;             // other-information after the Message Code: 0, 8, 16 or 24 octets
+  Bytes supplementary;  // other-information after the Message Code: 0, 8, 16 or 24 octets
   Bytes payload;
   std::optional<Signature> signature;
-  std::optional<Mac> mac;          // with it, the message is wrapped in a MAC Header
+  std::optional<Mac> mac;  // with it, the message is wrapped in a MAC Header
   friend bool operator==(const Message&, const Message&) = default;
 };
 

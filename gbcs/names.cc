@@ -75,11 +75,21 @@ std::optional<Enum> ValueIn(const Word<Enum> (&words)[N], std::string_view text)
 
 }  // namespace
 
-std::string Name(Role value) { return NameIn(kRoles, value); }
-std::string Name(KeyUsage value) { return NameIn(kKeyUsages, value); }
-std::string Name(CellUsage value) { return NameIn(kCellUsages, value); }
-std::string Name(Mode value) { return NameIn(kModes, value); }
-std::string Name(StatusCode value) { return NameIn(kStatusCodes, value); }
+std::string Name(Role value) {
+  return NameIn(kRoles, value);
+}
+std::string Name(KeyUsage value) {
+  return NameIn(kKeyUsages, value);
+}
+std::string Name(CellUsage value) {
+  return NameIn(kCellUsages, value);
+}
+std::string Name(Mode value) {
+  return NameIn(kModes, value);
+}
+std::string Name(StatusCode value) {
+  return NameIn(kStatusCodes, value);
+}
 
 // GBCS.md 1.3: the load controller modes came later and broke the rule "0x0100 + mode".
 uint16_t MessageCodeOf(Mode mode) {

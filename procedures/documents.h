@@ -84,9 +84,5 @@ StatusOr<SharePresentation> ParseSharePresentation(std::string_view text);
 // contentHints of a signature over a document of this kind: "smki approval DIR-1", "smki rejection", ... (pki::DocumentSignature::hint).
 std::string ApprovalHint(const std::string& direction_id);
 inline constexpr char kRejectionHint[] = "smki rejection";
-inline constexpr char kOrderHint[] = "smki order";
-inline constexpr char kStatementHint[] = "smki statement";
-inline constexpr char kCeremonyRequestHint[] = "smki ceremony request";
-inline constexpr char kSharePresentationHint[] = "smki share presentation";
 
 }  // namespace smki::procedures

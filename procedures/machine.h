@@ -20,7 +20,7 @@ namespace smki::procedures {
 // One thing that happened. `fields` has the documented keys of its kind (docs/formats/incident-events.md).
 struct Event {
   std::string kind;      // incident-opened, step-started, step-completed, step-failed, step-decided, step-skipped (deviation),
-                         // output-recorded, approval-recorded, rejection-recorded, incident-paused, incident-resumed, runbook-repinned, incident-closed
+                         // output-recorded, approval-recorded, rejection-recorded, incident-paused, incident-resumed, incident-closed
   UtcTime time;
   std::string step;      // empty if it concerns the whole incident
   std::string person;    // empty: the system
@@ -36,7 +36,7 @@ struct StepState {
   uint64_t attempts = 0;
   UtcTime started, finished;
   std::string person;
-  std::string result;    // choice made, digest of evidence, failure text
+  std::string result;    // choice made, evidence, failure text; of a running direction step: digest under vote
 };
 
 struct IncidentState {
@@ -81,10 +81,13 @@ class Machine {
   // Applies an event that Decide produced (or that was read back from the ledger). DataLoss if it cannot follow `state`.
   Status Apply(IncidentState& state, const Event& event) const;
 
-  // For the next page: ready and running steps, in runbook order.
+  // For the next page: ready, running and failed steps, in runbook order.
   struct NextStep { const Step* step; StepStatus status; std::vector<std::string> waiting_for; };
   std::vector<NextStep> Next(const IncidentState& state) const;
-  // Steps that are system actions and may be started without a person now.
+  // What `step` waits for: ids of the required steps that are not done; of a running direction step "approvals 1 of 3".
+  std::vector<std::string> WaitingFor(const IncidentState& state, const Step& step) const;
+  // Steps that are system actions and may be started without a person now. A failed one is not among them: to
+  // try it again somebody must want to.
   std::vector<const Step*> Startable(const IncidentState& state) const;
 
   const Runbook& runbook() const { return runbook_; }

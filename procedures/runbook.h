@@ -33,8 +33,10 @@ struct Step {
   std::string action;                          // kAction, kWait, kDirection, kCeremony: registered name, "repository.rebuild"
   std::map<std::string, std::string> with;     // its parameters
   std::vector<std::string> choices;            // kDecide
+  std::map<std::string, std::string> when;     // step -> outcome (a choice, or "done"): if it ends otherwise this one is skipped
   std::optional<Millis> deadline;
-  std::string on_failure;                      // retry | stop | deviate
+  std::string on_failure;                      // retry: may be started again. stop: may not. deviate: may be started again,
+                                               // or skipped by the incident lead with a reason
   Basis basis;
   int line = 0;
 };
@@ -68,7 +70,7 @@ struct LintFinding {
 };
 // Beyond loading: unknown or cyclic requirements, unreachable steps, unknown actions or parameters, key use
 // without direction and ceremony before it, no way to end, same actor for conflicting steps, a direction before the new
-// certificates are in the Repository (method 3), missing basis, phases out of order.
+// certificates are in the Repository (method 3), missing basis, phases out of order. In the order of lines.
 std::vector<LintFinding> Lint(const Runbook& runbook);
 
 }  // namespace smki::procedures

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/status.h"
@@ -89,14 +90,16 @@ class Session {
   // CKM_ECDSA over a SHA-256 digest.
   StatusOr<pki::RawSignature> Sign(Object key, const Digest& digest);
 
-  // CKO_DATA objects, found by label, visible without login. Writing replaces, at most kMaxData octets.
+  // CKO_DATA objects, found by label, visible without login, at most kMaxData octets. Writing makes the new object first and then
+  // removes the old: a crash in between leaves both, so reading gives all of a label.
   static constexpr size_t kMaxData = 16 * 1024;
-  StatusOr<Bytes> ReadData(const std::string& label);   // kNotFound
+  StatusOr<std::vector<Bytes>> ReadData(const std::string& label);
   Status WriteData(const std::string& label, ByteSpan value);
 
  private:
   friend class Slot;
   Session(std::shared_ptr<Module> module, unsigned long handle) : module_(std::move(module)), handle_(handle) {}
+  StatusOr<std::vector<Object>> FindAll(unsigned long object_class, const std::string& label);
   StatusOr<Object> FindOne(unsigned long object_class, const std::string& label, const char* what);
   std::shared_ptr<Module> module_;
   unsigned long handle_;

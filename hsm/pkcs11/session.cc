@@ -10,6 +10,7 @@ namespace {
 // DER of the OBJECT IDENTIFIER prime256v1, 1.2.840.10045.3.1.7 (CKA_EC_PARAMS).
 constexpr uint8_t kP256[] = {0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07};
 constexpr uint8_t kKeyId[] = {0x01};
+constexpr CK_ULONG kMaxFound = 8;
 
 // Attribute values are const to us; PKCS#11 2.40 has no const.
 template <typename T>
@@ -70,19 +71,26 @@ StatusOr<pki::PublicKey> Session::GenerateKeyPair(const std::string& label) {
   return ReadPublicKey(label);
 }
 
-StatusOr<Object> Session::FindOne(unsigned long object_class, const std::string& label, const char* what) {
+StatusOr<std::vector<Object>> Session::FindAll(unsigned long object_class, const std::string& label) {
   const CK_FUNCTION_LIST& f = *module_->functions().list;
   const CK_OBJECT_CLASS wanted = object_class;
   CK_ATTRIBUTE search[] = {Attribute(CKA_CLASS, wanted), Attribute(CKA_TOKEN, kYes), Attribute(CKA_LABEL, AsBytes(label))};
   SMKI_RETURN_IF_ERROR(FromResult(f.C_FindObjectsInit(handle_, search, std::size(search)), "C_FindObjectsInit", label));
-  CK_OBJECT_HANDLE found[2] = {};
+  CK_OBJECT_HANDLE found[kMaxFound] = {};
   CK_ULONG count = 0;
-  const CK_RV result = f.C_FindObjects(handle_, found, 2, &count);
+  const CK_RV result = f.C_FindObjects(handle_, found, kMaxFound, &count);
   f.C_FindObjectsFinal(handle_);
   SMKI_RETURN_IF_ERROR(FromResult(result, "C_FindObjects", label));
-  if (count == 0) return NotFound("the token has no {} labelled '{}' (or needs a login to show it)", what, label);
-  if (count > 1) return FailedPrecondition("the token has more than one {} labelled '{}'", what, label);
-  return Object{found[0]};
+  std::vector<Object> out;
+  for (CK_ULONG i = 0; i < count; ++i) out.push_back({found[i]});
+  return out;
+}
+
+StatusOr<Object> Session::FindOne(unsigned long object_class, const std::string& label, const char* what) {
+  SMKI_ASSIGN_OR_RETURN(const std::vector<Object> found, FindAll(object_class, label));
+  if (found.empty()) return NotFound("the token has no {} labelled '{}' (or needs a login to show it)", what, label);
+  if (found.size() > 1) return FailedPrecondition("the token has more than one {} labelled '{}'", what, label);
+  return found[0];
 }
 
 StatusOr<Object> Session::FindPrivateKey(const std::string& label) { return FindOne(CKO_PRIVATE_KEY, label, "private key"); }
@@ -120,17 +128,23 @@ StatusOr<pki::RawSignature> Session::Sign(Object key, const Digest& digest) {
   return out;
 }
 
-StatusOr<Bytes> Session::ReadData(const std::string& label) {
-  SMKI_ASSIGN_OR_RETURN(const Object object, FindOne(CKO_DATA, label, "data object"));
+StatusOr<std::vector<Bytes>> Session::ReadData(const std::string& label) {
   const CK_FUNCTION_LIST& f = *module_->functions().list;
-  CK_ATTRIBUTE wanted{CKA_VALUE, nullptr, 0};
   const std::string about = "data object '" + label + "'";
-  SMKI_RETURN_IF_ERROR(FromResult(f.C_GetAttributeValue(handle_, object.handle, &wanted, 1), "C_GetAttributeValue", about));
-  if (wanted.ulValueLen > kMaxData) return DataLoss("{} has {} octets; at most {} are expected", about, wanted.ulValueLen, kMaxData);
-  Bytes out(wanted.ulValueLen);
-  wanted.pValue = out.data();
-  SMKI_RETURN_IF_ERROR(FromResult(f.C_GetAttributeValue(handle_, object.handle, &wanted, 1), "C_GetAttributeValue", about));
-  out.resize(wanted.ulValueLen);
+  SMKI_ASSIGN_OR_RETURN(const std::vector<Object> found, FindAll(CKO_DATA, label));
+  std::vector<Bytes> out;
+  for (const Object object : found) {
+    CK_ATTRIBUTE wanted{CKA_VALUE, nullptr, 0};
+    SMKI_RETURN_IF_ERROR(FromResult(f.C_GetAttributeValue(handle_, object.handle, &wanted, 1), "C_GetAttributeValue", about));
+    if (wanted.ulValueLen > kMaxData) {
+      return DataLoss("{} has {} octets; at most {} are expected", about, wanted.ulValueLen, kMaxData);
+    }
+    Bytes value(wanted.ulValueLen);
+    wanted.pValue = value.data();
+    SMKI_RETURN_IF_ERROR(FromResult(f.C_GetAttributeValue(handle_, object.handle, &wanted, 1), "C_GetAttributeValue", about));
+    value.resize(wanted.ulValueLen);
+    out.push_back(std::move(value));
+  }
   return out;
 }
 
@@ -138,19 +152,18 @@ Status Session::WriteData(const std::string& label, ByteSpan value) {
   if (value.size() > kMaxData) return InvalidArgument("data object '{}': {} octets; at most {}", label, value.size(), kMaxData);
   const CK_FUNCTION_LIST& f = *module_->functions().list;
   const std::string about = "data object '" + label + "'";
-  const StatusOr<Object> old = FindOne(CKO_DATA, label, "data object");
-  if (old.ok()) {
-    CK_ATTRIBUTE change = Attribute(CKA_VALUE, value);
-    return FromResult(f.C_SetAttributeValue(handle_, old->handle, &change, 1), "C_SetAttributeValue", about);
-  }
-  if (old.status().code() != StatusCode::kNotFound) return old.status();
+  SMKI_ASSIGN_OR_RETURN(const std::vector<Object> old, FindAll(CKO_DATA, label));
   const CK_OBJECT_CLASS data = CKO_DATA;
   CK_ATTRIBUTE attributes[] = {
-      Attribute(CKA_CLASS, data),  Attribute(CKA_TOKEN, kYes),           Attribute(CKA_PRIVATE, kNo),
-      Attribute(CKA_MODIFIABLE, kYes), Attribute(CKA_LABEL, AsBytes(label)), Attribute(CKA_VALUE, value),
+      Attribute(CKA_CLASS, data), Attribute(CKA_TOKEN, kYes), Attribute(CKA_PRIVATE, kNo),
+      Attribute(CKA_LABEL, AsBytes(label)), Attribute(CKA_VALUE, value),
   };
   CK_OBJECT_HANDLE made = 0;
-  return FromResult(f.C_CreateObject(handle_, attributes, std::size(attributes), &made), "C_CreateObject", about);
+  SMKI_RETURN_IF_ERROR(FromResult(f.C_CreateObject(handle_, attributes, std::size(attributes), &made), "C_CreateObject", about));
+  for (const Object object : old) {
+    SMKI_RETURN_IF_ERROR(FromResult(f.C_DestroyObject(handle_, object.handle), "C_DestroyObject", about));
+  }
+  return OkStatus();
 }
 
 }  // namespace smki::hsm::pkcs11

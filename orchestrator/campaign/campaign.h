@@ -23,7 +23,8 @@
 #include "ledger/record_log.h"
 #include "orchestrator/campaign/judge.h"
 #include "orchestrator/campaign/state.h"
-#include "orchestrator/site.h"
+#include "orchestrator/lifeline.h"
+#include "orchestrator/settings.h"
 #include "repository/store/store.h"
 #include "smki/estate/v1/estate.pb.h"
 #include "smki/keyguard/v1/keyguard.pb.h"
@@ -48,7 +49,7 @@ class Campaign {
     FileSystem& files;
     Transport& keyguard;
     Transport& estate;
-    const repository::Store& store;
+    std::shared_ptr<const repository::Store> store;
     // Appends one entry of the incident to the ledger, durably.
     std::function<StatusOr<ledger::Entry>(const std::string& kind, Bytes payload)> record;
     // The key is closed although it is needed: have it opened again (one more ceremony), then call back. An error ends
@@ -62,7 +63,8 @@ class Campaign {
     std::vector<procedures::Population> populations;   // in the order of direction.groups
     std::vector<GroupIntent> intents;                  // likewise
     CampaignSettings settings;
-    uint64_t batches_before = 0;   // highest batch number that has an intent in the ledger
+    uint64_t batches_before = 0;       // highest batch number that has an intent in the ledger
+    uint64_t summarised_records = 0;   // log_records of the newest campaign.summary in the ledger
   };
   using Done = std::function<void(Status)>;
 
@@ -91,30 +93,34 @@ class Campaign {
     size_t group = 0;
     std::vector<Rank> ranks;
     std::vector<uint32_t> attempts;
+    size_t fresh = 0;   // Devices without any signature yet: they count against limits.outstanding
   };
   struct Timeout {
     std::chrono::nanoseconds due;
     Rank rank;
     uint8_t attempt, sends;
   };
-  enum class Want : uint8_t { kNothing, kCommand, kAsked, kAnswer };   // what a begun Device is waiting for
+  // What a begun Device is waiting for: the command of its attempt once more, or of its next attempt; the keyguard's or
+  // gateway's answer; its own answer.
+  enum class Want : uint8_t { kNothing, kSame, kNext, kCall, kAnswer };
 
   Campaign(Seams seams, Plan plan);
   Status OpenLog(const std::string& path);
 
   // --- asking and sending (campaign.cc) ---
   void Pump();
-  size_t Room() const;
   size_t TakeRate(size_t wanted);
-  bool AskBatch(size_t group, size_t count);
+  void GiveBackRate(size_t unused) { rate_tokens_ += static_cast<double>(unused); }
+  bool PickBatch(size_t count, Batch& batch);
+  Status AskBatch(const Batch& batch);
+  void BeginWave(const std::string& wave);
   void OnSigned(const Batch& batch, StatusOr<keyguard::v1::SignResponse> response);
   Status LogSigned(const Batch& batch, const keyguard::v1::SignResponse& response, std::vector<Rank>& deliver);
-  bool OnSignRefusal(Rank rank, const keyguard::v1::SignedCommand& item, ledger::CampaignRefused& refused);
+  Status CheckCommand(const keyguard::v1::SignedCommand& item, Rank rank, uint32_t attempt) const;
   void Deliver(std::vector<Rank> ranks);
-  void OnDelivered(const std::vector<ledger::CampaignSentItem>& items, const std::vector<Rank>& ranks,
-                   StatusOr<estate::v1::DeliverResponse> response);
-  void WantCommand(Rank rank, bool first);
-  void Release(Rank rank);
+  void OnDelivered(const std::vector<Rank>& ranks, const ledger::CampaignSent& sent, StatusOr<estate::v1::DeliverResponse> response);
+  void SetWant(Rank rank, Want want);
+  void Queue(Rank rank, Want want, bool first);
   void BackOff(Millis delay);
   void LoseKey(const std::string& why);
   void Fail(Status status);
@@ -129,7 +135,8 @@ class Campaign {
   void Ignore(const estate::v1::Response& response, const std::string& reason, const std::string& detail);
   void ArmTimeouts();
   void OnTimeouts();
-  void OnSilence(Rank rank);
+  // True if its command is to be sent once more.
+  bool OnSilence(Rank rank);
   void EndDevice(Rank rank, DeviceOutcome outcome, const std::string& reason);
   void Prove();
   void OnProven(const std::vector<Rank>& ranks, StatusOr<keyguard::v1::ProveResponse> response);
@@ -139,35 +146,39 @@ class Campaign {
   template <typename Record>
   Status Log(ledger::CampaignType type, const Record& record);
   template <typename F>
-  auto Guarded(F f);
+  auto Guarded(F f) const {
+    return lifeline_.Guard(std::move(f));
+  }
 
   Seams seams_;
   Plan plan_;
   CampaignState state_;
   std::unique_ptr<ledger::RecordLog> log_;
-  std::shared_ptr<Campaign*> self_ = std::make_shared<Campaign*>(this);   // callbacks hold it weakly
 
   Done done_;
-  std::string wave_;
-  std::string last_canary_;
   std::vector<Rank> canary_ranks_;
+  bool wave_open_ = false;                      // begun in the log, and not done there
+  uint64_t wave_done_records_ = 0;              // records of the log up to the newest wave-done
   bool paused_ = false, key_lost_ = false;
   std::string held_by_;
   std::vector<std::deque<Rank>> ready_;         // by group: a command is wanted
   std::vector<Want> want_;                      // by rank
   std::unordered_map<Rank, std::string> commands_;   // of the Devices in flight, for re-sending
-  size_t in_flight_ = 0;                        // asked for, signed or sent
+  size_t in_flight_ = 0;                        // Devices that want kCall or kAnswer
   size_t asking_ = 0, delivering_ = 0;          // calls under way
+  uint64_t asked_fresh_ = 0;                    // in the Sign calls under way
+  int fruitless_ = 0;                           // limit refusals in a row with nothing in flight
   uint64_t next_batch_ = 1;
   double window_ = 0;                           // grows with answers, shrinks with silence
   double rate_tokens_ = 0;
   std::chrono::nanoseconds rate_time_{0}, hold_until_{0}, shrunk_at_{0};
-  Executor::TimerId hold_timer_ = 0, timeout_timer_ = 0;
+  bool timeout_armed_ = false;
   std::deque<Timeout> timeouts_;
   std::unique_ptr<Transport::Watch> stream_;
   std::deque<Rank> to_prove_;
   bool proving_ = false;
-  mutable std::deque<std::pair<std::chrono::nanoseconds, uint64_t>> rate_samples_;
+  std::deque<std::pair<std::chrono::nanoseconds, uint64_t>> rate_samples_;
+  Lifeline lifeline_;   // last: ends before anything its callbacks use
 };
 
 }  // namespace smki::orchestrator

@@ -126,12 +126,7 @@ Status CampaignState::Apply(const ledger::CampaignSigned& batch) {
 }
 
 Status CampaignState::Apply(const ledger::CampaignRefused& batch) {
-  for (const ledger::CampaignRefusedItem& item : batch.items) {
-    SMKI_ASSIGN_OR_RETURN(const Rank rank, Must(item.device));
-    DeviceState& device = devices_[rank];
-    if (device.phase == Phase::kEnded) continue;
-    End(device, device.outcome == DeviceOutcome::kNone ? DeviceOutcome::kRefused : device.outcome, item.reason);
-  }
+  for (const ledger::CampaignRefusedItem& item : batch.items) SMKI_RETURN_IF_ERROR(Must(item.device).status());
   last_batch_ = std::max(last_batch_, batch.batch);
   return OkStatus();
 }
@@ -140,7 +135,8 @@ Status CampaignState::Apply(const ledger::CampaignSent& batch) {
   for (const ledger::CampaignSentItem& item : batch.items) {
     SMKI_ASSIGN_OR_RETURN(const Rank rank, Must(item.device));
     DeviceState& device = devices_[rank];
-    if (device.phase == Phase::kEnded || item.attempt != device.attempt) continue;   // it has answered meanwhile
+    const bool awaited = device.phase == Phase::kSigned || device.phase == Phase::kSent;
+    if (!awaited || item.attempt != device.attempt) continue;   // it has answered meanwhile
     if (device.sends > 0) ++counts_.resent;
     if (device.sends < UINT8_MAX) ++device.sends;
     device.phase = Phase::kSent;

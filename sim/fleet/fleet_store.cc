@@ -41,9 +41,15 @@ StatusOr<std::unique_ptr<FleetStore>> FleetStore::Create(const std::string& path
   return store;
 }
 
-StatusOr<std::unique_ptr<FleetStore>> FleetStore::Open(const std::string& path) {
-  SMKI_ASSIGN_OR_RETURN(Database database, Database::Open(path, kVersion));
-  std::unique_ptr<FleetStore> store(new FleetStore(std::move(database)));
+StatusOr<std::unique_ptr<FleetStore>> FleetStore::Open(const std::string& path) { return Load(Database::Open(path, kVersion)); }
+
+StatusOr<std::unique_ptr<FleetStore>> FleetStore::OpenReadOnly(const std::string& path) {
+  return Load(Database::OpenReadOnly(path, kVersion));
+}
+
+StatusOr<std::unique_ptr<FleetStore>> FleetStore::Load(StatusOr<Database> database) {
+  if (!database.ok()) return database.status();
+  std::unique_ptr<FleetStore> store(new FleetStore(*std::move(database)));
   SMKI_RETURN_IF_ERROR(store->Prepare());
   SMKI_RETURN_IF_ERROR(store->LoadAnchors());
   return store;

@@ -1,5 +1,6 @@
 // The fleet on disk (docs/formats/fleet.md): every Device's state, its own key, and what it has sent. A Device must not
-// forget: a response leaves only when the state it tells of is durable. One thread, one process.
+// forget: a response leaves only when the state it tells of is durable. One thread,
+// one writing process.
 #pragma once
 
 #include <functional>
@@ -40,6 +41,8 @@ class FleetStore {
  public:
   static StatusOr<std::unique_ptr<FleetStore>> Create(const std::string& path);
   static StatusOr<std::unique_ptr<FleetStore>> Open(const std::string& path);
+  // For looking, also while another process serves the fleet; every writing call fails.
+  static StatusOr<std::unique_ptr<FleetStore>> OpenReadOnly(const std::string& path);
   ~FleetStore();
 
   // --- Writing: always inside a transaction of the caller's. ---
@@ -73,6 +76,7 @@ class FleetStore {
 
  private:
   explicit FleetStore(Database database);
+  static StatusOr<std::unique_ptr<FleetStore>> Load(StatusOr<Database> database);
   Status Prepare();
   Status LoadAnchors();
   StatusOr<uint32_t> AnchorId(const AnchorPtr& anchor);

@@ -1,7 +1,14 @@
 #include "sim/store/database.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 namespace smki::sim {
 namespace {
@@ -34,6 +41,8 @@ Status FromSqlite(sqlite3* database, int code) {
   }
 }
 
+constexpr char kDurable[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000;";
+
 }  // namespace
 
 StatusOr<bool> Statement::Step() {
@@ -59,34 +68,59 @@ ByteSpan Statement::Blob(int column) const {
   return {data, static_cast<size_t>(sqlite3_column_bytes(statement_.get(), column))};
 }
 
+StatusOr<Database::WriterLock> Database::WriterLock::Take(const std::string& path) {
+  WriterLock lock;
+  const std::string file = path + ".lock";
+  lock.fd_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (lock.fd_ < 0) return NotFound("cannot open {}: {}", file, std::strerror(errno));
+  if (::flock(lock.fd_, LOCK_EX | LOCK_NB) != 0) {
+    return FailedPrecondition("{} is in use by another process; stop the smki-sim that serves it first", path);
+  }
+  return lock;
+}
+
+Database::WriterLock::~WriterLock() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
 StatusOr<Database> Database::OpenFile(const std::string& path, int flags) {
   sqlite3* raw = nullptr;
   const int code = sqlite3_open_v2(path.c_str(), &raw, flags | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOMUTEX, nullptr);
   Database database(raw, path);
   if (code != SQLITE_OK) return WithContext(FromSqlite(raw, code), path);
-  // Exclusive before WAL: the index of the log is then in this process's memory, and nobody else can write.
-  SMKI_RETURN_IF_ERROR(database.Execute(
-      "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000;"));
+  sqlite3_busy_timeout(raw, 5000);   // a reader may hold up a checkpoint, never for long
   return database;
 }
 
 StatusOr<Database> Database::Create(const std::string& path, const char* schema, int version) {
-  {
-    std::unique_ptr<std::FILE, int (*)(std::FILE*)> existing(std::fopen(path.c_str(), "r"), &std::fclose);
-    if (existing) return Error(StatusCode::kAlreadyExists, "{} exists; it is never written over", path);
-  }
+  struct stat existing {};
+  if (::stat(path.c_str(), &existing) == 0) return Error(StatusCode::kAlreadyExists, "{} exists; it is never written over", path);
+  SMKI_ASSIGN_OR_RETURN(WriterLock lock, WriterLock::Take(path));
   SMKI_ASSIGN_OR_RETURN(Database database, OpenFile(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
+  database.lock_ = std::move(lock);
+  SMKI_RETURN_IF_ERROR(database.Execute(kDurable));
   SMKI_RETURN_IF_ERROR(database.Execute(fmt::format("BEGIN; {} PRAGMA user_version={}; COMMIT;", schema, version)));
   return database;
 }
 
 StatusOr<Database> Database::Open(const std::string& path, int version) {
   SMKI_ASSIGN_OR_RETURN(Database database, OpenFile(path, SQLITE_OPEN_READWRITE));
-  SMKI_ASSIGN_OR_RETURN(const int64_t found, database.QueryInteger("PRAGMA user_version"));
-  if (found != version) {
-    return FailedPrecondition("{} is of format {}, this program reads {}; make the estate again with smki-sim generate", path, found, version);
-  }
+  SMKI_ASSIGN_OR_RETURN(database.lock_, WriterLock::Take(path));
+  SMKI_RETURN_IF_ERROR(database.Execute(kDurable));
+  SMKI_RETURN_IF_ERROR(database.CheckVersion(version));
   return database;
+}
+
+StatusOr<Database> Database::OpenReadOnly(const std::string& path, int version) {
+  SMKI_ASSIGN_OR_RETURN(Database database, OpenFile(path, SQLITE_OPEN_READONLY));
+  SMKI_RETURN_IF_ERROR(database.CheckVersion(version));
+  return database;
+}
+
+Status Database::CheckVersion(int version) const {
+  SMKI_ASSIGN_OR_RETURN(const int64_t found, QueryInteger("PRAGMA user_version"));
+  if (found == version) return OkStatus();
+  return FailedPrecondition("{} is of format {}, this program reads {}; make the estate again with smki-sim generate", path_, found, version);
 }
 
 Status Database::Execute(const std::string& sql) {

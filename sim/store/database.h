@@ -1,4 +1,4 @@
-// SQLite for the simulated estate: what is committed survives a power cut (WAL, synchronous=FULL). One thread, one process.
+// SQLite for the simulated estate: what is committed survives a power cut (WAL, synchronous=FULL). One thread, one writing process.
 #pragma once
 
 #include <sqlite3.h>
@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/bytes.h"
 #include "base/eui64.h"
@@ -32,7 +33,7 @@ class Statement {
 
   // Columns from 0; valid until the next Step or Reset.
   int64_t Integer(int column) const { return sqlite3_column_int64(statement_.get(), column); }
-  std::string Text(int column) const { return ToString(Blob(column)); }
+  std::string Text(int column) const { return std::string(AsText(Blob(column))); }
   ByteSpan Blob(int column) const;
   Eui64 Eui(int column) const { return Eui64::FromBytes(Blob(column)).value_or(Eui64()); }
 
@@ -66,8 +67,11 @@ class Database {
  public:
   // A new file with `schema`; kAlreadyExists if there is one. `version` tells formats apart.
   static StatusOr<Database> Create(const std::string& path, const char* schema, int version);
-  // kNotFound if absent, kFailedPrecondition if it is of another version or in use by another process.
+  // To read and write. kNotFound if absent, kFailedPrecondition if it is of another version, or if another process has it open
+  // to write.
   static StatusOr<Database> Open(const std::string& path, int version);
+  // Also while another process writes; sees what that one has committed.
+  static StatusOr<Database> OpenReadOnly(const std::string& path, int version);
 
   Status Execute(const std::string& sql);
   StatusOr<Statement> Prepare(const char* sql) const;
@@ -78,8 +82,25 @@ class Database {
   struct Close {
     void operator()(sqlite3* d) const { sqlite3_close_v2(d); }
   };
+  // The right to write, from an advisory lock on PATH.lock; a process that dies gives it back.
+  class WriterLock {
+   public:
+    static StatusOr<WriterLock> Take(const std::string& path);
+    WriterLock() = default;
+    WriterLock(WriterLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    WriterLock& operator=(WriterLock&& other) noexcept {
+      std::swap(fd_, other.fd_);
+      return *this;
+    }
+    ~WriterLock();
+
+   private:
+    int fd_ = -1;
+  };
   Database(sqlite3* database, std::string path) : database_(database), path_(std::move(path)) {}
   static StatusOr<Database> OpenFile(const std::string& path, int flags);
+  Status CheckVersion(int version) const;
+  WriterLock lock_;
   std::unique_ptr<sqlite3, Close> database_;
   std::string path_;
 };

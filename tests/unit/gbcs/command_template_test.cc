@@ -21,11 +21,14 @@ CommandPayload GoldenPayload(const std::string& name) {
   ADD_FAILURE() << "no golden message " << name;
   return {};
 }
-CommandPayload Recovery() { return GoldenPayload("recovery-command"); }
+CommandPayload Recovery() {
+  return GoldenPayload("recovery-command");
+}
 
 // Every group the signer may meet: each cell alone, all together, with and without each optional field.
 std::vector<CommandPayload> GroupShapes() {
-  std::vector<CommandPayload> out = {Recovery(), GoldenPayload("contingency-command"), GoldenPayload("recovery-command-wide-control"),
+  std::vector<CommandPayload> out = {Recovery(), GoldenPayload("contingency-command"),
+                                     GoldenPayload("recovery-command-wide-control"),
                                      GoldenPayload("recovery-command-wide-control-two-octet-lengths")};
   for (const Replacement& one : Recovery().replacements) {
     CommandPayload p = Recovery();
@@ -65,9 +68,15 @@ std::string Refusal(const CommandPayload& payload, uint64_t first = 1, uint64_t 
 
 TEST(CommandTemplate, EncodesWhatEncodeMessageDoes_ForEveryShapeAndRange) {
   // From and to the edges of each DER length, the whole of one, and a single counter.
-  const std::vector<std::pair<uint64_t, uint64_t>> ranges = {
-      {0, 0x7F}, {0x80, 0x7FFF}, {0x8000, 0x7FFFFF}, {0x800000, 0x7FFFFFFF}, {0x80000000, 0x7FFFFFFFFF}, {7000, 7000},
-      {0x8000000000, 0x7FFFFFFFFFFF}, {0x800000000000, 0x7FFFFFFFFFFFFF}, {0x80000000000000, kMax}};
+  const std::vector<std::pair<uint64_t, uint64_t>> ranges = {{0, 0x7F},
+                                                             {0x80, 0x7FFF},
+                                                             {0x8000, 0x7FFFFF},
+                                                             {0x800000, 0x7FFFFFFF},
+                                                             {0x80000000, 0x7FFFFFFFFF},
+                                                             {7000, 7000},
+                                                             {0x8000000000, 0x7FFFFFFFFFFF},
+                                                             {0x800000000000, 0x7FFFFFFFFFFFFF},
+                                                             {0x80000000000000, kMax}};
   Signature signature;
   signature.fill(0xA5);
   for (const CommandPayload& shape : GroupShapes()) {
@@ -91,7 +100,8 @@ TEST(CommandTemplate, TwoCommandsOfOneTemplateShareNothing) {
   ASSERT_TRUE(made.ok());
   EXPECT_EQ(made->Encode(Eui64(1), 1000), made->Encode(Eui64(1), 1000));
   const Bytes second = made->Encode(Eui64(2), 2000);
-  EXPECT_EQ(made->Encode(Eui64(1), 1000), CommandTemplate::Make(kOriginator, Recovery(), 1000, 1000)->Encode(Eui64(1), 1000));
+  EXPECT_EQ(made->Encode(Eui64(1), 1000),
+            CommandTemplate::Make(kOriginator, Recovery(), 1000, 1000)->Encode(Eui64(1), 1000));
   EXPECT_NE(second, made->Encode(Eui64(1), 1000));
 }
 

@@ -11,14 +11,20 @@ namespace {
 
 using ::testing::HasSubstr;
 
-Bytes Hex(std::string_view digits) { return *FromHex(digits); }
+Bytes Hex(std::string_view digits) {
+  return *FromHex(digits);
+}
 
 template <typename T>
 std::string ErrorOf(const StatusOr<T>& parsed) {
   return parsed.ok() ? "" : smki::Message(parsed.status());
 }
-std::string CommandError(std::string_view digits) { return ErrorOf(ParseCommandPayload(Hex(digits))); }
-std::string ResponseError(std::string_view digits) { return ErrorOf(ParseResponsePayload(Hex(digits))); }
+std::string CommandError(std::string_view digits) {
+  return ErrorOf(ParseCommandPayload(Hex(digits)));
+}
+std::string ResponseError(std::string_view digits) {
+  return ErrorOf(ParseResponsePayload(Hex(digits)));
+}
 
 CommandPayload Little() {
   CommandPayload p;
@@ -52,13 +58,15 @@ TEST(Names, EveryModeHasItsMessageCodeAndBack) {
 }
 
 TEST(TrustAnchorCell, TextAndBack) {
-  for (const char* text : {"root/keyCertSign", "supplier/digitalSignature", "supplier/keyAgreement/prePaymentTopUp", "other/cRLSign"}) {
+  for (const char* text :
+       {"root/keyCertSign", "supplier/digitalSignature", "supplier/keyAgreement/prePaymentTopUp", "other/cRLSign"}) {
     const auto cell = TrustAnchorCell::Parse(text);
     ASSERT_TRUE(cell) << text;
     EXPECT_EQ(cell->ToString(), text);
   }
-  for (const char* text : {"", "supplier", "supplier/", "/keyAgreement", "supplier/keyAgreement/", "supplier/keyAgreement/management",
-                           "supplier/keyAgreement/prePaymentTopUp/", "Supplier/keyAgreement", "supplier/keyAgreement ", "supplier//keyAgreement"}) {
+  for (const char* text : {"", "supplier", "supplier/", "/keyAgreement", "supplier/keyAgreement/",
+                           "supplier/keyAgreement/management", "supplier/keyAgreement/prePaymentTopUp/",
+                           "Supplier/keyAgreement", "supplier/keyAgreement ", "supplier//keyAgreement"}) {
     EXPECT_FALSE(TrustAnchorCell::Parse(text)) << text;
   }
 }
@@ -66,8 +74,19 @@ TEST(TrustAnchorCell, TextAndBack) {
 TEST(CommandPayload, IsWrittenAsTheStandardSays) {
   EXPECT_EQ(ToHex(EncodeCommandPayload(Little())),
             "3028"
-            "300f" "020108" "a207" "020101" "03020780" "830107"
-            "3013" "3011" "3003020101" "300a" "020102" "03020308" "020101"
+            "300f"
+            "020108"
+            "a207"
+            "020101"
+            "03020780"
+            "830107"
+            "3013"
+            "3011"
+            "3003020101"
+            "300a"
+            "020102"
+            "03020308"
+            "020101"
             "3000");
 }
 
@@ -83,30 +102,121 @@ TEST(CommandPayload, ValuesWithoutANameAreReadAsNumbers) {
 
 TEST(CommandPayload, WhatDerWouldNotWriteIsRefusedWithItsOctet) {
   // applyTimeBasedCPVChecks apply(0) is the DEFAULT.
-  EXPECT_THAT(CommandError("300f" "3009" "020108" "810100" "830107" "3000" "3000"), HasSubstr("at octet 7: applyTimeBasedCPVChecks is 0"));
+  EXPECT_THAT(CommandError("300f"
+                           "3009"
+                           "020108"
+                           "810100"
+                           "830107"
+                           "3000"
+                           "3000"),
+              HasSubstr("at octet 7: applyTimeBasedCPVChecks is 0"));
   // cellUsage management(0) is the DEFAULT.
-  EXPECT_THAT(CommandError("3018" "3012" "020108" "a20a" "020101" "03020780" "020100" "830107" "3000" "3000"),
+  EXPECT_THAT(CommandError("3018"
+                           "3012"
+                           "020108"
+                           "a20a"
+                           "020101"
+                           "03020780"
+                           "020100"
+                           "830107"
+                           "3000"
+                           "3000"),
               HasSubstr("at octet 16: cellUsage management is the DEFAULT"));
   // An INTEGER of two octets for 7; a negative one.
-  EXPECT_THAT(CommandError("300d" "3007" "020108" "83020007" "3000" "3000"), HasSubstr("at octet 7: authorisingRemotePartySeqNumber is not the shortest"));
-  EXPECT_THAT(CommandError("300c" "3006" "020108" "8301FF" "3000" "3000"), HasSubstr("negative"));
+  EXPECT_THAT(CommandError("300d"
+                           "3007"
+                           "020108"
+                           "83020007"
+                           "3000"
+                           "3000"),
+              HasSubstr("at octet 7: authorisingRemotePartySeqNumber is not the shortest"));
+  EXPECT_THAT(CommandError("300c"
+                           "3006"
+                           "020108"
+                           "8301FF"
+                           "3000"
+                           "3000"),
+              HasSubstr("negative"));
   // keyUsage of two bits; of no bit; with zero bits left behind.
   for (const char* usage : {"030206c0", "03020700", "03020680"}) {
-    EXPECT_THAT(CommandError(fmt::format("3015" "300f" "020108" "a207" "020101{}830107" "3000" "3000", usage)), HasSubstr("at octet 12: keyUsage must be one bit"));
+    EXPECT_THAT(CommandError(fmt::format("3015"
+                                         "300f"
+                                         "020108"
+                                         "a207"
+                                         "020101{}830107"
+                                         "3000"
+                                         "3000",
+                                         usage)),
+                HasSubstr("at octet 12: keyUsage must be one bit"));
   }
   // Fields out of order, and one too many.
-  EXPECT_THAT(CommandError("3012" "300c" "020108" "840100" "830107" "810101" "3000" "3000"), HasSubstr("at octet 7: authorisingRemotePartySeqNumber must have tag 83"));
-  EXPECT_THAT(CommandError("300e" "3006" "020108" "830107" "3000" "3000" "0500"), HasSubstr("at octet 14: 2 octets too many after CommandPayload"));
-  EXPECT_THAT(CommandError("300c" "3006" "020108" "830107" "3000" "3000" "00"), HasSubstr("at octet 14: 1 octets too many after the payload"));
+  EXPECT_THAT(CommandError("3012"
+                           "300c"
+                           "020108"
+                           "840100"
+                           "830107"
+                           "810101"
+                           "3000"
+                           "3000"),
+              HasSubstr("at octet 7: authorisingRemotePartySeqNumber must have tag 83"));
+  EXPECT_THAT(CommandError("300e"
+                           "3006"
+                           "020108"
+                           "830107"
+                           "3000"
+                           "3000"
+                           "0500"),
+              HasSubstr("at octet 14: 2 octets too many after CommandPayload"));
+  EXPECT_THAT(CommandError("300c"
+                           "3006"
+                           "020108"
+                           "830107"
+                           "3000"
+                           "3000"
+                           "00"),
+              HasSubstr("at octet 14: 1 octets too many after the payload"));
+}
+
+TEST(CommandPayload, NothingStandsBehindTheCellOfAReplacement) {
+  EXPECT_THAT(CommandError("301b"
+                           "3006020108830107"
+                           "300f300d"
+                           "3000"
+                           "300702010203020780"
+                           "0500"
+                           "3000"),
+              HasSubstr("at octet 25: 2 octets too many after TrustAnchorReplacement"));
 }
 
 TEST(CommandPayload, NumbersBeyondTheirRangeAreRefused) {
-  EXPECT_THAT(CommandError("300d" "3007" "02020100" "830107" "3000" "3000"), HasSubstr("credentialsReplacementMode is 256"));
-  EXPECT_THAT(CommandError("3014" "300e" "020108" "8309008000000000000000" "3000" "3000"), HasSubstr("larger than 2^63-1"));
+  EXPECT_THAT(CommandError("300d"
+                           "3007"
+                           "02020100"
+                           "830107"
+                           "3000"
+                           "3000"),
+              HasSubstr("credentialsReplacementMode is 256"));
+  EXPECT_THAT(CommandError("3014"
+                           "300e"
+                           "020108"
+                           "8309008000000000000000"
+                           "3000"
+                           "3000"),
+              HasSubstr("larger than 2^63-1"));
 }
 
 TEST(CommandPayload, EmptyListOfSpecialistFloorsIsLeftOut) {
-  EXPECT_THAT(CommandError("3018" "3012" "020108" "830107" "a60a" "3008" "020102" "020100" "3000" "3000" "3000"),
+  EXPECT_THAT(CommandError("3018"
+                           "3012"
+                           "020108"
+                           "830107"
+                           "a60a"
+                           "3008"
+                           "020102"
+                           "020100"
+                           "3000"
+                           "3000"
+                           "3000"),
               HasSubstr("at octet 20: specialistFloorSeqNumber is empty"));
 }
 
@@ -116,9 +226,11 @@ TEST(CommandPayload, ExecutionTimeMustBeADateThatExists) {
     p.execution_date_time = good;
     EXPECT_EQ(ErrorOf(ParseCommandPayload(EncodeCommandPayload(p))), "") << good;
   }
-  for (const char* bad : {"20300115000000+", "2030011500000Z", "20301315000000Z", "20290229000000Z", "20300115240000Z", "2030-115000000Z"}) {
+  for (const char* bad : {"20300115000000+", "2030011500000Z", "20301315000000Z", "20290229000000Z", "20300115240000Z",
+                          "2030-115000000Z"}) {
     p.execution_date_time = bad;
-    EXPECT_THAT(ErrorOf(ParseCommandPayload(EncodeCommandPayload(p))), HasSubstr("at octet 42: executionDateTime")) << bad;
+    EXPECT_THAT(ErrorOf(ParseCommandPayload(EncodeCommandPayload(p))), HasSubstr("at octet 42: executionDateTime"))
+        << bad;
   }
 }
 
@@ -127,13 +239,15 @@ TEST(CommandPayload, CountsAndSizesAreBounded) {
   p.replacements.assign(kMaxReplacements, p.replacements[0]);
   EXPECT_EQ(ErrorOf(ParseCommandPayload(EncodeCommandPayload(p))), "");
   p.replacements.push_back(p.replacements[0]);
-  EXPECT_THAT(ErrorOf(ParseCommandPayload(EncodeCommandPayload(p))), HasSubstr("replacements has more than 32 elements"));
+  EXPECT_THAT(ErrorOf(ParseCommandPayload(EncodeCommandPayload(p))),
+              HasSubstr("replacements has more than 32 elements"));
 
   p = Little();
   p.path_certificates.assign(kMaxPathCertificates, Hex("3000"));
   EXPECT_EQ(ErrorOf(ParseCommandPayload(EncodeCommandPayload(p))), "");
   p.path_certificates.push_back(Hex("3000"));
-  EXPECT_THAT(ErrorOf(ParseCommandPayload(EncodeCommandPayload(p))), HasSubstr("certificationPathCertificates has more than 3 elements"));
+  EXPECT_THAT(ErrorOf(ParseCommandPayload(EncodeCommandPayload(p))),
+              HasSubstr("certificationPathCertificates has more than 3 elements"));
 
   p = Little();
   p.other_changes.emplace(kMaxSeqNumberChanges + 1, SeqNumberChange{});
@@ -178,8 +292,12 @@ Bytes ThreeCells(DerLengths lengths) {
 }
 
 TEST(ResponsePayload, BothWaysOfWritingLengthsAreReadAndKept) {
-  EXPECT_EQ(ToHex(ByteSpan(ThreeCells(DerLengths::kMinimal)).first(8)), "3081b2050030" "81ad");
-  EXPECT_EQ(ToHex(ByteSpan(ThreeCells(DerLengths::kTwoOctets)).first(10)), "308200b4050030" "8200ae");
+  EXPECT_EQ(ToHex(ByteSpan(ThreeCells(DerLengths::kMinimal)).first(8)),
+            "3081b2050030"
+            "81ad");
+  EXPECT_EQ(ToHex(ByteSpan(ThreeCells(DerLengths::kTwoOctets)).first(10)),
+            "308200b4050030"
+            "8200ae");
   for (const DerLengths lengths : {DerLengths::kMinimal, DerLengths::kTwoOctets}) {
     const auto parsed = ParseResponsePayload(ThreeCells(lengths));
     ASSERT_TRUE(parsed.ok()) << parsed.status();
@@ -194,14 +312,24 @@ TEST(ResponsePayload, MixingTheWaysOfWritingLengthsIsRefused) {
   // The outer length in two octets, the inner one in one.
   octets.insert(octets.begin() + 2, 0);
   octets[1] = 0x82;
-  EXPECT_THAT(ErrorOf(ParseResponsePayload(octets)), HasSubstr("at octet 6: lengths from 128 to 255 are written as 81 xx here and as 82 00 xx there"));
+  EXPECT_THAT(ErrorOf(ParseResponsePayload(octets)),
+              HasSubstr("at octet 6: lengths from 128 to 255 are written as 81 xx here and as 82 00 xx there"));
 }
 
 TEST(ResponsePayload, NoOtherLongLengthIsRead) {
-  EXPECT_THAT(ResponseError("308102" "0500"), HasSubstr("at octet 0: the length is not minimal"));
-  EXPECT_THAT(ResponseError("30820002" "0500"), HasSubstr("at octet 0: the length is not minimal"));
-  EXPECT_THAT(ResponseError("3083000002" "0500"), HasSubstr("at octet 0: the length is not minimal"));
-  EXPECT_THAT(ResponseError("3080" "0500" "0000"), HasSubstr("indefinite length"));
+  EXPECT_THAT(ResponseError("308102"
+                            "0500"),
+              HasSubstr("at octet 0: the length is not minimal"));
+  EXPECT_THAT(ResponseError("30820002"
+                            "0500"),
+              HasSubstr("at octet 0: the length is not minimal"));
+  EXPECT_THAT(ResponseError("3083000002"
+                            "0500"),
+              HasSubstr("at octet 0: the length is not minimal"));
+  EXPECT_THAT(ResponseError("3080"
+                            "0500"
+                            "0000"),
+              HasSubstr("indefinite length"));
 }
 
 TEST(ResponsePayload, WithoutOutcomeIsFourOctets) {
@@ -215,28 +343,79 @@ TEST(ResponsePayload, IdentifiersHaveEightOctets) {
   const std::string digits = ToHex(octets);
   const size_t at = digits.find("0408") / 2;
   octets[at + 1] = 7;
-  EXPECT_THAT(ErrorOf(ParseResponsePayload(octets)), HasSubstr(fmt::format("at octet {}: existingSubjectUniqueID has 7 octets, expected 8", at)));
+  EXPECT_THAT(ErrorOf(ParseResponsePayload(octets)),
+              HasSubstr(fmt::format("at octet {}: existingSubjectUniqueID has 7 octets, expected 8", at)));
 }
 
 TEST(ResponsePayload, OutcomesAreBounded) {
   ResponsePayload p;
   p.outcome.emplace().outcomes.resize(kMaxReplacements + 1);
-  EXPECT_THAT(ErrorOf(ParseResponsePayload(EncodeResponsePayload(p))), HasSubstr("replacementOutcomes has more than 32 elements"));
+  EXPECT_THAT(ErrorOf(ParseResponsePayload(EncodeResponsePayload(p))),
+              HasSubstr("replacementOutcomes has more than 32 elements"));
 }
 
 TEST(CredentialDetails, ARoleWithoutCellHasNothingBehindItsStatus) {
   CredentialDetailsResponse response;
   response.roles = {{Role::kWanProvider, StatusCode::kTrustAnchorNotFound, std::nullopt}};
-  EXPECT_EQ(ToHex(EncodeCredentialDetailsResponse(response)), "30083006" "020106" "0a0119");
+  EXPECT_EQ(ToHex(EncodeCredentialDetailsResponse(response)),
+            "30083006"
+            "020106"
+            "0a0119");
   // A sequence number without the cells behind it is neither.
-  EXPECT_THAT(ErrorOf(ParseCredentialDetailsResponse(Hex("300b3009" "020106" "0a0100" "020101"))),
+  EXPECT_THAT(ErrorOf(ParseCredentialDetailsResponse(Hex("300b3009"
+                                                         "020106"
+                                                         "0a0100"
+                                                         "020101"))),
               HasSubstr("at octet 13: trustAnchorCellsDetails (tag 30) is missing"));
 }
 
-TEST(CredentialDetails, RolesAreBounded) {
+TEST(CredentialDetails, RolesAndCellsAreBounded) {
   CredentialDetailsCommand command;
   command.roles.assign(kMaxRoles + 1, Role::kRoot);
-  EXPECT_THAT(ErrorOf(ParseCredentialDetailsCommand(EncodeCredentialDetailsCommand(command))), HasSubstr("more than 16 elements"));
+  EXPECT_THAT(ErrorOf(ParseCredentialDetailsCommand(EncodeCredentialDetailsCommand(command))),
+              HasSubstr("more than 16 elements"));
+  CredentialDetailsResponse response;
+  response.roles.resize(kMaxRoles + 1);
+  EXPECT_THAT(ErrorOf(ParseCredentialDetailsResponse(EncodeCredentialDetailsResponse(response))),
+              HasSubstr("ResponsePayload has more than 16 elements"));
+  response.roles.resize(1);
+  response.roles[0].held.emplace().cells.resize(kMaxRoles + 1);
+  EXPECT_THAT(ErrorOf(ParseCredentialDetailsResponse(EncodeCredentialDetailsResponse(response))),
+              HasSubstr("trustAnchorCellsDetails has more than 16 elements"));
+}
+
+// `value` again, with a NULL behind the contents of the constructed value number `level`, counted in order.
+void WriteWithNull(const DerValue& value, int& level, DerWriter& out) {
+  if ((value.tag & 0x20) == 0) return out.Raw(value.whole);
+  const bool here = level-- == 0;
+  DerWriter inner;
+  for (DerReader in(value); !in.at_end();) WriteWithNull(*in.Next(), level, inner);
+  if (here) inner.Value(der::kNull, {});
+  out.Wrap(value.tag, inner);
+}
+
+TEST(EveryPayload, OneFieldTooManyIsRefusedAtEveryLevel) {
+  for (GoldenCase golden : GoldenCases()) {
+    // Certificates are opaque: here they are left out, so that every level is one of ours.
+    if (auto* command = std::get_if<CommandPayload>(&golden.payload)) {
+      command->replacements.clear();
+      command->path_certificates.clear();
+      command->lengths = DerLengths::kMinimal;
+    }
+    if (auto* response = std::get_if<ResponsePayload>(&golden.payload)) response->lengths = DerLengths::kMinimal;
+    if (auto* alert = std::get_if<AlertPayload>(&golden.payload)) alert->lengths = DerLengths::kMinimal;
+    if (auto* details = std::get_if<CredentialDetailsResponse>(&golden.payload))
+      details->lengths = DerLengths::kMinimal;
+    const Bytes octets = Encode(golden.payload);
+    for (int level = 0;; ++level) {
+      int left = level;
+      DerWriter out;
+      WriteWithNull(*DerReader(octets).Next(), left, out);
+      if (left >= 0) break;  // that was the last one
+      EXPECT_FALSE(ParseLike(golden.payload, out.bytes()).ok())
+          << golden.name << " level " << level << ": " << ToHex(out.bytes());
+    }
+  }
 }
 
 }  // namespace

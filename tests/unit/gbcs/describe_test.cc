@@ -59,11 +59,12 @@ TEST(Describe, OffsetsPointAtTheField) {
 
 TEST(Describe, CommandReadsAsTheStandardNamesIt) {
   const std::string text = Text("recovery-command");
-  for (const char* line : {"CS02b Update Security Credentials command", "from 90-B3-D5-1F-30-0A-00-01 to 00-DB-12-34-56-78-90-A0",
-                           "0x0108 anyExceptAbnormalRootByRecovery", "disapply", "recovery/digitalSignature",
-                           "supplier 1000, prepaymentTopUp 2000", "5 cells", "CN GOLDENSUPPLIER, OU 02, 90-B3-D5-1F-30-0A-00-02",
-                           "supplier/keyAgreement/prePaymentTopUp", "2026-01-01 00:00:00 UTC to 2035-12-31 23:59:59 UTC", "OU 07, CN G1",
-                           "11223344556677880000000000000004", "1 certificate"}) {
+  for (const char* line :
+       {"CS02b Update Security Credentials command", "from 90-B3-D5-1F-30-0A-00-01 to 00-DB-12-34-56-78-90-A0",
+        "0x0108 anyExceptAbnormalRootByRecovery", "disapply", "recovery/digitalSignature",
+        "supplier 1000, prepaymentTopUp 2000", "5 cells", "CN GOLDENSUPPLIER, OU 02, 90-B3-D5-1F-30-0A-00-02",
+        "supplier/keyAgreement/prePaymentTopUp", "2026-01-01 00:00:00 UTC to 2035-12-31 23:59:59 UTC", "OU 07, CN G1",
+        "11223344556677880000000000000004", "1 certificate"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }
 }
@@ -76,23 +77,24 @@ TEST(Describe, SymmetricKeyIsNotShown) {
 
 TEST(Describe, ResponseTellsWhatEachCellHoldsNow) {
   const std::string text = Text("recovery-response-half-replaced");
-  for (const char* line : {"2 of 3 cells succeeded", "supplier/digitalSignature: success", "supplier/keyAgreement: noTrustAnchor",
-                           "4a4b4c4d4e4f5051", "2026-11-21 03:04:05"}) {
+  for (const char* line : {"2 of 3 cells succeeded", "supplier/digitalSignature: success",
+                           "supplier/keyAgreement: noTrustAnchor", "4a4b4c4d4e4f5051", "2026-11-21 03:04:05"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }
   EXPECT_THAT(Text("contingency-response"), HasSubstr("none (root)"));
 }
 
 TEST(Describe, AlertAndCancellationAreSaidInWords) {
-  EXPECT_THAT(Text("alert-not-actioned-two-octet-lengths"), HasSubstr("0x8F67 future-dated command not successfully actioned"));
+  EXPECT_THAT(Text("alert-not-actioned-two-octet-lengths"),
+              HasSubstr("0x8F67 future-dated command not successfully actioned"));
   EXPECT_THAT(Text("alert-actioned"), HasSubstr("2030-01-15 00:00:00 UTC"));
   EXPECT_THAT(Text("supplier-command-cancellation-mac"), HasSubstr("cancels a pending future-dated command"));
 }
 
 TEST(Describe, CredentialDetailsNameCellsByRole) {
   const std::string text = Text("details-response-signed");
-  for (const char* line : {"CS02a Provide Security Credential Details response", "supplier: success", "supplier/keyAgreement/prePaymentTopUp",
-                           "wanProvider: trustAnchorNotFound"}) {
+  for (const char* line : {"CS02a Provide Security Credential Details response", "supplier: success",
+                           "supplier/keyAgreement/prePaymentTopUp", "wanProvider: trustAnchorNotFound"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }
 }
@@ -102,7 +104,8 @@ TEST(Describe, SupplementaryIdentifiersHaveNames) {
   EXPECT_THAT(text, HasSubstr("Supplementary Remote Party ID"));
   EXPECT_THAT(text, HasSubstr("Supplementary Remote Party Counter"));
   EXPECT_THAT(text, HasSubstr("Supplementary Originator Counter"));
-  EXPECT_THAT(Text("change-of-supplier-command-other-information-10"), Not(HasSubstr("Supplementary Remote Party Counter")));
+  EXPECT_THAT(Text("change-of-supplier-command-other-information-10"),
+              Not(HasSubstr("Supplementary Remote Party Counter")));
 }
 
 TEST(Describe, WhatIsNotUnderstoodIsShownInHexadecimalWithTheReason) {
@@ -143,7 +146,8 @@ TEST(Describe, WithoutGroupingHeaderThereIsNothingToDescribe) {
   for (const char* digits : {"", "df", "0102030405", "dd000000000000051100000000"}) {
     const auto described = Describe(*FromHex(digits));
     ASSERT_FALSE(described.ok()) << digits;
-    EXPECT_THAT(smki::Message(described.status()), HasSubstr("this is no GBCS message: GBCS message at octet ")) << digits;
+    EXPECT_THAT(smki::Message(described.status()), HasSubstr("this is no GBCS message: GBCS message at octet "))
+        << digits;
   }
 }
 
@@ -166,7 +170,8 @@ TEST(Describe, AnUnreadableCertificateIsSaidToBeOne) {
 }
 
 TEST(ToText, LinesUpAndDimsNumbersOnlyOnATerminal) {
-  const Described described{"GBCS command", "2 octets", 0, 2, {{"first", "word", 0, 1, {}}, {"second field", "ab", 1, 1, {}}}};
+  const Described described{
+      "GBCS command", "2 octets", 0, 2, {{"first", "word", 0, 1, {}}, {"second field", "ab", 1, 1, {}}}};
   EXPECT_EQ(ToText(described),
             "GBCS command\n"
             "2 octets\n"
@@ -180,7 +185,8 @@ TEST(ToText, LinesUpAndDimsNumbersOnlyOnATerminal) {
 
 TEST(ToText, LongHexadecimalGoesOnBelowItself) {
   const Described described{"m", "", 0, 40, {{"octets", std::string(80, 'a'), 0, 40, {}}}};
-  EXPECT_THAT(ToText(described), HasSubstr("octets    " + std::string(64, 'a') + "\n" + std::string(25, ' ') + std::string(16, 'a') + "\n"));
+  EXPECT_THAT(ToText(described), HasSubstr("octets    " + std::string(64, 'a') + "\n" + std::string(25, ' ') +
+                                           std::string(16, 'a') + "\n"));
 }
 
 }  // namespace

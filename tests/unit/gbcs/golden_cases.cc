@@ -23,7 +23,9 @@ constexpr TrustAnchorCell kBrokerKa{Role::kAccessControlBroker, KeyUsage::kKeyAg
 constexpr TrustAnchorCell kTransCosDs{Role::kTransitionalCos, KeyUsage::kDigitalSignature, CellUsage::kManagement};
 constexpr TrustAnchorCell kLoadControllerDs{Role::kLoadController, KeyUsage::kDigitalSignature, CellUsage::kManagement};
 
-Bytes Certificate(const std::string& name) { return GoldenOctets("certificate-" + name); }
+Bytes Certificate(const std::string& name) {
+  return GoldenOctets("certificate-" + name);
+}
 
 // Recognisable, not meaningful: 40 41 42 ...
 template <typename Array>
@@ -110,7 +112,8 @@ CommandPayload SupplierPayload() {
 }
 
 void AddCommands(Cases& cases) {
-  cases.Add("recovery-command", Command(Mode::kAnyExceptAbnormalRootByRecovery, kRecovery, 0x0000'0199'0000'0001), RecoveryPayload());
+  cases.Add("recovery-command", Command(Mode::kAnyExceptAbnormalRootByRecovery, kRecovery, 0x0000'0199'0000'0001),
+            RecoveryPayload());
 
   // Nothing optional, the smallest and the largest counter.
   CommandPayload plain = RecoveryPayload();
@@ -121,15 +124,18 @@ void AddCommands(Cases& cases) {
   plain.seq_number = 0;
   cases.Add("recovery-command-plain-counter-0", Command(Mode::kAnyExceptAbnormalRootByRecovery, kRecovery, 0), plain);
   plain.seq_number = 0x7FFF'FFFF'FFFF'FFFF;
-  cases.Add("recovery-command-plain-counter-max", Command(Mode::kAnyExceptAbnormalRootByRecovery, kRecovery, plain.seq_number), plain);
+  cases.Add("recovery-command-plain-counter-max",
+            Command(Mode::kAnyExceptAbnormalRootByRecovery, kRecovery, plain.seq_number), plain);
 
   // A control of 128 to 255 octets: the only place of a command where the two ways of writing lengths differ.
   CommandPayload wide = RecoveryPayload();
   wide.replacements.resize(1);
   wide.other_changes->assign(16, {Role::kNetworkOperator, 0x7F, {}});
-  cases.Add("recovery-command-wide-control", Command(Mode::kAnyExceptAbnormalRootByRecovery, kRecovery, wide.seq_number), wide);
+  cases.Add("recovery-command-wide-control",
+            Command(Mode::kAnyExceptAbnormalRootByRecovery, kRecovery, wide.seq_number), wide);
   wide.lengths = DerLengths::kTwoOctets;
-  cases.Add("recovery-command-wide-control-two-octet-lengths", Command(Mode::kAnyExceptAbnormalRootByRecovery, kRecovery, wide.seq_number), wide);
+  cases.Add("recovery-command-wide-control-two-octet-lengths",
+            Command(Mode::kAnyExceptAbnormalRootByRecovery, kRecovery, wide.seq_number), wide);
 
   CommandPayload contingency;
   contingency.mode = Mode::kAnyByContingency;
@@ -189,24 +195,27 @@ void AddCommands(Cases& cases) {
 }
 
 void AddResponsesAndAlerts(Cases& cases) {
-  const Message recovery = ResponseTo(Command(Mode::kAnyExceptAbnormalRootByRecovery, kRecovery, 0x0000'0199'0000'0001));
+  const Message recovery =
+      ResponseTo(Command(Mode::kAnyExceptAbnormalRootByRecovery, kRecovery, 0x0000'0199'0000'0001));
   ExecutionOutcome outcome;
   outcome.seq_number = 0x0000'0199'0000'0001;
   outcome.mode = Mode::kAnyExceptAbnormalRootByRecovery;
-  outcome.changes = {{Role::kRecovery, 0x0000'0199'0000'0001, {}}, {Role::kSupplier, 1000, {{0, 2000}}}, {Role::kAccessControlBroker, 128, {}}};
-  outcome.outcomes = {Outcome(kRecoveryCell, kRecovery), Outcome(kSupplierDs, kSupplier), Outcome(kSupplierKa, kSupplier),
-                      Outcome(kSupplierTopUp, kSupplier), Outcome(kBrokerKa, kBroker)};
+  outcome.changes = {{Role::kRecovery, 0x0000'0199'0000'0001, {}},
+                     {Role::kSupplier, 1000, {{0, 2000}}},
+                     {Role::kAccessControlBroker, 128, {}}};
+  outcome.outcomes = {Outcome(kRecoveryCell, kRecovery), Outcome(kSupplierDs, kSupplier),
+                      Outcome(kSupplierKa, kSupplier), Outcome(kSupplierTopUp, kSupplier), Outcome(kBrokerKa, kBroker)};
   cases.Add("recovery-response", recovery, ResponsePayload{outcome, DerLengths::kMinimal});
 
   // Three lengths from 128 to 255, written both ways.
   ExecutionOutcome half = outcome;
   half.changes = {};
   half.outcomes = {Outcome(kSupplierDs, kSupplier), Outcome(kSupplierKa, kSupplier, StatusCode::kNoTrustAnchor),
-                  Outcome(kSupplierTopUp, kSupplier)};
+                   Outcome(kSupplierTopUp, kSupplier)};
   cases.Add("recovery-response-half-replaced", recovery, ResponsePayload{half, DerLengths::kMinimal});
-  cases.Add("recovery-response-half-replaced-two-octet-lengths", recovery, ResponsePayload{half, DerLengths::kTwoOctets});
-  half.outcomes.resize(1);
-  half.outcomes[0].status = StatusCode::kBadCertificate;
+  cases.Add("recovery-response-half-replaced-two-octet-lengths", recovery,
+            ResponsePayload{half, DerLengths::kTwoOctets});
+  half.outcomes = {Outcome(kSupplierDs, kSupplier, StatusCode::kBadCertificate)};
   cases.Add("recovery-response-one-cell", recovery, ResponsePayload{half, DerLengths::kMinimal});
 
   ExecutionOutcome contingency;
@@ -217,7 +226,8 @@ void AddResponsesAndAlerts(Cases& cases) {
   cases.Add("contingency-response", ResponseTo(Command(Mode::kAnyByContingency, kContingency, 5000)),
             ResponsePayload{contingency, DerLengths::kMinimal});
 
-  cases.Add("supplier-response-accepted-only", ResponseTo(Command(Mode::kSupplierBySupplier, kSupplier, 1001)), ResponsePayload{});
+  cases.Add("supplier-response-accepted-only", ResponseTo(Command(Mode::kSupplierBySupplier, kSupplier, 1001)),
+            ResponsePayload{});
 
   Message alert = ResponseTo(Command(Mode::kSupplierBySupplier, kSupplier, 2000));
   alert.cra = Cra::kAlert;
@@ -228,7 +238,8 @@ void AddResponsesAndAlerts(Cases& cases) {
   dated.mode = Mode::kSupplierBySupplier;
   dated.changes = {{Role::kSupplier, 0, {{0, 0}}}};
   dated.outcomes = {Outcome(kSupplierDs, kSupplier)};
-  cases.Add("alert-actioned", alert, AlertPayload{kFutureDatedActioned, "20300115000000Z", dated, DerLengths::kMinimal});
+  cases.Add("alert-actioned", alert,
+            AlertPayload{kFutureDatedActioned, "20300115000000Z", dated, DerLengths::kMinimal});
   dated.outcomes.push_back(Outcome(kSupplierKa, kSupplier, StatusCode::kInsufficientMemory));
   cases.Add("alert-not-actioned-two-octet-lengths", alert,
             AlertPayload{kFutureDatedNotActioned, "20300115000000Z", dated, DerLengths::kTwoOctets});
@@ -242,19 +253,20 @@ void AddCredentialDetails(Cases& cases) {
   command.recipient = kCommunicationsHub;
   command.message_code = kCs02aCode;
   command.mac = kMac;
-  const CredentialDetailsCommand ask{kBrokerKa, {Role::kRoot, Role::kSupplier, Role::kWanProvider}, DerLengths::kMinimal};
+  const CredentialDetailsCommand ask{
+      kBrokerKa, {Role::kRoot, Role::kSupplier, Role::kWanProvider}, DerLengths::kMinimal};
   cases.Add("details-command-mac-only", command, ask);
 
   const auto ski = Counting<std::array<uint8_t, 8>>(0x41);
   CredentialDetailsResponse answer;
-  answer.roles = {
-      {Role::kRoot, StatusCode::kSuccess, HeldCredentials{0, {{KeyUsage::kKeyCertSign, CellUsage::kManagement, Eui64(), ski}}}},
-      {Role::kSupplier, StatusCode::kSuccess,
-       HeldCredentials{1001,
-                       {{KeyUsage::kDigitalSignature, CellUsage::kManagement, kSupplier, ski},
-                        {KeyUsage::kKeyAgreement, CellUsage::kManagement, kSupplier, ski},
-                        {KeyUsage::kKeyAgreement, CellUsage::kPrePaymentTopUp, kSupplier, ski}}}},
-      {Role::kWanProvider, StatusCode::kTrustAnchorNotFound, std::nullopt}};
+  answer.roles = {{Role::kRoot, StatusCode::kSuccess,
+                   HeldCredentials{0, {{KeyUsage::kKeyCertSign, CellUsage::kManagement, Eui64(), ski}}}},
+                  {Role::kSupplier, StatusCode::kSuccess,
+                   HeldCredentials{1001,
+                                   {{KeyUsage::kDigitalSignature, CellUsage::kManagement, kSupplier, ski},
+                                    {KeyUsage::kKeyAgreement, CellUsage::kManagement, kSupplier, ski},
+                                    {KeyUsage::kKeyAgreement, CellUsage::kPrePaymentTopUp, kSupplier, ski}}}},
+                  {Role::kWanProvider, StatusCode::kTrustAnchorNotFound, std::nullopt}};
   Message response = ResponseTo(command);
   cases.Add("details-response-signed", response, answer);
   response.signature.reset();
@@ -282,14 +294,22 @@ struct Parser {
   StatusOr<AnyPayload> operator()(const CommandPayload&) const { return Any(ParseCommandPayload(octets)); }
   StatusOr<AnyPayload> operator()(const ResponsePayload&) const { return Any(ParseResponsePayload(octets)); }
   StatusOr<AnyPayload> operator()(const AlertPayload&) const { return Any(ParseAlertPayload(octets)); }
-  StatusOr<AnyPayload> operator()(const CredentialDetailsCommand&) const { return Any(ParseCredentialDetailsCommand(octets)); }
-  StatusOr<AnyPayload> operator()(const CredentialDetailsResponse&) const { return Any(ParseCredentialDetailsResponse(octets)); }
+  StatusOr<AnyPayload> operator()(const CredentialDetailsCommand&) const {
+    return Any(ParseCredentialDetailsCommand(octets));
+  }
+  StatusOr<AnyPayload> operator()(const CredentialDetailsResponse&) const {
+    return Any(ParseCredentialDetailsResponse(octets));
+  }
 };
 
 }  // namespace
 
-Bytes Encode(const AnyPayload& payload) { return std::visit(Encoder{}, payload); }
-StatusOr<AnyPayload> ParseLike(const AnyPayload& kind, ByteSpan octets) { return std::visit(Parser{octets}, kind); }
+Bytes Encode(const AnyPayload& payload) {
+  return std::visit(Encoder{}, payload);
+}
+StatusOr<AnyPayload> ParseLike(const AnyPayload& kind, ByteSpan octets) {
+  return std::visit(Parser{octets}, kind);
+}
 
 Bytes ReadHexFile(const std::string& path) {
   std::ifstream file(path);
@@ -302,7 +322,9 @@ Bytes ReadHexFile(const std::string& path) {
   return *octets;
 }
 
-Bytes GoldenOctets(const std::string& name) { return ReadHexFile("tests/unit/gbcs/golden/" + name + ".hex"); }
+Bytes GoldenOctets(const std::string& name) {
+  return ReadHexFile("tests/unit/gbcs/golden/" + name + ".hex");
+}
 
 std::vector<GoldenCase> GoldenCases() {
   Cases cases;

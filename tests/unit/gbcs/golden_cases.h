@@ -1,5 +1,5 @@
-// Messages of every shape, as content. golden/NAME.hex holds the octets, made once by EncodeMessage and checked field by
-// field with another decoder (golden/README.md).
+// Messages of every shape, as content. golden/NAME.hex holds the octets, made once by EncodeMessage and checked field
+// by field with another decoder (golden/README.md).
 #pragma once
 
 #include <string>
@@ -12,11 +12,12 @@
 
 namespace smki::gbcs {
 
-using AnyPayload = std::variant<CommandPayload, ResponsePayload, AlertPayload, CredentialDetailsCommand, CredentialDetailsResponse>;
+using AnyPayload =
+    std::variant<CommandPayload, ResponsePayload, AlertPayload, CredentialDetailsCommand, CredentialDetailsResponse>;
 
 struct GoldenCase {
   std::string name;
-  Message message;   // with its payload encoded
+  Message message;  // with its payload encoded
   AnyPayload payload;
 };
 

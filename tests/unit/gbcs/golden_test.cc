@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <set>
 
 #include "gbcs/describe.h"
@@ -17,7 +19,9 @@ std::string InLines(ByteSpan octets) {
   return out;
 }
 
-bool NamesItsOctet(const Status& status) { return smki::Message(status).find("at octet ") != std::string::npos; }
+bool NamesItsOctet(const Status& status) {
+  return smki::Message(status).find("at octet ") != std::string::npos;
+}
 
 // Whatever is in `octets`: it is read and written back the same, or refused with the octet where it went wrong. What
 // is wrong otherwise; empty if nothing is.
@@ -58,6 +62,14 @@ TEST(Golden, NoCommittedMessageIsForgotten) {
     const std::string name = entry.path().stem().string();
     if (entry.path().extension() != ".hex" || name.rfind("certificate-", 0) == 0) continue;
     EXPECT_TRUE(known.count(name) == 1) << name;
+  }
+}
+
+TEST(Golden, TheFuzzerStartsFromEveryShape) {
+  for (const GoldenCase& golden : GoldenCases()) {
+    std::ifstream seed("tests/fuzz/seeds/gbcs_fuzz/" + golden.name, std::ios::binary);
+    const std::string octets(std::istreambuf_iterator<char>(seed), {});
+    EXPECT_EQ(ToHex(AsBytes(octets)), ToHex(GoldenOctets(golden.name))) << golden.name;
   }
 }
 

@@ -130,7 +130,7 @@ TEST(Message, OctetsBetweenSignatureAndMacAreRefused) {
   m.mac = Mac{};
   Bytes octets = EncodeMessage(m);
   octets.insert(octets.end() - 12, 0);
-  ++octets[7];   // the MAC Header agrees
+  ++octets[7];  // the MAC Header agrees
   EXPECT_THAT(ErrorOf(octets), HasSubstr("octets too many"));
 }
 
@@ -140,6 +140,16 @@ TEST(Message, MacHeaderThatAnnouncesAnotherLengthIsRefused) {
   Bytes octets = EncodeMessage(m);
   ++octets[7];
   EXPECT_THAT(ErrorOf(octets), HasSubstr("at octet 7: the MAC Header announces"));
+}
+
+TEST(Message, MacHeaderThatLeavesNoRoomForTheMacIsRefused) {
+  Message m = Small();
+  m.mac = Mac{};
+  Bytes octets = EncodeMessage(m);
+  // The Grouping Header up to its Message Code and nothing behind it; the MAC Header agrees.
+  octets.resize(13 + 33 + 11);
+  octets[7] = static_cast<uint8_t>(octets.size() - 8);
+  EXPECT_THAT(ErrorOf(octets), HasSubstr("at octet 46: the MAC takes 12 octets, 11 are left"));
 }
 
 TEST(Message, MoreThanTheLargestMessageIsRefused) {

@@ -40,19 +40,25 @@ std::string ReadChecked(const std::string& name) {
   std::string text(std::istreambuf_iterator<char>(file), {});
   const auto digests = Digests();
   EXPECT_EQ(digests.count(name), 1u) << name << " is not in vectors.sha256";
-  EXPECT_EQ(ToHex(pki::Sha256(text)), digests.at(name)) << Folder() << "/" << name << " is not the file this test was written for";
+  EXPECT_EQ(ToHex(pki::Sha256(text)), digests.at(name))
+      << Folder() << "/" << name << " is not the file this test was written for";
   return text;
 }
 
-bool Absent(const std::string& name) { return !std::filesystem::exists(Folder() + "/" + name); }
+bool Absent(const std::string& name) {
+  return !std::filesystem::exists(Folder() + "/" + name);
+}
 #define SKIP_IF_ABSENT(name) \
-  if (Absent(name)) GTEST_SKIP() << Folder() << "/" << (name) << " is absent; set SMKI_VECTORS to the folder that has it"
+  if (Absent(name))          \
+  GTEST_SKIP() << Folder() << "/" << (name) << " is absent; set SMKI_VECTORS to the folder that has it"
 
-Bytes Octets(const std::string& name) { return *FromHex(ReadChecked(name)); }
+Bytes Octets(const std::string& name) {
+  return *FromHex(ReadChecked(name));
+}
 
 struct Vector {
   const char* file;
-  const char* signer;   // whose digitalSignature certificate verifies it
+  const char* signer;  // whose digitalSignature certificate verifies it
 };
 class RealMessage : public testing::TestWithParam<Vector> {};
 
@@ -102,8 +108,10 @@ TEST_P(RealMessage, IsDescribedInWords) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Vectors, RealMessage,
-                         testing::Values(Vector{kRecoveryCommand, "90b3d51f30000001"}, Vector{kRecoveryResponse, "00db1234567890a0"},
-                                         Vector{kOperatorCommand, "90b3d51f30020000"}, Vector{kOperatorResponse, "00db1234567890a0"},
+                         testing::Values(Vector{kRecoveryCommand, "90b3d51f30000001"},
+                                         Vector{kRecoveryResponse, "00db1234567890a0"},
+                                         Vector{kOperatorCommand, "90b3d51f30020000"},
+                                         Vector{kOperatorResponse, "00db1234567890a0"},
                                          Vector{kErrorResponse, "00db1234567890a0"}),
                          [](const auto& info) {
                            std::string name = info.param.file;
@@ -133,10 +141,10 @@ TEST(RealRecoveryCommand, HoldsWhatTheFactsSay) {
   EXPECT_EQ(p->other_changes, changes);
   std::vector<std::string> cells;
   for (const Replacement& one : p->replacements) cells.push_back(one.cell.ToString());
-  EXPECT_EQ(cells, (std::vector<std::string>{"recovery/digitalSignature", "supplier/digitalSignature", "supplier/keyAgreement",
-                                             "supplier/keyAgreement/prePaymentTopUp", "networkOperator/digitalSignature",
-                                             "networkOperator/keyAgreement", "accessControlBroker/keyAgreement",
-                                             "transitionalCoS/digitalSignature"}));
+  EXPECT_EQ(cells, (std::vector<std::string>{"recovery/digitalSignature", "supplier/digitalSignature",
+                                             "supplier/keyAgreement", "supplier/keyAgreement/prePaymentTopUp",
+                                             "networkOperator/digitalSignature", "networkOperator/keyAgreement",
+                                             "accessControlBroker/keyAgreement", "transitionalCoS/digitalSignature"}));
   ASSERT_EQ(p->path_certificates.size(), 1u);
   EXPECT_EQ(p->path_certificates[0].size(), 420u);
   EXPECT_FALSE(p->execution_date_time);

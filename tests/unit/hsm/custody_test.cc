@@ -140,7 +140,7 @@ TEST(ProvisionToken, MakesATokenThatOnlyTheSecretOpens) {
   const auto signer = pkcs11::TokenSigner::Open(*slot, PinOf(custody.secret), "recovery");
   ASSERT_TRUE(signer.ok()) << signer.status();
   EXPECT_EQ((*signer)->public_key(), *key);
-  EXPECT_EQ(ToString(*(*slot->OpenSession(pkcs11::Access::kReadOnly))->ReadData(kBindingLabel)), Render(binding));
+  EXPECT_EQ(ToString((*slot->OpenSession(pkcs11::Access::kReadOnly))->ReadData(kBindingLabel)->at(0)), Render(binding));
 }
 
 }  // namespace

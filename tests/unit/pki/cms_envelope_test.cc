@@ -1,4 +1,5 @@
 #include "pki/cms.h"
+
 #include "tests/unit/pki/support.h"
 
 namespace smki::pki {

@@ -1,4 +1,7 @@
 #include "pki/cms.h"
+
+#include <functional>
+
 #include "tests/unit/pki/support.h"
 
 namespace smki::pki {

@@ -1,5 +1,4 @@
 // The certificates this room makes have the profiles of GBCS.md section 6.
-#include "base/random.h"
 #include "tests/unit/pki/support.h"
 
 namespace smki::pki {

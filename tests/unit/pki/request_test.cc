@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "tests/unit/pki/support.h"
 
 namespace smki::pki {

@@ -16,18 +16,21 @@
 
 namespace smki::pki {
 
-// Fails if `status` (a Status or StatusOr) is OK or its text does not contain `text`.
 template <typename T>
 const Status& StatusOf(const StatusOr<T>& value) {
   return value.status();
 }
 inline const Status& StatusOf(const Status& value) { return value; }
-#define EXPECT_REFUSED(expr, text)                                    \
-  do {                                                                \
-    const auto refused = (expr);                                       \
-    EXPECT_FALSE(StatusOf(refused).ok()) << "was accepted: " << #expr; \
-    EXPECT_THAT(Message(StatusOf(refused)), testing::HasSubstr(text)); \
-  } while (false)
+
+// A Status or StatusOr that is an error with `text` in its message.
+template <typename T>
+testing::AssertionResult IsRefused(const char* expression, const char*, const T& value, const std::string& text) {
+  const Status& status = StatusOf(value);
+  if (status.ok()) return testing::AssertionFailure() << expression << " was accepted; expected an error with \"" << text << "\"";
+  if (Message(status).find(text) != std::string::npos) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << expression << " was refused with \"" << Message(status) << "\", not with \"" << text << "\"";
+}
+#define EXPECT_REFUSED(expression, text) EXPECT_PRED_FORMAT2(::smki::pki::IsRefused, expression, text)
 
 // The value of a StatusOr that must be OK.
 template <typename T>

@@ -1,7 +1,7 @@
 // The real certificates of the public test PKI, read from $SMKI_VECTORS (default ../shared/vectors).
 #include <map>
+#include <sstream>
 
-#include "base/random.h"
 #include "tests/unit/pki/support.h"
 
 namespace smki::pki {

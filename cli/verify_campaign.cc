@@ -1,0 +1,245 @@
+// Checks 9 and 10: journal, ledger and campaign log tell one story; and every recovered Device said so itself (I6).
+#include <functional>
+
+#include "base/file.h"
+#include "cli/evidence.h"
+#include "cli/text.h"
+#include "gbcs/message.h"
+#include "ledger/campaign_records.h"
+#include "ledger/record_log.h"
+#include "pki/digest.h"
+#include "repository/store/store.h"
+
+namespace smki::cli {
+namespace {
+
+using ledger::CampaignType;
+using ledger::DeviceOutcome;
+
+constexpr char kCampaignFile[] = "campaign/campaign.log";
+constexpr char kStoreFile[] = "repository/store.sqlite";
+
+// The digest of what was asked for, as the ledger's intent has it.
+Digest ItemsDigest(const std::vector<ledger::JournalBurnItem>& items) {
+  pki::MerkleTree tree;
+  for (const ledger::JournalBurnItem& item : items) {
+    Bytes leaf;
+    const auto eui = item.device.bytes();
+    Append(leaf, eui);
+    for (int shift = 24; shift >= 0; shift -= 8) leaf.push_back(static_cast<uint8_t>(item.attempt >> shift));
+    tree.AddLeaf(leaf);
+  }
+  return tree.Root();
+}
+
+// I2: no attempt was spent that the ledger had not announced.
+void CheckIntents(Evidence& evidence) {
+  std::map<uint64_t, ledger::v1::CampaignIntent> intents;
+  for (auto& [entry, intent] : evidence.Of<ledger::v1::CampaignIntent>("campaign.intent")) intents[entry->sequence] = intent;
+  for (const auto& [number, record] : evidence.burns) {
+    const std::string where = fmt::format("journal record {}", number);
+    const ledger::Entry* quoted = evidence.Quoted(record.burn.ledger_sequence, record.burn.ledger_head);
+    const auto intent = quoted == nullptr ? intents.end() : intents.find(quoted->sequence);
+    if (intent == intents.end()) {
+      evidence.Find(where, "attempts were spent without an intent in the ledger");
+      continue;
+    }
+    const ledger::v1::CampaignIntent& announced = intent->second;
+    if (announced.group() != record.burn.group || !Same(evidence.direction_digest, announced.direction_digest()) ||
+        announced.items() < record.burn.items.size()) {
+      evidence.Find(where, fmt::format("{} announced something else", Evidence::EntryName(*quoted)));
+    } else if (announced.items() == record.burn.items.size() && !Same(ItemsDigest(record.burn.items), announced.items_digest())) {
+      evidence.Find(where, fmt::format("{} announced other Devices or attempts", Evidence::EntryName(*quoted)));
+    }
+  }
+}
+
+Status VisitCampaign(Evidence& evidence, const std::function<void(const ledger::Record&)>& visit, ledger::LogSummary* summary = nullptr) {
+  const auto read = ledger::ReadRecordLog(PosixFiles(), evidence.Path(kCampaignFile), ledger::kCampaignKind, [&](const ledger::Record& record) {
+    visit(record);
+    return OkStatus();
+  });
+  if (read.ok() && summary != nullptr) *summary = *read;
+  return read.status();
+}
+
+void CheckSigned(Evidence& evidence, const ledger::Record& record) {
+  const std::string where = fmt::format("campaign record {}", record.number);
+  const auto batch = ledger::DecodeCampaignSigned(record.payload);
+  if (!evidence.Expect(where, batch.status())) return;
+  for (const ledger::CampaignSignedItem& item : batch->items) {
+    const auto command = evidence.commands.find({item.device, item.attempt});
+    if (command == evidence.commands.end() || !command->second.is_signed) {
+      evidence.Find(where, fmt::format("the signer's journal knows no attempt {} for {}", item.attempt, item.device.ToString()));
+    } else if (command->second.counter != item.counter || command->second.command != item.command) {
+      evidence.Find(where, fmt::format("the command for {} is not the one the signer signed", item.device.ToString()));
+    }
+  }
+}
+
+struct Totals {
+  uint64_t recovered = 0, half_replaced = 0, refused = 0, silent = 0;
+};
+
+}  // namespace
+
+void CheckReconciliation(Evidence& evidence) {
+  evidence.Begin(9, "reconciliation");
+  if (!evidence.direction) {
+    evidence.Find(kCampaignFile, "cannot be judged without a Direction");
+    return;
+  }
+  CheckIntents(evidence);
+  const auto summaries = evidence.Of<ledger::v1::CampaignSummary>("campaign.summary");
+  ledger::LogSummary log;
+  uint64_t listed = 0;
+  const Status read = VisitCampaign(evidence, [&](const ledger::Record& record) {
+    if (record.type == static_cast<uint8_t>(CampaignType::kSigned)) CheckSigned(evidence, record);
+    ++listed;
+  }, &log);
+  if (!evidence.Expect(kCampaignFile, read)) return;
+  evidence.LookedAt(fmt::format("{} batches, {} campaign records", Count(evidence.burns.size()), Count(listed)));
+  if (summaries.empty()) {
+    evidence.Find("ledger.sqlite", "the campaign has no summary");
+    return;
+  }
+  const auto& [entry, summary] = summaries.back();
+  const std::string where = Evidence::EntryName(*entry);
+  if (summary.signatures() != evidence.report.signatures) {
+    evidence.Find(where, fmt::format("it counts {} signatures, the signer's journal has {}", summary.signatures(), evidence.report.signatures));
+  }
+  if (summary.log_records() != log.records || !Same(log.head, summary.log_head())) {
+    evidence.Find(where, "the campaign log is not the one it was summed from");
+  }
+  evidence.report.devices = summary.total();
+}
+
+namespace {
+
+class DeviceCheck {
+ public:
+  DeviceCheck(Evidence& evidence, const repository::Store& store) : evidence_(evidence), store_(store) {
+    const auto key = evidence.certificates.find(evidence.direction->key_certificate);
+    if (key != evidence.certificates.end() && key->second.subject_eui) originator_ = *key->second.subject_eui;
+    for (const auto& [name, population] : evidence.populations) {
+      for (const Eui64 device : population.devices) group_of_[device] = evidence.direction->FindGroup(name);
+    }
+  }
+
+  void Visit(const ledger::Record& record) {
+    if (record.type == static_cast<uint8_t>(CampaignType::kResponse)) {
+      const auto response = ledger::DecodeCampaignResponse(record.payload);
+      const std::string where = fmt::format("campaign record {}", record.number);
+      if (!evidence_.Expect(where, response.status())) return;
+      outcome_[response->device] = response->outcome;
+      if (response->outcome != DeviceOutcome::kRecovered) return;
+      const Status status = Prove(*response);
+      if (!status.ok()) evidence_.Find(where, fmt::format("{} is counted recovered, but {}", response->device.ToString(), Message(status)));
+    } else if (record.type == static_cast<uint8_t>(CampaignType::kEnded)) {
+      const auto ended = ledger::DecodeCampaignEnded(record.payload);
+      if (ended.ok()) outcome_[ended->device] = ended->outcome;
+    }
+  }
+
+  Totals Count() const {
+    Totals totals;
+    for (const auto& [device, outcome] : outcome_) {
+      totals.recovered += outcome == DeviceOutcome::kRecovered ? 1 : 0;
+      totals.half_replaced += outcome == DeviceOutcome::kHalfReplaced ? 1 : 0;
+      totals.refused += outcome == DeviceOutcome::kRefused ? 1 : 0;
+      totals.silent += outcome == DeviceOutcome::kSilent ? 1 : 0;
+    }
+    return totals;
+  }
+
+ private:
+  // I6: the Device's own signature, over an answer to a directed command, that every directed cell holds the intended key.
+  Status Prove(const ledger::CampaignResponse& response) {
+    const auto group = group_of_.find(response.device);
+    if (group == group_of_.end() || group->second == nullptr) return NotFound("it is in no directed group");
+    const auto command = evidence_.commands.find({response.device, response.attempt});
+    if (command == evidence_.commands.end() || command->second.counter != response.counter) {
+      return NotFound("no signed command has counter {} for it", response.counter);
+    }
+    SMKI_ASSIGN_OR_RETURN(const gbcs::Message message, gbcs::ParseMessage(response.octets));
+    if (message.cra != gbcs::Cra::kResponse || message.originator != response.device || message.recipient != originator_ ||
+        message.originator_counter != response.counter) {
+      return DataLoss("its response answers another command");
+    }
+    SMKI_RETURN_IF_ERROR(CheckSignature(response.device, message));
+    SMKI_ASSIGN_OR_RETURN(const gbcs::ResponsePayload payload, gbcs::ParseResponsePayload(message.payload));
+    if (!payload.outcome) return DataLoss("its response tells no outcome");
+    return CheckCells(*group->second, *payload.outcome);
+  }
+
+  Status CheckSignature(Eui64 device, const gbcs::Message& message) {
+    if (!message.signature) return DataLoss("its response is not signed");
+    SMKI_ASSIGN_OR_RETURN(const std::vector<repository::CertificateRecord> records, store_.ByEui(device));
+    const Bytes octets = gbcs::SignedOctets(message);
+    for (const repository::CertificateRecord& record : records) {
+      if (record.kind != repository::CertificateKind::kDevice || record.usage != "DS") continue;
+      const auto certificate = pki::Certificate::Parse(record.der);
+      if (!certificate.ok() || certificate->device_eui != device || !certificate->public_key->Verify(octets, *message.signature)) continue;
+      if (!Chains(*certificate)) return DataLoss("its certificate does not chain to a Device authority of the trust policy");
+      return OkStatus();
+    }
+    return DataLoss("no certificate of it in the Repository verifies the response");
+  }
+
+  bool Chains(const pki::Certificate& certificate) const {
+    for (const pki::Certificate& authority : evidence_.verifier->DeviceAuthorities()) {
+      if (pki::ValidatePath(certificate, {}, pki::AnchorOf(authority), std::nullopt).ok()) return true;
+    }
+    return false;
+  }
+
+  Status CheckCells(const procedures::DirectedGroup& group, const gbcs::ExecutionOutcome& outcome) const {
+    for (const procedures::DirectedReplacement& replacement : group.replacements) {
+      const auto certificate = evidence_.certificates.find(replacement.certificate);
+      if (certificate == evidence_.certificates.end()) return NotFound("the directed certificate for {} is not in the folder", replacement.cell);
+      const Bytes& intended = certificate->second.subject_key_identifier;
+      bool holds = false;
+      for (const gbcs::ReplacementOutcome& cell : outcome.outcomes) {
+        if (cell.cell.ToString() != replacement.cell) continue;
+        if (cell.status != gbcs::StatusCode::kSuccess) return DataLoss("{} answered {}", replacement.cell, Name(cell.status));
+        holds = Bytes(cell.replacing_ski.begin(), cell.replacing_ski.end()) == intended;
+      }
+      if (!holds) return DataLoss("{} does not hold the intended key", replacement.cell);
+    }
+    return OkStatus();
+  }
+
+  Evidence& evidence_;
+  const repository::Store& store_;
+  Eui64 originator_;
+  std::map<Eui64, const procedures::DirectedGroup*> group_of_;
+  std::map<Eui64, DeviceOutcome> outcome_;
+};
+
+}  // namespace
+
+void CheckDevices(Evidence& evidence) {
+  evidence.Begin(10, "devices");
+  if (!evidence.direction || !evidence.verifier) {
+    evidence.Find(kCampaignFile, "cannot be judged without a Direction and a trust policy");
+    return;
+  }
+  const auto store = repository::Store::Open(evidence.Path(kStoreFile));
+  if (!evidence.Expect(kStoreFile, store.status())) return;
+  DeviceCheck check(evidence, **store);
+  if (!VisitCampaign(evidence, [&](const ledger::Record& record) { check.Visit(record); }).ok()) return;   // named by check 9
+  const Totals totals = check.Count();
+  evidence.report.recovered = totals.recovered;
+  evidence.LookedAt(fmt::format("{} recovered, {} half-replaced, {} refused, {} silent", Count(totals.recovered), Count(totals.half_replaced),
+                                Count(totals.refused), Count(totals.silent)));
+  const auto summaries = evidence.Of<ledger::v1::CampaignSummary>("campaign.summary");
+  if (summaries.empty()) return;   // named by check 9
+  const auto& [entry, summary] = summaries.back();
+  if (summary.recovered() != totals.recovered || summary.half_replaced() != totals.half_replaced || summary.refused() != totals.refused ||
+      summary.silent() != totals.silent) {
+    evidence.Find(Evidence::EntryName(*entry), fmt::format("it counts {} recovered, {} half-replaced, {} refused, {} silent; the campaign log says otherwise",
+                                                           summary.recovered(), summary.half_replaced(), summary.refused(), summary.silent()));
+  }
+}
+
+}  // namespace smki::cli

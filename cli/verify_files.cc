@@ -1,0 +1,73 @@
+// Check 4: every file is the one the ledger names, and no file is there that it does not name.
+#include <filesystem>
+#include <fstream>
+
+#include "cli/evidence.h"
+#include "cli/text.h"
+#include "pki/digest.h"
+
+namespace smki::cli {
+namespace {
+
+// Not artefacts: the ledger cannot name itself, nor what is made from it afterwards.
+const std::set<std::string>& Unnamed() {
+  static const std::set<std::string> files = {"ledger.sqlite", "checkpoint.note", "report.md", "report.json"};
+  return files;
+}
+
+StatusOr<Digest> DigestOfFile(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return NotFound("the file is missing");
+  pki::Sha256Stream sha;
+  std::vector<char> buffer(1 << 20);
+  while (in.read(buffer.data(), static_cast<std::streamsize>(buffer.size())) || in.gcount() > 0) {
+    sha.Update(AsBytes({buffer.data(), static_cast<size_t>(in.gcount())}));
+  }
+  if (in.bad()) return DataLoss("the file cannot be read");
+  return sha.Finish();
+}
+
+bool IsPlainPath(const std::string& file) {
+  return !file.empty() && file.front() != '/' && ("/" + file + "/").find("/../") == std::string::npos;
+}
+
+}  // namespace
+
+void CheckFiles(Evidence& evidence) {
+  evidence.Begin(4, "files");
+  std::map<std::string, const ledger::Entry*> named;
+  const auto artefacts = evidence.Of<ledger::v1::Artefact>("artefact");
+  // A file that was written again is named again: the newest entry counts.
+  std::map<std::string, ledger::v1::Artefact> newest;
+  for (const auto& [entry, artefact] : artefacts) {
+    if (artefact.file().empty()) continue;
+    if (!IsPlainPath(artefact.file())) {
+      evidence.Find(Evidence::EntryName(*entry), "it names a file outside the folder: " + Printable(artefact.file()));
+      continue;
+    }
+    named[artefact.file()] = entry;
+    newest[artefact.file()] = artefact;
+  }
+  for (const auto& [file, artefact] : newest) {
+    const auto digest = DigestOfFile(evidence.Path(file));
+    const std::string where = file + " (" + Evidence::EntryName(*named[file]) + ")";
+    if (!evidence.Expect(where, digest.status())) continue;
+    if (!Same(*digest, artefact.sha256())) {
+      evidence.Find(where, fmt::format("its SHA-256 is {}, the ledger says {}", ToHex(*digest), ToHex(AsBytes(artefact.sha256()))));
+    }
+  }
+  evidence.LookedAt(Count(newest.size(), "file"));
+  std::error_code error;
+  for (std::filesystem::recursive_directory_iterator it(evidence.folder, error), end; !error && it != end; it.increment(error)) {
+    if (it->is_directory() && !it->is_symlink()) continue;
+    const std::string file = std::filesystem::relative(it->path(), evidence.folder).string();
+    if (it->is_symlink()) {
+      evidence.Find(file, "a symbolic link is no evidence");
+    } else if (newest.count(file) == 0 && Unnamed().count(file) == 0) {
+      evidence.Find(file, "no ledger entry names this file");
+    }
+  }
+  if (error) evidence.Find(evidence.folder, "the folder cannot be listed: " + error.message());
+}
+
+}  // namespace smki::cli

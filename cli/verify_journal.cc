@@ -1,0 +1,233 @@
+// Check 8: what the signer wrote down, and that every signature is over exactly what was directed.
+#include "base/file.h"
+#include "cli/evidence.h"
+#include "cli/text.h"
+#include "ledger/record_log.h"
+#include "pki/cms.h"
+#include "pki/digest.h"
+#include "procedures/documents.h"
+
+namespace smki::cli {
+namespace {
+
+using ledger::JournalType;
+
+constexpr char kJournalFile[] = "keyguard/journal.log";
+
+class JournalCheck {
+ public:
+  explicit JournalCheck(Evidence& evidence) : evidence_(evidence), direction_(*evidence.direction) {}
+
+  void Run() {
+    ReadCeremonies();
+    MakeTemplates();
+    const auto summary = ledger::ReadRecordLog(PosixFiles(), evidence_.Path(kJournalFile), ledger::kJournalKind,
+                                               [&](const ledger::Record& record) { return Visit(record); });
+    if (!evidence_.Expect(kJournalFile, summary.status())) return;
+    if (open_) Find(summary->records, "the key was never closed");
+    if (evidence_.report.signatures > direction_.limits.total) {
+      evidence_.Find(kJournalFile, fmt::format("{} signatures are more than the directed total of {}", evidence_.report.signatures, direction_.limits.total));
+    }
+    evidence_.LookedAt(fmt::format("{} records, {}", Count(summary->records), Count(evidence_.report.signatures, "signature")));
+  }
+
+ private:
+  void Find(uint64_t record, const std::string& what) { evidence_.Find(fmt::format("journal record {}", record), what); }
+
+  // Requests of the keyguard in the folder, by digest.
+  void ReadCeremonies() {
+    for (const std::string& name : evidence_.List("ceremony")) {
+      const std::string suffix = ".request.txt";
+      if (name.size() <= suffix.size() || name.compare(name.size() - suffix.size(), suffix.size(), suffix) != 0) continue;
+      const std::string file = "ceremony/" + name;
+      const auto text = evidence_.Read(file);
+      const auto cms = evidence_.Read("ceremony/" + name.substr(0, name.size() - suffix.size()) + ".request.cms");
+      if (!evidence_.Expect(file, text.status()) || !evidence_.Expect(file, cms.status())) continue;
+      const auto request = procedures::ParseCeremonyRequest(AsText(*text));
+      if (!evidence_.Expect(file, request.status())) continue;
+      const pki::CmsVerdict verdict = pki::VerifyDetached(*text, *cms, evidence_.verifier->KeyguardCertificate());
+      if (!verdict.ok()) evidence_.Find(file, "not signed by the keyguard of the trust policy: " + verdict.detail);
+      if (request->policy != evidence_.report.policy) evidence_.Find(file, "it was made under another trust policy");
+      if (request->direction != evidence_.direction_digest) evidence_.Find(file, "it is for another Direction");
+      ceremonies_.insert(pki::Sha256(*text));
+    }
+  }
+
+  void MakeTemplates() {
+    const auto key = evidence_.certificates.find(direction_.key_certificate);
+    if (key == evidence_.certificates.end() || !key->second.subject_eui) {
+      evidence_.Find("direction/certificates", "the certificate of the directed key is missing");
+      return;
+    }
+    key_ = &key->second;
+    for (const procedures::DirectedGroup& group : direction_.groups) {
+      const auto payload = DirectedPayload(evidence_, group);
+      if (!evidence_.Expect("group " + group.name, payload.status())) continue;
+      auto made = gbcs::CommandTemplate::Make(*key_->subject_eui, *payload, direction_.counter_first, direction_.counter_last);
+      if (evidence_.Expect("group " + group.name, made.status())) templates_.emplace(group.name, std::move(made).value());
+    }
+  }
+
+  // An error would end the visit: only the frame of a record is such an error.
+  Status Visit(const ledger::Record& record) {
+    switch (static_cast<JournalType>(record.type)) {
+      case JournalType::kAttendance: return With(record, ledger::DecodeJournalAttendance(record.payload), &JournalCheck::Attendance);
+      case JournalType::kOpened: return With(record, ledger::DecodeJournalOpened(record.payload), &JournalCheck::Opened);
+      case JournalType::kBurn: return With(record, ledger::DecodeJournalBurn(record.payload), &JournalCheck::Burn);
+      case JournalType::kSignatures: return With(record, ledger::DecodeJournalSignatures(record.payload), &JournalCheck::Signatures);
+      case JournalType::kClosed: return With(record, ledger::DecodeJournalClosed(record.payload), &JournalCheck::Closed);
+      case JournalType::kOrder: return With(record, ledger::DecodeJournalOrder(record.payload), &JournalCheck::Order);
+      case JournalType::kDirection:
+      case JournalType::kProven:
+      case JournalType::kRefusal: return OkStatus();
+    }
+    Find(record.number, fmt::format("a record of unknown type {}", record.type));
+    return OkStatus();
+  }
+  template <typename T>
+  Status With(const ledger::Record& record, const StatusOr<T>& decoded, void (JournalCheck::*check)(uint64_t, const T&)) {
+    if (decoded.ok()) {
+      (this->*check)(record.number, *decoded);
+    } else {
+      Find(record.number, Message(decoded.status()));
+    }
+    return OkStatus();
+  }
+
+  void Attendance(uint64_t, const ledger::JournalAttendance& attendance) { attended_[attendance.request].insert(attendance.person); }
+
+  void Opened(uint64_t number, const ledger::JournalOpened& opened) {
+    if (opened.direction != evidence_.direction_digest) return;
+    open_ = true;
+    if (ceremonies_.count(opened.request) == 0) Find(number, "the key was opened in a ceremony whose request is not in the folder");
+    const procedures::KeyCustody* custody = evidence_.policy->FindKey(direction_.key);
+    uint64_t custodians = 0;
+    for (const std::string& person : attended_[opened.request]) {
+      for (const procedures::CustodianShare& share : custody == nullptr ? std::vector<procedures::CustodianShare>() : custody->custodians) {
+        custodians += share.person == person ? 1 : 0;
+      }
+    }
+    if (custody == nullptr || custodians < custody->threshold) {
+      Find(number, fmt::format("the key was opened with {} custodians of the {} key", custodians, direction_.key));   // I5
+    }
+  }
+
+  void Closed(uint64_t, const ledger::JournalClosed& closed) {
+    if (closed.direction == evidence_.direction_digest) open_ = false;
+  }
+
+  void Order(uint64_t number, const ledger::JournalOrder& order) {
+    if (order.direction != evidence_.direction_digest) return;
+    const Status status = evidence_.CheckSignedBy(order.person, order.document, order.cms);
+    if (!status.ok()) Find(number, Message(status));
+  }
+
+  void Burn(uint64_t number, const ledger::JournalBurn& burn) {
+    if (burn.direction != evidence_.direction_digest) return;
+    if (!open_) Find(number, "attempts were spent while the key was closed");
+    if (evidence_.Quoted(burn.ledger_sequence, burn.ledger_head) == nullptr) Find(number, "it quotes a ledger head that is not in the chain");
+    const auto population = evidence_.populations.find(burn.group);
+    for (const ledger::JournalBurnItem& item : burn.items) {
+      if (population == evidence_.populations.end() || !population->second.RankOf(item.device)) {
+        Find(number, fmt::format("Device {} is not in the directed group {}", item.device.ToString(), burn.group));
+      }
+      if (item.counter < direction_.counter_first || item.counter > direction_.counter_last) {
+        Find(number, fmt::format("counter {} is outside the directed range", item.counter));
+      }
+      if (!counters_.insert(item.counter).second) Find(number, fmt::format("counter {} was used before", item.counter));
+      if (item.attempt == 0 || item.attempt > direction_.limits.attempts_per_device) {
+        Find(number, fmt::format("attempt {} for {} is beyond the directed limit", item.attempt, item.device.ToString()));
+      }
+      JournalCommand command;
+      command.counter = item.counter;
+      command.record = number;
+      if (!evidence_.commands.emplace(DeviceAttempt{item.device, item.attempt}, command).second) {
+        Find(number, fmt::format("attempt {} for {} was spent before", item.attempt, item.device.ToString()));
+      }
+    }
+    evidence_.burns[number] = {number, burn};
+  }
+
+  void Signatures(uint64_t number, const ledger::JournalSignatures& signatures) {
+    const auto it = evidence_.burns.find(signatures.burn);
+    if (it == evidence_.burns.end()) return;   // of another Direction
+    const ledger::JournalBurn& burn = it->second.burn;
+    if (signatures.signatures.size() != burn.items.size()) {
+      Find(number, fmt::format("{} signatures for {} commands", signatures.signatures.size(), burn.items.size()));
+      return;
+    }
+    const auto encoder = templates_.find(burn.group);
+    for (size_t i = 0; i < burn.items.size(); ++i) {
+      const ledger::JournalBurnItem& item = burn.items[i];
+      JournalCommand& command = evidence_.commands[{item.device, item.attempt}];
+      if (!command.is_signed) ++evidence_.report.signatures;
+      command.is_signed = true;
+      if (encoder == templates_.end() || item.counter < direction_.counter_first || item.counter > direction_.counter_last) continue;
+      Bytes octets = encoder->second.Encode(item.device, item.counter);
+      if (!key_->public_key->Verify(gbcs::CommandTemplate::ToBeSigned(octets), signatures.signatures[i])) {
+        Find(number, fmt::format("the signature for {} is not over the directed command", item.device.ToString()));
+        continue;
+      }
+      gbcs::CommandTemplate::AppendSignature(octets, signatures.signatures[i]);
+      command.command = pki::Sha256(octets);
+    }
+  }
+
+  Evidence& evidence_;
+  const procedures::Direction& direction_;
+  const pki::Certificate* key_ = nullptr;
+  std::map<std::string, gbcs::CommandTemplate> templates_;
+  std::set<Digest> ceremonies_;
+  std::map<Digest, std::set<std::string>> attended_;
+  std::set<uint64_t> counters_;
+  bool open_ = false;
+};
+
+}  // namespace
+
+StatusOr<gbcs::CommandPayload> DirectedPayload(const Evidence& evidence, const procedures::DirectedGroup& group) {
+  const procedures::Direction& direction = *evidence.direction;
+  const auto find = [&](const Digest& digest) -> StatusOr<Bytes> {
+    const auto it = evidence.certificates.find(digest);
+    if (it == evidence.certificates.end()) return NotFound("the directed certificate {} is not in the folder", ToHex(digest));
+    return it->second.der();
+  };
+  const bool recovery = direction.key == "recovery";
+  gbcs::CommandPayload payload;
+  payload.mode = recovery ? gbcs::Mode::kAnyExceptAbnormalRootByRecovery : gbcs::Mode::kAnyByContingency;
+  payload.disapply_time_checks = !group.time_checks;
+  payload.authorising_cell = recovery ? gbcs::TrustAnchorCell{gbcs::Role::kRecovery, gbcs::KeyUsage::kDigitalSignature, gbcs::CellUsage::kManagement}
+                                      : gbcs::TrustAnchorCell{gbcs::Role::kRoot, gbcs::KeyUsage::kKeyCertSign, gbcs::CellUsage::kManagement};
+  payload.new_floor = group.authorising_floor;
+  std::vector<gbcs::SeqNumberChange> changes;
+  for (const procedures::DirectedFloor& floor : group.floors) {
+    const auto cell = gbcs::TrustAnchorCell::Parse(floor.role + "/digitalSignature");
+    if (!cell) return InvalidArgument("\"{}\" is no GBCS role", floor.role);
+    gbcs::SeqNumberChange change{cell->role, floor.floor, {}};
+    if (floor.prepayment_top_up) change.specialist.push_back({0, *floor.prepayment_top_up});
+    changes.push_back(std::move(change));
+  }
+  if (!changes.empty()) payload.other_changes = std::move(changes);
+  for (const procedures::DirectedReplacement& replacement : group.replacements) {
+    const auto cell = gbcs::TrustAnchorCell::Parse(replacement.cell);
+    if (!cell) return InvalidArgument("\"{}\" is no trust anchor cell", replacement.cell);
+    SMKI_ASSIGN_OR_RETURN(Bytes der, find(replacement.certificate));
+    payload.replacements.push_back({std::move(der), *cell});
+  }
+  for (const Digest& digest : group.path_certificates) {
+    SMKI_ASSIGN_OR_RETURN(Bytes der, find(digest));
+    payload.path_certificates.push_back(std::move(der));
+  }
+  return payload;
+}
+
+void CheckJournal(Evidence& evidence) {
+  evidence.Begin(8, "journal");
+  if (!evidence.direction || !evidence.verifier) {
+    evidence.Find(kJournalFile, "cannot be judged without a Direction and a trust policy");
+    return;
+  }
+  JournalCheck(evidence).Run();
+}
+
+}  // namespace smki::cli

@@ -1,0 +1,194 @@
+#include "hsm/signer/admission.h"
+
+#include <algorithm>
+
+#include "pki/digest.h"
+#include "procedures/evidence/materials.h"
+
+namespace smki::hsm {
+
+using procedures::Reason;
+using procedures::Refuse;
+
+namespace {
+
+// I8, and the policy's anchor in hardware: environment, then age, then digest.
+Status CheckBinding(const TokenBinding& binding, const std::string& key, const procedures::TrustPolicy& policy,
+                    const Digest& policy_digest) {
+  if (binding.environment != policy.environment) {
+    return Refuse(Reason::kENVIRONMENT_MISMATCH, fmt::format("the token is of {}, the trust policy of {}",
+                                                             binding.environment.ToString(), policy.environment.ToString()));
+  }
+  if (binding.key != key) {
+    return Refuse(Reason::kKEY_MISMATCH, fmt::format("the token asked for holds the {} key, not the {} key", binding.key, key));
+  }
+  if (policy.version < binding.policy_version) {
+    return Refuse(Reason::kPOLICY_TOO_OLD, fmt::format("the trust policy is version {}, the token is bound to version {}",
+                                                       policy.version, binding.policy_version));
+  }
+  if (policy_digest != binding.policy || policy.version != binding.policy_version) {
+    return Refuse(Reason::kPOLICY_DIGEST_MISMATCH,
+                  fmt::format("the trust policy is version {} with SHA-256 {}, the token is bound to version {} with {}",
+                              policy.version, ToHex(policy_digest), binding.policy_version, ToHex(binding.policy)));
+  }
+  return OkStatus();
+}
+
+Status CheckHistory(const procedures::Direction& direction, const Digest& digest, const procedures::TrustPolicy& policy,
+                    const History& history) {
+  const auto nonce = history.nonces.find(direction.nonce);
+  if (nonce != history.nonces.end() && nonce->second != digest) {
+    return Refuse(Reason::kNONCE_REPLAYED, fmt::format("nonce {} was used by Direction {}", direction.nonce, ToHex(nonce->second)));
+  }
+  for (const auto& [other, past] : history.directions) {
+    const ledger::JournalDirection& d = past.admitted;
+    if (d.digest != other) continue;   // only orders are known of it
+    if (d.environment != direction.environment.ToString()) {
+      return Refuse(Reason::kENVIRONMENT_MISMATCH, fmt::format("this keyguard's journal is of {}, {} of {}", d.environment,
+                                                               direction.id, direction.environment.ToString()));
+    }
+    if (other != digest && direction.counter_first <= d.counter_last && d.counter_first <= direction.counter_last) {
+      return Refuse(Reason::kCOUNTERS_OVERLAP, fmt::format("counters {} to {}; {} has {} to {}", direction.counter_first,
+                                                           direction.counter_last, d.id, d.counter_first, d.counter_last));
+    }
+  }
+  const DirectionHistory* const past = history.Find(digest);
+  if (past == nullptr) return OkStatus();
+  switch (StateOfOrders(past->orders, policy)) {
+    case OrderState::kWithdrawn: return Refuse(Reason::kDIRECTION_WITHDRAWN, direction.id);
+    case OrderState::kHalted: return Refuse(Reason::kKEY_HALTED, direction.id);
+    case OrderState::kNone: break;
+  }
+  return OkStatus();
+}
+
+StatusOr<gbcs::Mode> ModeOf(const std::string& name) {
+  for (const gbcs::Mode mode : {gbcs::Mode::kAnyExceptAbnormalRootByRecovery, gbcs::Mode::kAnyByContingency}) {
+    if (gbcs::Name(mode) == name) return mode;
+  }
+  return Refuse(Reason::kDIRECTION_MALFORMED, "mode '" + name + "'");
+}
+
+StatusOr<gbcs::Role> RoleOf(const std::string& name) {
+  for (int value = 0; value <= 8; ++value) {
+    if (gbcs::Name(static_cast<gbcs::Role>(value)) == name) return static_cast<gbcs::Role>(value);
+  }
+  return Refuse(Reason::kDIRECTION_MALFORMED, "role '" + name + "'");
+}
+
+// The one command that the Direction means for a group; counter and target are filled in later (I1).
+StatusOr<AdmittedGroup> MakeGroup(const procedures::Direction& direction, const procedures::DirectedGroup& group, gbcs::Mode mode,
+                                  Eui64 originator, const std::map<Digest, Bytes>& certificates) {
+  gbcs::CommandPayload payload;
+  payload.mode = mode;
+  payload.disapply_time_checks = !group.time_checks;
+  // GBCS.md 1.2: mode 8 is authorised by the recovery cell.
+  payload.authorising_cell =
+      gbcs::TrustAnchorCell{gbcs::Role::kRecovery, gbcs::KeyUsage::kDigitalSignature, gbcs::CellUsage::kManagement};
+  payload.new_floor = group.authorising_floor;
+  for (const procedures::DirectedFloor& floor : group.floors) {
+    gbcs::SeqNumberChange change;
+    SMKI_ASSIGN_OR_RETURN(change.role, RoleOf(floor.role));
+    change.floor = floor.floor;
+    if (floor.prepayment_top_up) change.specialist.push_back({0, *floor.prepayment_top_up});
+    if (!payload.other_changes) payload.other_changes.emplace();
+    payload.other_changes->push_back(change);
+  }
+  std::vector<DirectedCell> cells;
+  for (const procedures::DirectedReplacement& directed : group.replacements) {
+    const auto cell = gbcs::TrustAnchorCell::Parse(directed.cell);
+    if (!cell) return Refuse(Reason::kDIRECTION_MALFORMED, fmt::format("group {}: cell '{}'", group.name, directed.cell));
+    const Bytes& der = certificates.at(directed.certificate);
+    SMKI_ASSIGN_OR_RETURN(const pki::Certificate certificate, pki::Certificate::Parse(der));
+    payload.replacements.push_back({der, *cell});
+    cells.push_back({*cell, certificate.public_key->identifier()});
+  }
+  for (const Digest& digest : group.path_certificates) payload.path_certificates.push_back(certificates.at(digest));
+  auto command = gbcs::CommandTemplate::Make(originator, std::move(payload), direction.counter_first, direction.counter_last);
+  if (!command.ok()) {
+    return Refuse(Reason::kDIRECTION_MALFORMED, fmt::format("group {}: {}", group.name, Message(command.status())));
+  }
+  return AdmittedGroup{*std::move(command), std::move(cells)};
+}
+
+}  // namespace
+
+Status CheckWitness(const TokenWitness& witness, const Journal& journal) {
+  if (witness.journal_records == 0) return OkStatus();
+  if (witness.journal_records > journal.records()) {
+    return Refuse(Reason::kJOURNAL_ROLLED_BACK, fmt::format("the journal has {} records, the token has seen {}", journal.records(),
+                                                            witness.journal_records));
+  }
+  SMKI_ASSIGN_OR_RETURN(const Digest head, journal.HeadAfter(witness.journal_records));
+  if (head != witness.journal_head) {
+    return Refuse(Reason::kJOURNAL_ROLLED_BACK, fmt::format("after {} records the journal's head is {}, the token has seen {}",
+                                                            witness.journal_records, ToHex(head), ToHex(witness.journal_head)));
+  }
+  return OkStatus();
+}
+
+StatusOr<AdmittedDirection> AdmitBundle(const Bundle& bundle, const KeyTokens& tokens, const Journal& journal, UtcTime now) {
+  const PrepareFrame& header = bundle.header;
+  const auto token = tokens.find(header.key);
+  if (token == tokens.end()) {
+    return Refuse(Reason::kKEY_NOT_DIRECTED, fmt::format("this keyguard holds no key named '{}'", header.key));
+  }
+  auto policy = procedures::ParsePolicy(AsText(header.policy));
+  if (!policy.ok()) return Refuse(Reason::kPOLICY_INCOMPLETE, Message(policy.status()));
+  const Digest policy_digest = pki::Sha256(header.policy);
+  SMKI_ASSIGN_OR_RETURN(const TokenBinding binding, token->second->ReadBinding());
+  SMKI_RETURN_IF_ERROR(CheckBinding(binding, header.key, *policy, policy_digest));
+  SMKI_ASSIGN_OR_RETURN(const TokenWitness witness, token->second->ReadWitness());
+  SMKI_RETURN_IF_ERROR(CheckWitness(witness, journal));
+
+  SMKI_ASSIGN_OR_RETURN(procedures::PolicyVerifier verifier, procedures::PolicyVerifier::Make(*policy));
+  SMKI_RETURN_IF_ERROR(verifier.UseRevocationList(header.revocation_list, now));
+  SMKI_ASSIGN_OR_RETURN(procedures::Direction direction, procedures::AdmitDirection(*policy, verifier, header.direction,
+                                                                                    header.approvals, header.incident, now));
+  if (direction.key != header.key) {
+    return Refuse(Reason::kKEY_NOT_DIRECTED, fmt::format("{} directs the {} key; asked for is the {} key", direction.id,
+                                                         direction.key, header.key));
+  }
+  const Digest digest = pki::Sha256(header.direction);
+  SMKI_RETURN_IF_ERROR(CheckHistory(direction, digest, *policy, journal.history()));
+
+  procedures::Materials materials;
+  for (const auto& [group, file] : bundle.populations) materials.populations.emplace(group, file);
+  materials.certificates = bundle.certificates;
+  SMKI_RETURN_IF_ERROR(procedures::CheckMaterials(*policy, direction, materials, now));
+
+  const auto key_der = bundle.certificates.find(direction.key_certificate);
+  if (key_der == bundle.certificates.end()) {
+    return Refuse(Reason::kCERTIFICATE_DIGEST_MISMATCH, "the certificate of the directed key is missing");
+  }
+  SMKI_ASSIGN_OR_RETURN(pki::Certificate key_certificate, pki::Certificate::Parse(key_der->second));
+  SMKI_ASSIGN_OR_RETURN(const pki::PublicKey token_key, token->second->ReadPublicKey());
+  if (token_key != *key_certificate.public_key || !key_certificate.subject_eui) {
+    return Refuse(Reason::kKEY_MISMATCH, fmt::format("the token's key identifier is {}, the directed certificate's {}",
+                                                     ToHex(token_key.identifier()), ToHex(key_certificate.public_key->identifier())));
+  }
+  SMKI_ASSIGN_OR_RETURN(const gbcs::Mode mode, ModeOf(direction.mode));
+  if (mode == gbcs::Mode::kAnyByContingency) {
+    // Its command discloses the Contingency Symmetric Key, which has custodians of its own (I1, I5).
+    return Refuse(Reason::kPOLICY_INCOMPLETE, "this keyguard does not hold the Contingency Symmetric Key that mode 9 needs");
+  }
+
+  AdmittedDirection out{std::move(*policy), policy_digest, std::move(verifier), std::move(direction), digest,
+                        header.ledger_sequence, header.ledger_head, {}, {}, std::move(key_certificate), mode, {}, {}};
+  out.newest_evidence = out.verifier.RevocationListTime().value_or(UtcTime{});
+  for (const Bytes& approval : header.approvals) {
+    const auto finding = out.verifier.VerifyApproval(out.direction, header.direction, approval, now);
+    out.approvers.insert(finding.person);
+    out.newest_evidence = std::max(out.newest_evidence, finding.signing_time);
+  }
+  for (const procedures::DirectedGroup& group : out.direction.groups) {
+    SMKI_ASSIGN_OR_RETURN(procedures::Population population, procedures::ParsePopulation(bundle.populations.at(group.name)));
+    out.populations.push_back(std::move(population));
+    SMKI_ASSIGN_OR_RETURN(AdmittedGroup admitted, MakeGroup(out.direction, group, mode, *out.key_certificate.subject_eui,
+                                                            bundle.certificates));
+    out.groups.push_back(std::move(admitted));
+  }
+  return out;
+}
+
+}  // namespace smki::hsm

@@ -1,0 +1,61 @@
+// What the signer demands of a Direction and all that comes with it before it asks anybody for a share (I1, I8, I10).
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "gbcs/credentials.h"
+#include "hsm/signer/frames.h"
+#include "hsm/signer/journal.h"
+#include "hsm/signer/key_token.h"
+#include "pki/certificate.h"
+#include "procedures/evidence/signed_document.h"
+#include "procedures/population.h"
+
+namespace smki::hsm {
+
+// What the keyguard hands over, part by part.
+struct Bundle {
+  PrepareFrame header;
+  std::map<std::string, Bytes> populations;
+  std::map<Digest, Bytes> certificates;
+};
+
+// A cell that a Device must report as replaced, and with which key.
+struct DirectedCell {
+  gbcs::TrustAnchorCell cell;
+  std::array<uint8_t, 8> key_identifier{};
+};
+struct AdmittedGroup {
+  gbcs::CommandTemplate command;
+  std::vector<DirectedCell> cells;
+};
+
+// Everything about one admitted Direction that the rest of the activation needs.
+struct AdmittedDirection {
+  procedures::TrustPolicy policy;
+  Digest policy_digest{};
+  procedures::PolicyVerifier verifier;
+  procedures::Direction direction;
+  Digest digest{};
+  uint64_t ledger_sequence = 0;
+  Digest ledger_head{};
+  std::set<std::string> approvers;
+  UtcTime newest_evidence;
+  pki::Certificate key_certificate;
+  gbcs::Mode mode{};
+  std::vector<procedures::Population> populations;   // in the order of the Direction's groups
+  std::vector<AdmittedGroup> groups;                 // the same
+
+  const procedures::KeyCustody& custody() const { return *policy.FindKey(direction.key); }
+};
+
+// Every check there is, or the first refusal. `bundle` is not kept.
+StatusOr<AdmittedDirection> AdmitBundle(const Bundle& bundle, const KeyTokens& tokens, const Journal& journal, UtcTime now);
+
+// JOURNAL_ROLLED_BACK if the token has seen a longer or another journal than this one (I10).
+Status CheckWitness(const TokenWitness& witness, const Journal& journal);
+
+}  // namespace smki::hsm

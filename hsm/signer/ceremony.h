@@ -1,0 +1,56 @@
+// Asking the custodians of one key to open it for one Direction: a fresh key, a signed request, and the shares that come.
+//
+// Not thread-safe. A Ceremony ends with its object: shares, ceremony key and what was combined are zeroised.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "base/random.h"
+#include "hsm/signer/admission.h"
+#include "pki/key.h"
+#include "procedures/evidence/share.h"
+
+namespace smki::hsm {
+
+// A request may be answered for this long.
+inline constexpr Millis kCeremonyLife = std::chrono::hours(1);
+
+class Ceremony {
+ public:
+  // Makes the ceremony key and the request, signed by the keyguard's identity.
+  static StatusOr<Ceremony> Begin(const AdmittedDirection& admitted, const Journal& journal, pki::PrivateKey& identity,
+                                  const pki::Certificate& identity_certificate, Random& random, UtcTime now);
+
+  // Judges one presentation. Returns the custodian whose share it is, and the share; nothing is counted before Accept, so
+  // that attendance can be made durable first.
+  struct Presented {
+    std::string person;
+    Secret share;
+  };
+  StatusOr<Presented> Judge(const PresentFrame& frame, const AdmittedDirection& admitted, UtcTime now) const;
+  void Accept(Presented presented) { shares_.emplace(std::move(presented.person), std::move(presented.share)); }
+
+  bool complete() const { return shares_.size() >= request_.threshold; }
+  // The token's secret, from a threshold of shares.
+  StatusOr<Secret> Combine() const;
+
+  const procedures::CeremonyRequest& request() const { return request_; }
+  const Digest& request_digest() const { return digest_; }
+  bool IsExpired(UtcTime now) const { return now > request_.expires; }
+  CeremonyFrame frame(bool open) const;
+
+ private:
+  Ceremony(pki::PrivateKey key, pki::Certificate certificate) : key_(std::move(key)), certificate_(std::move(certificate)) {}
+  Status CheckText(const procedures::SharePresentation& presentation, const PresentFrame& frame) const;
+
+  pki::PrivateKey key_;
+  pki::Certificate certificate_;
+  procedures::CeremonyRequest request_;
+  std::string text_;
+  Digest digest_{};
+  Bytes signature_;
+  std::map<std::string, Secret> shares_;   // by person
+};
+
+}  // namespace smki::hsm

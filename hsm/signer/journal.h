@@ -1,0 +1,115 @@
+// The signer's journal: what this keyguard has ever admitted, burned, signed and refused (docs/formats/journal.md), and what
+// follows from it.
+//
+// Append-only, one writer. Append* changes the history at once and is durable only after Sync(); nothing is released
+// before (I2). When an append fails the record is not in the history, and the caller must close the key (I10).
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/file.h"
+#include "hsm/signer/gate.h"
+#include "ledger/journal_records.h"
+#include "ledger/record_log.h"
+#include "procedures/policy.h"
+#include "procedures/reason.h"
+
+namespace smki::hsm {
+
+// Where a record of one Direction lies, for replaying it.
+struct RecordPlace {
+  uint64_t number = 0;
+  uint64_t offset = 0;   // of the payload
+  uint32_t size = 0;
+  ledger::JournalType type{};
+};
+
+struct DirectionHistory {
+  ledger::JournalDirection admitted;   // empty digest: only orders are known of it
+  bool opened = false;                 // ever
+  std::string closed_because;          // the last time
+  uint64_t signatures = 0;
+  uint64_t proven = 0;
+  std::vector<RecordPlace> places;     // burns, signatures and proofs, in order
+  std::vector<ledger::JournalOrder> orders;
+};
+
+struct History {
+  std::map<Digest, DirectionHistory> directions;
+  std::map<std::string, Digest> nonces;
+  std::optional<Digest> newest_direction;   // admitted last
+  std::optional<Digest> open;               // opened and not closed since
+  UtcTime newest;                           // of any record, approval or revocation list seen (I10)
+  uint64_t epoch = 0;                       // activations
+  uint64_t refusals = 0;
+  std::map<std::string, uint64_t> refusal_counts;
+
+  uint64_t HighestCounter() const;          // of all admitted ranges; 0 if there is none
+  const DirectionHistory* Find(const Digest& direction) const;
+};
+
+// What the orders for one Direction amount to under `policy`: one seat halts; withdrawals_needed seats withdraw for good;
+// approvals_needed seats, all after the halt, resume.
+enum class OrderState { kNone, kHalted, kWithdrawn };
+OrderState StateOfOrders(const std::vector<ledger::JournalOrder>& orders, const procedures::TrustPolicy& policy);
+
+class Journal {
+ public:
+  static StatusOr<std::unique_ptr<Journal>> Open(FileSystem& files, const std::string& path);
+
+  const History& history() const { return history_; }
+
+  // Each returns the number of its record. Records' times never go back: they are lifted to the newest.
+  StatusOr<uint64_t> Append(ledger::JournalDirection record);
+  StatusOr<uint64_t> Append(ledger::JournalAttendance record);
+  StatusOr<uint64_t> Append(ledger::JournalOpened record);
+  StatusOr<uint64_t> Append(ledger::JournalBurn record);
+  StatusOr<uint64_t> Append(ledger::JournalProven record);
+  StatusOr<uint64_t> Append(ledger::JournalClosed record);
+  StatusOr<uint64_t> Append(ledger::JournalOrder record);
+  // Returns the offset in the file of the first signature.
+  StatusOr<uint64_t> Append(const ledger::JournalSignatures& record);
+  // Bounded: the first 100 of a code in a minute are records, the rest a count in the next one.
+  Status RecordRefusal(const std::string& reason, const std::string& detail, UtcTime now);
+  // The counts not yet recorded.
+  Status FlushRefusals(UtcTime now);
+  void Sync() { log_->Sync(); }
+
+  // Brings a new Gate to the state that the records of its Direction say.
+  Status Replay(const Digest& direction, Gate& gate) const;
+  StatusOr<pki::RawSignature> ReadSignature(uint64_t offset) const;
+
+  uint64_t records() const { return log_->records(); }
+  const Digest& head() const { return log_->head(); }
+  uint64_t octets() const { return end_; }   // up to the end of the newest record
+  // The head after the first `records` records, which must be from 1 to records().
+  StatusOr<Digest> HeadAfter(uint64_t records) const;
+
+ private:
+  struct RefusalWindow {
+    UtcTime start;
+    uint64_t recorded = 0;
+    uint64_t counted = 0;
+  };
+
+  Journal() = default;
+  StatusOr<uint64_t> Write(ledger::JournalType type, const Bytes& payload);
+  Status Apply(const ledger::Record& record);
+  void Seen(UtcTime time) { history_.newest = std::max(history_.newest, time); }
+  UtcTime Lifted(UtcTime time) const { return std::max(history_.newest, time); }
+  Status FlushWindow(const std::string& reason, RefusalWindow& window, UtcTime now);
+
+  std::unique_ptr<ledger::RecordLog> log_;
+  History history_;
+  std::unordered_map<uint64_t, Digest> unsigned_burns_;   // burn record -> Direction
+  std::vector<uint64_t> head_offsets_;                    // of each record's head
+  uint64_t end_ = 0;
+  std::map<std::string, RefusalWindow> windows_;
+};
+
+}  // namespace smki::hsm

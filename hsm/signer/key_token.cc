@@ -1,0 +1,91 @@
+#include "hsm/signer/key_token.h"
+
+#include "hsm/custody/shares.h"
+
+namespace smki::hsm {
+namespace {
+
+// One session copy of the key.
+class SessionKey : public pki::Signer {
+ public:
+  SessionKey(std::unique_ptr<pkcs11::Session> session, pkcs11::Object key, pki::PublicKey public_key)
+      : session_(std::move(session)), key_(key), public_key_(std::move(public_key)) {}
+  const pki::PublicKey& public_key() const override { return public_key_; }
+  StatusOr<pki::RawSignature> SignDigest(const Digest& digest) override { return session_->Sign(key_, digest); }
+
+ private:
+  std::unique_ptr<pkcs11::Session> session_;
+  pkcs11::Object key_;
+  pki::PublicKey public_key_;
+};
+
+class Pkcs11KeyToken : public KeyToken {
+ public:
+  Pkcs11KeyToken(pkcs11::Slot slot, std::unique_ptr<pkcs11::Session> session, std::string label, int threads)
+      : slot_(std::move(slot)), session_(std::move(session)), label_(std::move(label)), threads_(threads) {}
+
+  StatusOr<TokenBinding> ReadBinding() override {
+    SMKI_ASSIGN_OR_RETURN(const std::vector<Bytes> found, session_->ReadData(kBindingLabel));
+    if (found.size() != 1) {
+      return FailedPrecondition("token '{}' has {} data objects '{}'; one is expected", slot_.token_label(), found.size(),
+                                kBindingLabel);
+    }
+    return ParseTokenBinding(AsText(found[0]));
+  }
+
+  StatusOr<TokenWitness> ReadWitness() override {
+    SMKI_ASSIGN_OR_RETURN(const std::vector<Bytes> found, session_->ReadData(kWitnessLabel));
+    if (found.empty()) return FailedPrecondition("token '{}' has no data object '{}'", slot_.token_label(), kWitnessLabel);
+    TokenWitness newest;
+    for (const Bytes& text : found) {
+      SMKI_ASSIGN_OR_RETURN(const TokenWitness witness, ParseTokenWitness(AsText(text)));
+      if (witness.journal_records >= newest.journal_records) newest = witness;
+    }
+    return newest;
+  }
+
+  StatusOr<pki::PublicKey> ReadPublicKey() override { return session_->ReadPublicKey(label_); }
+
+  StatusOr<std::unique_ptr<BatchSigner>> Open(const Secret& secret) override {
+    SMKI_RETURN_IF_ERROR(session_->Login(PinOf(secret)));
+    auto signer = MakeSigners();
+    if (!signer.ok()) Close();
+    return signer;
+  }
+
+  Status WriteWitness(const TokenWitness& witness) override {
+    return session_->WriteData(kWitnessLabel, AsBytes(Render(witness)));
+  }
+
+  void Close() override { session_->Logout().IgnoreError(); }
+
+ private:
+  StatusOr<std::unique_ptr<BatchSigner>> MakeSigners() {
+    SMKI_ASSIGN_OR_RETURN(const pki::PublicKey public_key, session_->ReadPublicKey(label_));
+    std::vector<std::unique_ptr<pki::Signer>> keys;
+    for (int i = 0; i < threads_; ++i) {
+      SMKI_ASSIGN_OR_RETURN(std::unique_ptr<pkcs11::Session> session, slot_.OpenSession(pkcs11::Access::kReadOnly));
+      SMKI_ASSIGN_OR_RETURN(const pkcs11::Object token_key, session->FindPrivateKey(label_));
+      SMKI_ASSIGN_OR_RETURN(const pkcs11::Object copy, session->CopyToSession(token_key));
+      keys.push_back(std::make_unique<SessionKey>(std::move(session), copy, public_key));
+    }
+    return MakeParallelBatchSigner(std::move(keys));
+  }
+
+  pkcs11::Slot slot_;
+  std::unique_ptr<pkcs11::Session> session_;
+  std::string label_;
+  int threads_;
+};
+
+}  // namespace
+
+StatusOr<std::unique_ptr<KeyToken>> FindKeyToken(pkcs11::Module& module, const std::string& key, const std::string& uri,
+                                                 int threads) {
+  SMKI_ASSIGN_OR_RETURN(const pkcs11::TokenUri parsed, pkcs11::TokenUri::Parse(uri));
+  SMKI_ASSIGN_OR_RETURN(pkcs11::Slot slot, module.FindToken(parsed));
+  SMKI_ASSIGN_OR_RETURN(std::unique_ptr<pkcs11::Session> session, slot.OpenSession(pkcs11::Access::kReadWrite));
+  return std::make_unique<Pkcs11KeyToken>(std::move(slot), std::move(session), parsed.object.empty() ? key : parsed.object, threads);
+}
+
+}  // namespace smki::hsm

@@ -1,0 +1,36 @@
+// The token of one key, as the signer uses it: what it says of itself, and the key once its secret is known.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "hsm/custody/binding.h"
+#include "hsm/pkcs11/module.h"
+#include "hsm/signer/batch_signer.h"
+
+namespace smki::hsm {
+
+// Signer's thread only.
+class KeyToken {
+ public:
+  virtual ~KeyToken() = default;
+  // Readable without its secret.
+  virtual StatusOr<TokenBinding> ReadBinding() = 0;
+  virtual StatusOr<TokenWitness> ReadWitness() = 0;
+  virtual StatusOr<pki::PublicKey> ReadPublicKey() = 0;
+
+  // kPermissionDenied for a wrong secret. The key is open until the BatchSigner ends and Close is called.
+  virtual StatusOr<std::unique_ptr<BatchSigner>> Open(const Secret& secret) = 0;
+  virtual Status WriteWitness(const TokenWitness& witness) = 0;   // only while open
+  virtual void Close() = 0;
+};
+
+using KeyTokens = std::map<std::string, std::unique_ptr<KeyToken>>;   // by key name
+
+// A token behind PKCS#11. `uri` names it; its key objects are labelled `key` unless the URI says otherwise. Signs with `threads`
+// session copies of the key. kNotFound if the token is not connected.
+StatusOr<std::unique_ptr<KeyToken>> FindKeyToken(pkcs11::Module& module, const std::string& key, const std::string& uri,
+                                                 int threads);
+
+}  // namespace smki::hsm

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# What exists once in code stands once in the documents: every fail point in docs/formats/fail-points.md, and a
+# README.md in every room.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+bad=0
+complain() { printf '%s\n' "$1" >&2; bad=1; }
+
+used=$(git ls-files -co --exclude-standard -- '*.cc' '*.h' | grep -v '^tests/' | xargs grep -ohE 'FailPoint\("[^"]+"\)' | sed -E 's/.*"(.*)".*/\1/' | sort)
+doubled=$(uniq -d <<<"$used")
+listed=$(grep -oE '^\| `[a-z.-]+`' docs/formats/fail-points.md | tr -d '|` ' | sort)
+[ -z "$doubled" ] || complain "fail points used in two places: $doubled"
+missing=$(comm -23 <(sort -u <<<"$used") <(printf '%s\n' "$listed"))
+stale=$(comm -13 <(sort -u <<<"$used") <(printf '%s\n' "$listed"))
+[ -z "$missing" ] || complain "fail points not in docs/formats/fail-points.md: $missing"
+[ -z "$stale" ] || complain "docs/formats/fail-points.md lists fail points that are gone: $stale"
+
+for room in base pki gbcs ledger procedures proto hsm repository orchestrator sim cli runbooks tests; do
+  [ -s "$room/README.md" ] || complain "$room/README.md is missing"
+done
+[ "$bad" -eq 0 ] && printf 'documents: fail points and rooms are described\n' >&2
+exit "$bad"
