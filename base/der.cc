@@ -127,11 +127,16 @@ void DerWriter::Oid(std::string_view dotted) {
 }
 
 std::string OidText(ByteSpan content) {
+  static constexpr char kMalformed[] = "(malformed object identifier)";
+  if (content.empty() || (content.back() & 0x80) != 0) return kMalformed;
   std::string out;
   uint64_t arc = 0;
   bool first = true;
+  bool starts_arc = true;
   for (uint8_t b : content) {
-    if (arc >> 56 != 0) return "(object identifier too large)";
+    // X.690 8.19.2: the shortest form, else two encodings would have one text.
+    if ((starts_arc && b == 0x80) || arc >> 56 != 0) return kMalformed;
+    starts_arc = (b & 0x80) == 0;
     arc = arc << 7 | (b & 0x7F);
     if ((b & 0x80) != 0) continue;
     if (first) {

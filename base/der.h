@@ -94,7 +94,8 @@ class DerWriter {
   DerLengths lengths_ = DerLengths::kMinimal;
 };
 
-// Contents octets of an OBJECT IDENTIFIER to dotted text.
+// Contents octets of an OBJECT IDENTIFIER to dotted text; "(malformed object identifier)", which equals no
+// dotted text, if they are not DER or an arc is above 2^63.
 std::string OidText(ByteSpan content);
 
 }  // namespace smki

@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <string>
 
+#include "base/status.h"
+
 namespace smki::internal {
 namespace {
 
@@ -25,6 +27,8 @@ Armed ReadEnvironment() {
     armed.hits_left = std::strtol(armed.name.c_str() + colon + 1, nullptr, 10);
     armed.name.resize(colon);
   }
+  // A test that never crashes where it was told to would pass for the wrong reason.
+  SMKI_CHECK(!armed.name.empty() && armed.hits_left > 0);
   return armed;
 }
 

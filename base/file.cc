@@ -12,7 +12,6 @@
 #include <cstdlib>
 #include <filesystem>
 
-
 namespace smki {
 namespace {
 
@@ -51,12 +50,15 @@ bool WriteAll(int fd, ByteSpan bytes, uint64_t offset) {
   return true;
 }
 
-void SyncOrDie(int fd, const std::string& path) {
-  if (::fdatasync(fd) == 0) return;
-  // I10: nothing that follows could be trusted to be durable.
-  fmt::print(stderr, "fdatasync of {} failed: {}. The process ends; check the disk, then start it again.\n", path,
+// I10: nothing that follows could be trusted to be durable.
+[[noreturn]] void DieUnsynced(const std::string& path) {
+  fmt::print(stderr, "syncing {} failed: {}. The process ends; check the disk, then start it again.\n", path,
              std::strerror(errno));
   std::abort();
+}
+
+void SyncOrDie(int fd, const std::string& path) {
+  if (::fdatasync(fd) != 0) DieUnsynced(path);
 }
 
 class PosixAppendFile : public AppendFile {
@@ -64,7 +66,12 @@ class PosixAppendFile : public AppendFile {
   PosixAppendFile(int fd, std::string path, uint64_t size) : fd_(fd), path_(std::move(path)), size_(size) {}
 
   Status Append(ByteSpan bytes) override {
-    if (!WriteAll(fd_.get(), bytes, size_)) return FromErrno("append to", path_);
+    if (!WriteAll(fd_.get(), bytes, size_)) {
+      const Status status = FromErrno("append to", path_);
+      // Cut what was torn, so that a shorter record written later is not followed by its remains.
+      if (::ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0) errno = 0;
+      return status;
+    }
     size_ += bytes.size();
     return OkStatus();
   }
@@ -79,7 +86,8 @@ class PosixAppendFile : public AppendFile {
     while (done < count) {
       const ssize_t n = ::pread(fd_.get(), out.data() + done, count - done, static_cast<off_t>(offset + done));
       if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) return FromErrno("read", path_);
+      if (n < 0) return FromErrno("read", path_);
+      if (n == 0) return DataLoss("{} ends at octet {}, where {} octets were written", path_, offset + done, size_);
       done += static_cast<size_t>(n);
     }
     return out;
@@ -99,7 +107,6 @@ class PosixAppendFile : public AppendFile {
 class PosixFileSystem : public FileSystem {
  public:
   StatusOr<std::unique_ptr<AppendFile>> OpenAppend(const std::string& path) override {
-    const bool existed = Exists(path);
     const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) return FromErrno("open", path);
     struct stat info {};
@@ -108,7 +115,8 @@ class PosixFileSystem : public FileSystem {
       return FromErrno("stat", path);
     }
     auto file = std::make_unique<PosixAppendFile>(fd, path, static_cast<uint64_t>(info.st_size));
-    if (!existed) SMKI_RETURN_IF_ERROR(SyncDirectory(DirectoryOf(path)));
+    // Also if the file was there: who created it may have ended before its name was durable.
+    SMKI_RETURN_IF_ERROR(SyncDirectory(DirectoryOf(path)));
     return file;
   }
 
@@ -131,8 +139,10 @@ class PosixFileSystem : public FileSystem {
 
   Status WriteDurably(const std::string& path, ByteSpan bytes, bool secret) override {
     const std::string temporary = path + ".new";
+    // One left by a crash may have another mode; O_EXCL makes sure that the mode below is the file's.
+    if (::unlink(temporary.c_str()) != 0 && errno != ENOENT) return FromErrno("remove", temporary);
     {
-      const Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, secret ? 0600 : 0644));
+      const Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, secret ? 0600 : 0644));
       if (!fd.ok()) return FromErrno("create", temporary);
       if (!WriteAll(fd.get(), bytes, 0)) return FromErrno("write", temporary);
       SyncOrDie(fd.get(), temporary);
@@ -176,7 +186,7 @@ class PosixFileSystem : public FileSystem {
   Status SyncDirectory(const std::string& path) override {
     const Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!fd.ok()) return FromErrno("open folder", path);
-    if (::fsync(fd.get()) != 0) return FromErrno("sync folder", path);
+    if (::fsync(fd.get()) != 0) DieUnsynced(path);
     return OkStatus();
   }
 };

@@ -18,8 +18,8 @@ namespace smki {
 class AppendFile {
  public:
   virtual ~AppendFile() = default;
-  // Writes all of `bytes` at the end, or returns an error and leaves size() as it was before (a torn
-  // record may be on disk above size(); the next Append overwrites it).
+  // Writes all of `bytes` at the end, or returns an error and leaves size() as it was before (after a crash
+  // a torn record may be on disk above it; the reader cuts it).
   virtual Status Append(ByteSpan bytes) = 0;
   // fdatasync. On failure the process ends.
   virtual void Sync() = 0;

@@ -37,13 +37,18 @@ class YamlBuilder : public YAML::EventHandler {
   }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { OnScalar(mark, "", anchor, ""); }
-  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { Refuse(mark, "an alias ('*name'); write the text out"); }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { Refuse(mark, "an alias ('*name')"); }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
     YamlNode node = NewNode(mark, tag, anchor);
+    // An escape in a quoted scalar can bring in what the text of the file may not hold.
+    size_t at = 0;
+    if (const char* bad = FindUnreadable(value, at)) Refuse(mark, bad);
     node.scalar_ = value;
     const bool key = !stack_.empty() && stack_.back().kind_ == YamlNode::Kind::kMapping && !HasKey();
     if (key) {
-      if (tag == "!") Refuse(mark, "a quoted key; keys are plain");
+      if (tag == "!") Refuse(mark, "a quoted key");
+      if (value.empty()) Refuse(mark, "a key without a name");
+      if (value == "<<") Refuse(mark, "a merge key ('<<')");
       YamlNode& mapping = stack_.back();
       for (const auto& entry : mapping.entries_) {
         if (entry.first == value) Refuse(mark, "key '" + value + "' a second time");
@@ -130,13 +135,6 @@ StatusOr<YamlNode> ParseYaml(std::string_view text, const std::string& file, con
   if (const char* bad = FindUnreadable(text, at)) {
     const auto [line, column] = LineAndColumn(text, at);
     return InvalidArgument("{}:{}:{}: {} is not allowed here", file, line, column, bad);
-  }
-  // yaml-cpp recurses per level of nesting in flow style; refuse depth before it does.
-  int flow_depth = 0;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '[' || text[i] == '{') ++flow_depth;
-    if ((text[i] == ']' || text[i] == '}') && flow_depth > 0) --flow_depth;
-    if (flow_depth > 1000) return InvalidArgument("{}: brackets nested too deep", file);
   }
   YamlBuilder builder(std::make_shared<const std::string>(file), limits);
   try {

@@ -26,8 +26,8 @@ class YamlNode {
   enum class Kind { kScalar, kSequence, kMapping };
 
   Kind kind() const { return kind_; }
-  // A scalar's text; plain and quoted scalars are the same text (nothing is read as octal, null or boolean
-  // unless asked for by the accessor).
+  // A scalar's text; plain and quoted scalars are the same text (nothing is read as octal or boolean unless asked
+  // for by the accessor). A value that is left out, and a plain null or ~, is the empty text.
   const std::string& scalar() const { return scalar_; }
   const std::vector<YamlNode>& items() const { return items_; }
   const std::vector<std::pair<std::string, YamlNode>>& entries() const { return entries_; }

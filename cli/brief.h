@@ -9,7 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "cli/command.h"
+#include "cli/json.h"
+#include "cli/text.h"
 #include "pki/certificate.h"
 #include "procedures/direction.h"
 #include "procedures/evidence/signed_document.h"

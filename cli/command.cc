@@ -75,10 +75,6 @@ void Command::Print(const std::string& text) const {
 
 void Command::Print(const Json& object) const { Print(Dump(object, terminal_) + "\n"); }
 
-std::string Dump(const Json& object, bool indented) {
-  return object.dump(indented ? 2 : -1, ' ', false, Json::error_handler_t::replace);
-}
-
 std::string FailureText(const Status& status, const Style& style) {
   const Failure failure = Dissect(status);
   std::string out = failure.code.empty() ? style.Bad("failed") + "\n" : style.Bad("refused") + "  " + style.Strong(failure.code) + "\n";

@@ -7,10 +7,10 @@
 
 #include <functional>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "base/status.h"
+#include "cli/json.h"
 #include "cli/person.h"
 #include "cli/text.h"
 
@@ -19,8 +19,6 @@ class App;
 }
 
 namespace smki::cli {
-
-using Json = nlohmann::ordered_json;
 
 class Command {
  public:
@@ -57,9 +55,6 @@ class Command {
   Style style_;
   int exit_code_ = 0;
 };
-
-// JSON on one line, or indented for a terminal. Octets that are no UTF-8 are replaced.
-std::string Dump(const Json& object, bool indented = false);
 
 // "refused  STALE_PAGE" with its meaning and what to do next, as shown on stderr; or one JSON object.
 std::string FailureText(const Status& status, const Style& style);

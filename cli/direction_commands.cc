@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "cli/brief.h"
+#include "cli/command.h"
 #include "cli/incident_acts.h"
 #include "cli/incident_text.h"
 #include "pki/digest.h"

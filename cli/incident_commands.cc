@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/incident_acts.h"
+#include "cli/command.h"
 #include "cli/incident_text.h"
 #include "cli/watch.h"
 
@@ -13,7 +14,7 @@ using recovery::v1::IncidentView;
 Reader ReaderOf(const Person& person) { return {&person.policy(), person.entry()}; }
 
 // After an act: what it did, in a line or two, and where to look next.
-void ShowActed(const Command& command, const Person& person, const Act& act, const IncidentView& view) {
+void ShowActed(const Command& command, const Act& act, const IncidentView& view) {
   if (command.json()) {
     command.Print(StatusJson(view));
     return;
@@ -21,7 +22,6 @@ void ShowActed(const Command& command, const Person& person, const Act& act, con
   const std::string what = act.step == kNoStep ? act.verb : act.verb + " " + act.step;
   std::string out = command.style().Good("done") + "  " + what + "  (" + view.incident() + " is " + view.state() +
                     ", sequence " + std::to_string(view.sequence()) + ")\n";
-  const Reader reader = ReaderOf(person);
   for (const recovery::v1::StepView& step : view.steps()) {
     if (IsCurrent(step)) out += Fact(step.id(), step.status() + ": " + Printable(step.title()), 24);
   }
@@ -50,7 +50,7 @@ CLI::App* AddAct(CLI::App& group, Command& command, const char* verb, const char
       if (options->expected >= 0) options->act.expected = static_cast<uint64_t>(options->expected);
       SMKI_ASSIGN_OR_RETURN(Person person, command.LoadPerson());
       SMKI_ASSIGN_OR_RETURN(const IncidentView view, Perform(person, options->act));
-      ShowActed(command, person, options->act, view);
+      ShowActed(command, options->act, view);
       return OkStatus();
     });
   });

@@ -28,11 +28,20 @@ std::string Holders(const std::string& role, const Reader& reader) {
   return out;
 }
 
+// Whose turn it is: votes and shares come from others than the step's own actor.
+std::string TurnOf(const StepView& step) {
+  const bool running = step.status() == "running";
+  if (step.kind() == "direction" && running) return "pma-member";
+  if (step.kind() == "ceremony" && running) return "key-custodian";
+  if (step.status() == "failed" && step.actor() == "system") return "incident-lead";
+  return step.actor() == "party" ? "incident-operator" : step.actor();
+}
+
 std::string Who(const StepView& step, const Reader& reader) {
-  if (step.actor() == "system") return "the system, by itself";
-  if (step.actor() == "party") return "the compromised party";
-  const std::string holders = Holders(step.actor(), reader);
-  return holders.empty() ? step.actor() : step.actor() + " (" + holders + ")";
+  const std::string role = TurnOf(step);
+  if (role == "system") return "the system, by itself";
+  const std::string holders = Holders(role, reader);
+  return holders.empty() ? role : role + " (" + holders + ")";
 }
 
 std::string Head(const IncidentView& view, const Style& style) {
@@ -53,8 +62,11 @@ std::string Head(const IncidentView& view, const Style& style) {
 
 bool Reader::MayAct(const StepView& step) const {
   if (entry == nullptr) return false;
-  if (entry->HasRole(step.actor())) return true;
-  return step.actor() == "pma-member" && entry->HasRole("pma-alternate");
+  const std::string role = TurnOf(step);
+  if (entry->HasRole(role)) return true;
+  // Any of the incident team may start again what the system could not do.
+  if (step.status() == "failed" && step.actor() == "system") return entry->HasRole("incident-operator");
+  return role == "pma-member" && entry->HasRole("pma-alternate");
 }
 
 bool IsCurrent(const StepView& step) {
@@ -71,15 +83,15 @@ std::string CommandFor(const StepView& step, const Reader& reader) {
     for (const std::string& choice : step.choices()) choices += (choices.empty() ? "" : "|") + choice;
     return "smkictl incident decide " + step.id() + " " + choices + " --text \"why\"";
   }
-  if (step.kind() == "direction" && running) return "smkictl direction review, then direction sign or direction reject";
-  if (step.kind() == "ceremony" && running) return "smkictl ceremony check, then ceremony present";
+  if (step.kind() == "direction" && running) return "smkictl direction review, then smkictl direction sign (or reject)";
+  if (step.kind() == "ceremony" && running) return "smkictl ceremony check, then smkictl ceremony present";
   return running ? "" : "smkictl incident start " + step.id();
 }
 
 std::string WaitingFor(const StepView& step, const Reader& reader) {
-  if (step.actor() == "system") return step.status() == "failed" ? "the incident team: read why, then start it again" : "the system does this by itself";
+  if (TurnOf(step) == "system") return "the system does this by itself";
   if (!reader.MayAct(step)) return "another person must act: " + Who(step, reader);
-  return step.status() == "running" ? "under way" : "";
+  return "under way";
 }
 
 std::string StatusText(const IncidentView& view, const Reader& reader, const Style& style) {
@@ -139,6 +151,7 @@ std::string NextText(const IncidentView& view, const Reader& reader, const Style
     if (!step->verify().empty()) out += Fact("verify", Printable(step->verify()), 9);
     if (!step->deadline().empty()) out += Fact("within", step->deadline(), 9);
     if (!step->basis_source().empty()) out += Fact("basis", Printable(step->basis_source()) + ", " + step->basis_confidence(), 9);
+    for (const std::string& missing : step->waiting_for()) out += Fact("waits", Printable(missing), 9);
     out += command.empty() ? Fact("wait", WaitingFor(*step, reader), 9) : Fact("do", command, 9);
   }
   if (current.empty()) {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/command.h"
+#include "cli/json.h"
 #include "cli/text.h"
 #include "procedures/policy.h"
 #include "smki/recovery/v1/recovery.pb.h"

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "base/bytes.h"
 #include "base/status.h"
 #include "proto/rpc/channel.h"
 

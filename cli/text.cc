@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "cli/json.h"
+
 namespace smki::cli {
 namespace {
 
@@ -118,6 +120,10 @@ std::string Printable(std::string_view text) {
 std::string Bar(uint64_t done, uint64_t total, size_t width) {
   const size_t filled = total == 0 ? 0 : static_cast<size_t>(std::min(done, total) * width / total);
   return "[" + std::string(filled, '#') + std::string(width - filled, '.') + "]";
+}
+
+std::string Dump(const Json& object, bool indented) {
+  return object.dump(indented ? 2 : -1, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace smki::cli

@@ -25,7 +25,7 @@ pkg_check_modules(P11KIT REQUIRED IMPORTED_TARGET p11-kit-1)
 
 # What every target of ours is compiled with.
 add_library(smki_flags INTERFACE)
-target_include_directories(smki_flags INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/generated)
+target_include_directories(smki_flags INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(smki_flags INTERFACE -Wall -Wextra -Wpedantic -Werror -fstack-protector-strong -g1)
 target_compile_definitions(smki_flags INTERFACE $<$<CONFIG:Release>:_FORTIFY_SOURCE=2>)
 target_link_options(smki_flags INTERFACE -fuse-ld=lld -Wl,-z,relro,-z,now)

@@ -17,7 +17,7 @@ Status ReadHeld(Fields& in, RoleDetails& role) {
     SMKI_ASSIGN_OR_RETURN(cell.eui, fields.Eui("subjectUniqueID"));
     SMKI_ASSIGN_OR_RETURN(cell.ski, fields.KeyIdentifier("subjectKeyIdentifier"));
     SMKI_RETURN_IF_ERROR(fields.Finish());
-    fields.Say(TrustAnchorCell{role.role, cell.key_usage, cell.cell_usage}.ToString());
+    fields.Say([&] { return TrustAnchorCell{role.role, cell.key_usage, cell.cell_usage}.ToString(); });
     return OkStatus();
   });
 }
@@ -53,7 +53,7 @@ StatusOr<CredentialDetailsResponse> ReadCredentialDetailsResponse(ByteSpan octet
     SMKI_ASSIGN_OR_RETURN(role.status, fields.Named<StatusCode>("statusCode", der::kEnumerated));
     if (!fields.at_end()) SMKI_RETURN_IF_ERROR(ReadHeld(fields, role));
     SMKI_RETURN_IF_ERROR(fields.Finish());
-    fields.Say(fmt::format("{}: {}", Name(role.role), Name(role.status)));
+    fields.Say([&] { return fmt::format("{}: {}", Name(role.role), Name(role.status)); });
     return OkStatus();
   }));
   SMKI_RETURN_IF_ERROR(top.Finish());

@@ -41,7 +41,7 @@ StatusOr<std::vector<SpecialistSeqNumber>> ReadSpecialists(Fields& in, const cha
     SMKI_ASSIGN_OR_RETURN(one.seq_number, fields.Unsigned("seqNumber"));
     return fields.Finish();
   }));
-  list.Say(Words(out), /*replacing=*/true);
+  list.SayInsteadOfParts([&] { return Words(out); });
   return out;
 }
 
@@ -61,12 +61,13 @@ StatusOr<std::vector<SeqNumberChange>> ReadChanges(Fields& in, const char* name,
       }
     }
     SMKI_RETURN_IF_ERROR(fields.Finish());
-    fields.Say(
-        fmt::format("{} {}{}{}", Name(one.role), one.floor, one.specialist.empty() ? "" : ", ", Words(one.specialist)),
-        /*replacing=*/true);
+    fields.SayInsteadOfParts([&] {
+      return fmt::format("{} {}{}{}", Name(one.role), one.floor, one.specialist.empty() ? "" : ", ",
+                         Words(one.specialist));
+    });
     return OkStatus();
   }));
-  list.Say(Count(out.size(), "role", "roles"));
+  list.Say([&] { return Count(out.size(), "role", "roles"); });
   return out;
 }
 
@@ -77,7 +78,7 @@ Status ReadControl(Fields& in, CommandPayload& out) {
     SMKI_ASSIGN_OR_RETURN(const ByteSpan key,
                           control.Octets("plaintextSymmetricKey", kPlaintextSymmetricKey, 1, kMaxSymmetricKey));
     out.plaintext_symmetric_key = ToBytes(key);
-    control.Note(fmt::format("{} octets, secret until the command is sent", key.size()));
+    control.Note([&] { return fmt::format("{} octets, secret until the command is sent", key.size()); });
   }
   if (control.NextIs(kApplyTimeBasedCpvChecks)) {
     const size_t offset = control.offset();
@@ -88,7 +89,7 @@ Status ReadControl(Fields& in, CommandPayload& out) {
           value);
     }
     out.disapply_time_checks = true;
-    control.Note("disapply");
+    control.Note([] { return "disapply"; });
   }
   if (control.NextIs(kAuthorisingCell)) {
     SMKI_ASSIGN_OR_RETURN(out.authorising_cell,
@@ -125,12 +126,14 @@ StatusOr<ExecutionOutcome> ReadOutcome(Fields& in) {
     SMKI_ASSIGN_OR_RETURN(outcome.replacing_eui, one.Eui("replacingSubjectUniqueID"));
     SMKI_ASSIGN_OR_RETURN(outcome.replacing_ski, one.KeyIdentifier("replacingSubjectKeyIdentifier"));
     SMKI_RETURN_IF_ERROR(one.Finish());
-    one.Say(fmt::format("{}: {}", outcome.cell.ToString(), Name(outcome.status)));
+    one.Say([&] { return fmt::format("{}: {}", outcome.cell.ToString(), Name(outcome.status)); });
     return OkStatus();
   }));
-  const auto succeeded = std::count_if(out.outcomes.begin(), out.outcomes.end(),
-                                       [](const ReplacementOutcome& o) { return o.status == StatusCode::kSuccess; });
-  list.Say(fmt::format("{} of {} succeeded", succeeded, Count(out.outcomes.size(), "cell", "cells")));
+  list.Say([&] {
+    const auto succeeded = std::count_if(out.outcomes.begin(), out.outcomes.end(),
+                                         [](const ReplacementOutcome& o) { return o.status == StatusCode::kSuccess; });
+    return fmt::format("{} of {} succeeded", succeeded, Count(out.outcomes.size(), "cell", "cells"));
+  });
   SMKI_RETURN_IF_ERROR(fields.Finish());
   return out;
 }
@@ -226,10 +229,10 @@ StatusOr<CommandPayload> ReadCommandPayload(ByteSpan octets, size_t base, Descri
       SMKI_ASSIGN_OR_RETURN(replacement.certificate, one.Certificate("replacementCertificate"));
       SMKI_ASSIGN_OR_RETURN(replacement.cell, one.Cell("targetTrustAnchorCell"));
       SMKI_RETURN_IF_ERROR(one.Finish());
-      one.Say(replacement.cell.ToString());
+      one.Say([&] { return replacement.cell.ToString(); });
       return OkStatus();
     }));
-    list.Say(Count(out.replacements.size(), "cell", "cells"));
+    list.Say([&] { return Count(out.replacements.size(), "cell", "cells"); });
   }
   {
     SMKI_ASSIGN_OR_RETURN(Fields list, in.EnterCertificates("certificationPathCertificates"));
@@ -237,11 +240,13 @@ StatusOr<CommandPayload> ReadCommandPayload(ByteSpan octets, size_t base, Descri
       SMKI_ASSIGN_OR_RETURN(out.path_certificates.emplace_back(), elements.Certificate("Certificate"));
       return OkStatus();
     }));
-    list.Say(Count(out.path_certificates.size(), "certificate", "certificates"));
+    list.Say([&] { return Count(out.path_certificates.size(), "certificate", "certificates"); });
   }
   if (in.NextIs(der::kGeneralizedTime)) {
     SMKI_ASSIGN_OR_RETURN(out.execution_date_time, in.Time("executionDateTime"));
-    if (out.execution_date_time == kCancellation) in.Note("never: cancels a pending future-dated command");
+    if (out.execution_date_time == kCancellation) {
+      in.Note([] { return "never: cancels a pending future-dated command"; });
+    }
   }
   SMKI_RETURN_IF_ERROR(in.Finish());
   SMKI_RETURN_IF_ERROR(top.Finish());
@@ -270,10 +275,12 @@ StatusOr<AlertPayload> ReadAlertPayload(ByteSpan octets, size_t base, Described*
   AlertPayload out;
   SMKI_ASSIGN_OR_RETURN(Fields in, top.Enter("AlertPayload"));
   SMKI_ASSIGN_OR_RETURN(out.alert_code, in.Unsigned("alertCode"));
-  in.Note(fmt::format("0x{:04X}{}", out.alert_code,
-                      out.alert_code == kFutureDatedActioned      ? " future-dated command successfully actioned"
-                      : out.alert_code == kFutureDatedNotActioned ? " future-dated command not successfully actioned"
-                                                                  : ""));
+  in.Note([&] {
+    return fmt::format("0x{:04X}{}", out.alert_code,
+                       out.alert_code == kFutureDatedActioned      ? " future-dated command successfully actioned"
+                       : out.alert_code == kFutureDatedNotActioned ? " future-dated command not successfully actioned"
+                                                                   : "");
+  });
   SMKI_ASSIGN_OR_RETURN(out.execution_date_time, in.Time("executionDateTime"));
   SMKI_ASSIGN_OR_RETURN(out.outcome, ReadOutcome(in));
   SMKI_RETURN_IF_ERROR(in.Finish());

@@ -31,16 +31,10 @@ StatusOr<Fields> Fields::EnterCertificates(const char* name) {
   return Fields(value, nullptr, node_ == nullptr ? nullptr : &node_->parts.back(), name);
 }
 
-void Fields::Say(const std::string& words, bool replacing) {
-  if (node_ == nullptr) return;
-  node_->value = words;
-  if (replacing) node_->parts.clear();
-}
-
 StatusOr<uint64_t> Fields::Unsigned(const char* name, uint8_t tag) {
   SMKI_ASSIGN_OR_RETURN(const DerValue value, Expect(name, tag));
   SMKI_ASSIGN_OR_RETURN(const uint64_t number, DerUnsigned(value, name));
-  Note(fmt::format("{}", number));
+  Note([&] { return fmt::format("{}", number); });
   return number;
 }
 
@@ -57,14 +51,14 @@ StatusOr<ByteSpan> Fields::Octets(const char* name, uint8_t tag, size_t least, s
     return InvalidArgument("DER at octet {}: {} has {} octets, expected {}", value.offset, name, value.content.size(),
                            least == most ? fmt::format("{}", most) : fmt::format("{} to {}", least, most));
   }
-  Note(ToHex(value.content));
+  Note([&] { return ToHex(value.content); });
   return value.content;
 }
 
 StatusOr<Eui64> Fields::Eui(const char* name) {
   SMKI_ASSIGN_OR_RETURN(const ByteSpan octets, Octets(name, der::kOctetString, 8, 8));
   const Eui64 eui = *Eui64::FromBytes(octets);
-  Note(eui.value() == 0 ? "none (root)" : eui.ToString());
+  Note([&] { return eui.value() == 0 ? "none (root)" : eui.ToString(); });
   return eui;
 }
 
@@ -78,7 +72,7 @@ StatusOr<std::array<uint8_t, 8>> Fields::KeyIdentifier(const char* name) {
 Status Fields::Null(const char* name) {
   SMKI_ASSIGN_OR_RETURN(const ByteSpan octets, Octets(name, der::kNull, 0, 0));
   static_cast<void>(octets);
-  Note("yes");
+  Note([] { return "yes"; });
   return OkStatus();
 }
 
@@ -88,7 +82,7 @@ StatusOr<std::string> Fields::Time(const char* name) {
   const std::string words = GeneralizedTimeWords(AsText(octets));
   if (words.empty())
     return InvalidArgument("DER at octet {}: {} must be YYYYMMDDhhmmssZ, a date that exists", offset, name);
-  Note(words);
+  Note([&] { return words; });
   return ToString(octets);
 }
 
@@ -108,7 +102,7 @@ StatusOr<KeyUsage> Fields::Usage(const char* name) {
                            ToHex(octets));
   }
   const auto usage = static_cast<KeyUsage>(7 - unused);
-  Note(Name(usage));
+  Note([&] { return Name(usage); });
   return usage;
 }
 
@@ -129,7 +123,7 @@ StatusOr<TrustAnchorCell> Fields::Cell(const char* name, uint8_t tag) {
   SMKI_ASSIGN_OR_RETURN(cell.key_usage, in.Usage("keyUsage"));
   SMKI_ASSIGN_OR_RETURN(cell.cell_usage, in.CellUsageOrDefault("cellUsage"));
   SMKI_RETURN_IF_ERROR(in.Finish());
-  in.Say(cell.ToString(), /*replacing=*/true);
+  in.SayInsteadOfParts([&] { return cell.ToString(); });
   return cell;
 }
 

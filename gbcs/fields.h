@@ -28,11 +28,20 @@ class Fields {
   size_t offset() const { return reader_.offset(); }
   // Exactly the fields read so far may be there.
   Status Finish() const { return reader_.Finish(name_); }
-  // What the level as a whole says in words; `replacing`: instead of its parts.
-  void Say(const std::string& words, bool replacing = false);
-  // Other words for the field read last.
-  void Note(const std::string& words) {
-    if (node_ != nullptr) node_->parts.back().value = words;
+  // What the level as a whole, or the field read last, says in words. Words are functions: nobody asks for them when a
+  // Device's response is read on its way to being verified.
+  template <typename Words>
+  void Say(Words words) {
+    if (node_ != nullptr) node_->value = words();
+  }
+  template <typename Words>
+  void SayInsteadOfParts(Words words) {
+    Say(words);
+    if (node_ != nullptr) node_->parts.clear();
+  }
+  template <typename Words>
+  void Note(Words words) {
+    if (node_ != nullptr) node_->parts.back().value = words();
   }
 
   StatusOr<uint64_t> Unsigned(const char* name, uint8_t tag = der::kInteger);
@@ -40,7 +49,7 @@ class Fields {
   template <typename Enum>
   StatusOr<Enum> Named(const char* name, uint8_t tag = der::kInteger) {
     SMKI_ASSIGN_OR_RETURN(const uint8_t value, Small(name, tag));
-    Note(Name(static_cast<Enum>(value)));
+    Note([value] { return Name(static_cast<Enum>(value)); });
     return static_cast<Enum>(value);
   }
   StatusOr<uint8_t> Small(const char* name, uint8_t tag);

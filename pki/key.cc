@@ -73,7 +73,8 @@ std::string TakeOpensslError() {
 }
 
 BioPtr ReadingBio(ByteSpan bytes) {
-  BioPtr bio(BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size())));
+  // BIO_new_mem_buf refuses a null pointer, also for no octets.
+  BioPtr bio(BIO_new_mem_buf(bytes.empty() ? reinterpret_cast<const uint8_t*>("") : bytes.data(), static_cast<int>(bytes.size())));
   SMKI_CHECK(bio != nullptr);
   return bio;
 }

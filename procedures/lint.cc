@@ -78,20 +78,20 @@ class Linter {
 
   void CheckActor(const Step& s) {
     const bool by_system = s.kind == StepKind::kAction || s.kind == StepKind::kWait || s.kind == StepKind::kCeremony;
-    if (s.actor == "system" && !by_system) Error(s, "a {} step needs a person, not the system", Name(s.kind));
+    if (s.actor == "system" && !by_system) Error(s, "a step of kind {} needs a person, not the system", Name(s.kind));
     // I4: who requests a Direction neither approves it nor opens the key for it.
     if (s.kind == StepKind::kDirection && (s.actor == "pma-member" || s.actor == "key-custodian")) {
       Error(s, "the {} must not request the Direction that it approves or opens the key for", s.actor);
     }
     if (s.on_failure == "deviate" && (s.kind == StepKind::kDirection || s.kind == StepKind::kCeremony || s.kind == StepKind::kDecide)) {
-      Error(s, "a {} step cannot be skipped by deviation", Name(s.kind));
+      Error(s, "a step of kind {} cannot be skipped by deviation", Name(s.kind));
     }
   }
 
   void CheckAction(const Step& s) {
     const bool acts = s.kind != StepKind::kAttest && s.kind != StepKind::kDecide;
     if (!acts) {
-      if (!s.action.empty()) Error(s, "a {} step has no action", Name(s.kind));
+      if (!s.action.empty()) Error(s, "a step of kind {} has no action", Name(s.kind));
       return;
     }
     const auto& known = KnownActions();

@@ -59,6 +59,9 @@ struct PopulationFrame {
   std::string group;
   Bytes octets;
 };
+struct CertificateFrame {
+  Bytes der;
+};
 struct CeremonyFrame {
   std::string request;
   Bytes signature;

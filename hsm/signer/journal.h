@@ -16,6 +16,7 @@
 #include "hsm/signer/gate.h"
 #include "ledger/journal_records.h"
 #include "ledger/record_log.h"
+#include "pki/key.h"
 #include "procedures/policy.h"
 #include "procedures/reason.h"
 

@@ -133,11 +133,11 @@ ledger::NewEntry IncidentBook::ArtefactEntry(const Incident& incident, const std
 Status IncidentBook::AddArtefact(Incident& incident, const std::string& name, const std::string& file, ByteSpan octets,
                                  const std::string& person) {
   const Digest sha256 = pki::Sha256(octets);
+  bool same = false;
   for (const Artefact& artefact : incident.artefacts) {
-    if (artefact.file != file) continue;
-    if (artefact.sha256 == sha256) return OkStatus();
-    return Internal("{}: is in the evidence with another content; evidence is never overwritten", file);
+    if (artefact.file == file) same = artefact.sha256 == sha256;   // the newest entry counts
   }
+  if (same) return OkStatus();
   const std::string path = incident.folder + "/" + file;
   SMKI_RETURN_IF_ERROR(files_.CreateDirectories(DirectoryOf(path)));
   SMKI_RETURN_IF_ERROR(files_.WriteDurably(path, octets));

@@ -79,8 +79,8 @@ class IncidentBook {
   // Decides, makes it durable together with `before` (in front of the events) and `after`, applies.
   Status Change(Incident& incident, const procedures::Request& request, std::vector<ledger::NewEntry> before = {},
                 std::vector<ledger::NewEntry> after = {});
-  // A file of the evidence folder: written durably first, then named in the ledger with its digest. A file
-  // that is already there with the same content and entry is left as it is.
+  // A file of the evidence folder: written durably first, then named in the ledger with its digest. Nothing happens if
+  // the newest entry for this file already names this content; of several, the newest entry counts.
   Status AddArtefact(Incident& incident, const std::string& name, const std::string& file, ByteSpan octets, const std::string& person);
   // The same for a file that already lies there.
   static ledger::NewEntry ArtefactEntry(const Incident& incident, const std::string& name, const std::string& file, const Digest& sha256,

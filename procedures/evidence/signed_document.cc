@@ -4,7 +4,6 @@
 #include <set>
 #include <utility>
 
-#include "pki/cms.h"
 #include "procedures/documents.h"
 
 namespace smki::procedures {
@@ -124,11 +123,9 @@ Status PolicyVerifier::UseRevocationList(ByteSpan crl_der, UtcTime now) {
   return OkStatus();
 }
 
-const std::pair<const std::string, PolicyVerifier::PersonCertificates>* PolicyVerifier::SignerOf(ByteSpan cms) const {
-  const auto id = pki::ReadSignerId(cms);
-  if (!id.ok()) return nullptr;
+const std::pair<const std::string, PolicyVerifier::PersonCertificates>* PolicyVerifier::FindSigner(const pki::CmsSignerId& id) const {
   const auto it = std::find_if(persons_.begin(), persons_.end(), [&](const auto& person) {
-    return person.second.signing.issuer == id->issuer && person.second.signing.serial == id->serial;
+    return person.second.signing.issuer == id.issuer && person.second.signing.serial == id.serial;
   });
   return it == persons_.end() ? nullptr : &*it;
 }
@@ -140,19 +137,25 @@ SignatureFinding PolicyVerifier::VerifyHinted(ByteSpan document, ByteSpan cms, U
     Fault(finding, Reason::kREVOCATION_LIST_STALE, stale);
     return finding;
   }
-  const auto* signer = SignerOf(cms);
-  // For a stranger, or an unreadable signature, the verdict with any certificate still tells what is wrong with its form.
-  const pki::Certificate& certificate = signer != nullptr ? signer->second.signing : *keyguard_;
-  const pki::CmsVerdict verdict = pki::VerifyDetached(document, cms, certificate);
-  hint = verdict.signature.hint;
-  finding.signing_time = verdict.signature.signing_time;
-  if (signer != nullptr) finding.person = signer->first;
-  if (!verdict.ok()) {
-    Fault(finding, ReasonOfFault(verdict.fault), verdict.detail);
-  } else if (signer == nullptr) {
+  pki::CmsSignerId id;
+  const pki::CmsVerdict form = pki::CheckDetachedForm(cms, &id);
+  if (!form.ok()) {
+    Fault(finding, ReasonOfFault(form.fault), form.detail);
+    return finding;
+  }
+  const auto* signer = FindSigner(id);
+  if (signer == nullptr) {
     Fault(finding, Reason::kAPPROVAL_NOT_A_MEMBER, "signed with a certificate of no person of the trust policy");
+    return finding;
+  }
+  finding.person = signer->first;
+  const pki::CmsVerdict verdict = pki::VerifyDetached(document, cms, signer->second.signing);
+  finding.signing_time = verdict.signature.signing_time;
+  hint = verdict.signature.hint;
+  if (verdict.ok()) {
+    JudgeCertificate(finding, signer->second.signing, *revocation_list_, now);
   } else {
-    JudgeCertificate(finding, certificate, *revocation_list_, now);
+    Fault(finding, ReasonOfFault(verdict.fault), verdict.detail);
   }
   return finding;
 }

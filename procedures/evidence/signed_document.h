@@ -12,6 +12,7 @@
 
 #include "base/status.h"
 #include "pki/certificate.h"
+#include "pki/cms.h"
 #include "procedures/direction.h"
 #include "procedures/policy.h"
 
@@ -56,7 +57,7 @@ class PolicyVerifier {
   PolicyVerifier() = default;
   // Why `list` may not be relied on at `now`; empty if it may.
   std::string RevocationListFault(const pki::RevocationList& list, UtcTime now) const;
-  const std::pair<const std::string, PersonCertificates>* SignerOf(ByteSpan cms) const;
+  const std::pair<const std::string, PersonCertificates>* FindSigner(const pki::CmsSignerId& id) const;
   SignatureFinding VerifyHinted(ByteSpan document, ByteSpan cms, UtcTime now, std::string& hint) const;
 
   std::map<std::string, PersonCertificates> persons_;

@@ -46,6 +46,8 @@ class AuthorityState {
   StatusOr<std::optional<Known>> FindBySerial(ByteSpan serial);
   // It waits for the next delta, revoked.
   Status MarkRevoked(ByteSpan serial, UtcTime time, int reason);
+  // What the extract file of `file_date` has told of it (superseded, if it is revoked).
+  Status SetStatus(ByteSpan serial, repository::CertificateStatus status, UtcTime time, const std::string& file_date);
   StatusOr<std::vector<pki::Revoked>> Revocations();
 
   // Puts all that waits into the delta of `date`; gives how many there were.

@@ -7,6 +7,7 @@ using repository::CertificateKind;
 using repository::CertificateStatus;
 
 constexpr int kVersion = 1;
+constexpr int kSuperseded = 4;   // RFC 5280 CRLReason
 constexpr char kSchema[] = R"(
   CREATE TABLE party (eui BLOB PRIMARY KEY, id TEXT NOT NULL, role INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE certificate (serial BLOB PRIMARY KEY, der BLOB NOT NULL, kind INTEGER NOT NULL, status TEXT NOT NULL,
@@ -81,6 +82,12 @@ Status AuthorityState::MarkRevoked(ByteSpan serial, UtcTime time, int reason) {
   SMKI_ASSIGN_OR_RETURN(Statement update,
                         database_.Prepare("UPDATE certificate SET status='R', revoked=?, reason=?, file_date='' WHERE serial=?"));
   return update.Bind(time.ms, reason, serial).Run();
+}
+
+Status AuthorityState::SetStatus(ByteSpan serial, CertificateStatus status, UtcTime time, const std::string& file_date) {
+  SMKI_ASSIGN_OR_RETURN(Statement update,
+                        database_.Prepare("UPDATE certificate SET status=?, revoked=?, reason=?, file_date=? WHERE serial=?"));
+  return update.Bind(std::string(1, static_cast<char>(status)), time.ms, kSuperseded, file_date, serial).Run();
 }
 
 StatusOr<std::vector<pki::Revoked>> AuthorityState::Revocations() {

@@ -1,5 +1,6 @@
 #include "sim/estate/hierarchy.h"
 
+#include "sim/authority/authority.h"
 #include "sim/authority/profile.h"
 #include "sim/authority/token_key.h"
 

@@ -4,10 +4,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -21,6 +23,8 @@ namespace smki::sim {
 namespace {
 
 constexpr size_t kMaxCapture = 64 << 20;
+
+std::atomic<bool> interrupted{false};
 
 struct Pipe {
   int read_end = -1, write_end = -1;
@@ -107,6 +111,16 @@ class Deadline {
 
 }  // namespace
 
+void CatchInterrupts() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { interrupted = true; };
+  sigemptyset(&action.sa_mask);
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+}
+bool Interrupted() { return interrupted; }
+void ForgetInterrupt() { interrupted = false; }
+
 StatusOr<ProcessExit> RunProcess(const std::vector<std::string>& command, const std::vector<std::string>& environment,
                                  std::optional<Millis> limit) {
   Pipe out, err;
@@ -119,6 +133,7 @@ StatusOr<ProcessExit> RunProcess(const std::vector<std::string>& command, const 
   std::string* texts[2] = {&result.out, &result.err};
   bool in_time = true;
   while (polls[0].fd >= 0 || polls[1].fd >= 0) {
+    if (Interrupted()) break;
     const int ready = ::poll(polls, 2, deadline.Left());
     if (ready < 0 && errno == EINTR) continue;
     if (ready <= 0) {
@@ -133,10 +148,11 @@ StatusOr<ProcessExit> RunProcess(const std::vector<std::string>& command, const 
       if (n == 0 || (n < 0 && errno != EINTR)) polls[i].fd = -1;
     }
   }
-  if (!in_time) ::kill(-pid, SIGKILL);
+  if (!in_time || Interrupted()) ::kill(-pid, SIGKILL);
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
+  if (Interrupted()) return Error(StatusCode::kCancelled, "interrupted");
   if (!in_time) return Error(StatusCode::kDeadlineExceeded, "{} did not end within {} ms", command[0], limit->count());
   result.code = ExitCodeOf(status);
   return result;
@@ -168,11 +184,35 @@ StatusOr<std::unique_ptr<Process>> Process::Start(const std::vector<std::string>
     }
     printed.append(buffer, static_cast<size_t>(got));
   }
+  process->PumpInto(log, std::move(printed));
   return process;
+}
+
+void Process::PumpInto(const std::string& log, std::string printed) {
+  stop_pump_ = ::eventfd(0, EFD_CLOEXEC);
+  pump_ = std::thread([this, log, text = std::move(printed)]() mutable {
+    std::ofstream out(log, std::ios::binary | std::ios::app);
+    pollfd polls[2] = {{out_, POLLIN, 0}, {stop_pump_, POLLIN, 0}};
+    while (true) {
+      out << text << std::flush;
+      while (::poll(polls, 2, -1) < 0 && errno == EINTR) {
+      }
+      char buffer[4096];
+      const ssize_t got = polls[0].revents != 0 ? ::read(out_, buffer, sizeof buffer) : 0;
+      if (got <= 0) return;
+      text.assign(buffer, static_cast<size_t>(got));
+    }
+  });
 }
 
 Process::~Process() {
   Kill();
+  if (pump_.joinable()) {
+    const uint64_t one = 1;
+    (void)!::write(stop_pump_, &one, sizeof one);
+    pump_.join();
+  }
+  if (stop_pump_ >= 0) ::close(stop_pump_);
   if (pidfd_ >= 0) ::close(pidfd_);
   if (out_ >= 0) ::close(out_);
 }

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/status.h"
@@ -19,6 +20,11 @@ struct ProcessExit {
   std::string out;      // what it printed, if it was captured
   std::string err;
 };
+
+// From now on SIGINT and SIGTERM do not end this process: they are noted, and RunProcess returns kCancelled.
+void CatchInterrupts();
+bool Interrupted();
+void ForgetInterrupt();
 
 // Runs a program to its end and captures what it prints (at most 64 MiB each). `environment`: "NAME=value" lines added to ours.
 StatusOr<ProcessExit> RunProcess(const std::vector<std::string>& command, const std::vector<std::string>& environment = {},
@@ -44,9 +50,12 @@ class Process {
 
  private:
   Process() = default;
+  void PumpInto(const std::string& log, std::string printed);
   pid_t pid_ = -1;
   int pidfd_ = -1;
   int out_ = -1;
+  int stop_pump_ = -1;       // eventfd
+  std::thread pump_;         // standard output to the log, so that the pipe never fills
   std::optional<int> exit_;
 };
 

@@ -164,6 +164,7 @@ TEST(PrivateKeyTest, RefusesOtherKeysInPemWithoutAskingForAPassword) {
   EXPECT_REFUSED(PrivateKey::FromPem(AsText(openssl.Read("p384.pem"))), "not for P-256");
   EXPECT_REFUSED(PrivateKey::FromPem(AsText(openssl.Read("ed.pem"))), "not for P-256");
   EXPECT_REFUSED(PrivateKey::FromPem(AsText(openssl.Read("locked.pem"))), "not an unencrypted private key");
+  EXPECT_REFUSED(PrivateKey::FromPem(""), "not an unencrypted private key");
   EXPECT_REFUSED(PrivateKey::FromPem("nonsense"), "not an unencrypted private key");
   EXPECT_REFUSED(PrivateKey::FromPem(std::string(20000, 'x')), "at most");
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <string>
 
 #include "base/der.h"
@@ -153,7 +154,9 @@ class OpensslTool {
     ::rmdir(folder_.c_str());
   }
   std::string Path(const std::string& name) const { return folder_ + "/" + name; }
-  void Write(const std::string& name, ByteSpan bytes) const { ASSERT_TRUE(PosixFiles().WriteDurably(Path(name), bytes).ok()); }
+  void Write(const std::string& name, ByteSpan bytes) const {
+    std::ofstream(Path(name), std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  }
   void Write(const std::string& name, const std::string& text) const { Write(name, AsBytes(text)); }
   Bytes Read(const std::string& name) const { return Must(PosixFiles().Read(Path(name), 1 << 20)); }
   // Runs `openssl ARGUMENTS` inside the folder; true if it exits with 0.

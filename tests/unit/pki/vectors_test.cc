@@ -47,7 +47,7 @@ class VectorsTest : public testing::Test {
     const std::string text = ToString(files_.at(kRecoveryCommand));
     const Bytes command = *FromHex(std::string_view(text).substr(0, text.find_last_not_of(" \r\n") + 1));
     DerReader reader(ByteSpan(command).subspan(3497));
-    return Must(Certificate::Parse(reader.Next()->whole));
+    return Must(Certificate::Parse(Must(reader.Next()).content));
   }
   static TrustAnchor RootZa() {
     const PublicKey key = Must(PublicKey::FromPoint(*FromHex(kRootPoint)));

@@ -1,5 +1,8 @@
 #include "sample.h"
 
+#include <fstream>
+#include <sstream>
+
 namespace smki::procedures::test {
 namespace {
 
@@ -29,6 +32,20 @@ Digest Filled(uint8_t fill) {
   Digest out;
   out.fill(fill);
   return out;
+}
+
+std::string MethodThreeText() {
+  std::ifstream file("runbooks/appendix-l/method-3.yaml");   // tests run in the root of the source tree
+  SMKI_CHECK(file.good());
+  std::ostringstream out;
+  out << file.rdbuf();
+  return out.str();
+}
+
+Runbook MethodThree() {
+  auto runbook = LoadRunbook(MethodThreeText(), "method-3.yaml");
+  SMKI_CHECK(runbook.ok());
+  return *std::move(runbook);
 }
 
 std::string Replaced(std::string text, const std::string& from, const std::string& to) {

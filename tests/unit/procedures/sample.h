@@ -5,6 +5,7 @@
 
 #include "procedures/direction.h"
 #include "procedures/policy.h"
+#include "procedures/runbook.h"
 
 namespace smki::procedures::test {
 
@@ -19,6 +20,9 @@ Direction SampleDirection();
 SignatureFinding Signed(const std::string& person);
 // `count` times the octet `fill`.
 Digest Filled(uint8_t fill);
+// The text of runbooks/appendix-l/method-3.yaml, and it loaded.
+std::string MethodThreeText();
+Runbook MethodThree();
 // `text` with `from`, which must occur, replaced by `to` once.
 std::string Replaced(std::string text, const std::string& from, const std::string& to);
 

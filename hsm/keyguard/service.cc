@@ -1,0 +1,298 @@
+#include "hsm/keyguard/service.h"
+
+#include <spdlog/spdlog.h>
+
+#include "base/fail_point.h"
+#include "hsm/keyguard/translate.h"
+#include "procedures/reason.h"
+#include "proto/rpc/server.h"
+#include "proto/rpc/status.h"
+#include "smki/keyguard/v1/keyguard.grpc.pb.h"
+
+namespace smki::hsm {
+
+using procedures::Reason;
+using procedures::Refuse;
+
+namespace {
+
+constexpr size_t kMaxPrepareOctets = size_t{1} << 30;
+constexpr size_t kMaxPart = 1 << 20;
+constexpr size_t kChunk = 256 * 1024;
+
+// Records a refusal that the signer did not make itself, then runs `then`.
+void Record(SignerProcess& signer, const Status& refusal, std::function<void()> then) {
+  spdlog::warn("refused: {}", Message(refusal));
+  signer.Call(MakeFrame(FrameType::kRefusal, RefusalFrame{ReasonOf(refusal), Message(refusal)}),
+              [then = std::move(then)](const StatusOr<Bytes>&) { then(); });
+}
+
+grpc::ServerUnaryReactor* FinishRefused(SignerProcess& signer, const Status& refusal, grpc::ServerUnaryReactor* reactor) {
+  Record(signer, refusal, [reactor, refusal] { reactor->Finish(rpc::ToGrpc(refusal)); });
+  return reactor;
+}
+
+// Sends `frame`; the answer is a message of type F, which `fill` puts into the response.
+template <typename F, typename Fill>
+grpc::ServerUnaryReactor* Ask(SignerProcess& signer, Bytes frame, grpc::ServerUnaryReactor* reactor, Fill fill,
+                              const char* fail_point = nullptr) {
+  signer.Call(std::move(frame), [reactor, fill, fail_point](StatusOr<Bytes> answer) {
+    if (fail_point != nullptr) FailPoint(fail_point);
+    Status status = answer.status();
+    if (status.ok()) {
+      auto message = DecodePayload<F>(*answer);
+      status = message.status();
+      if (status.ok()) fill(*std::move(message));
+    } else {
+      spdlog::warn("{}", Message(status));
+    }
+    reactor->Finish(rpc::ToGrpc(status));
+  });
+  return reactor;
+}
+
+Status CheckOrchestrator(const std::string& caller) {
+  if (caller == kOrchestrator) return OkStatus();
+  return Refuse(Reason::kNOT_PERMITTED, fmt::format("'{}' called the Keyguard service, which serves the orchestrator only", caller));
+}
+
+// Collects the stream, then hands it over in one piece, so that two of them never mix.
+class PrepareReactor : public grpc::ServerReadReactor<kg::PrepareRequest> {
+ public:
+  PrepareReactor(SignerProcess& signer, const Status& permitted, kg::PrepareResponse* response)
+      : signer_(signer), response_(response), status_(permitted) {
+    StartRead(&part_);
+  }
+
+  void OnReadDone(bool ok) override {
+    if (!ok) {
+      HandOver();
+      return;
+    }
+    if (status_.ok()) status_ = TakePart();
+    StartRead(&part_);   // to the end even after a refusal: its reason reaches the caller only then
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  Status TakePart() {
+    octets_ += part_.ByteSizeLong();
+    if (octets_ > kMaxPrepareOctets) return Refuse(Reason::kBAD_REQUEST, "the materials are larger than 1 GiB");
+    if (part_.has_header() != frames_.empty()) return Refuse(Reason::kBAD_REQUEST, "the header comes first, and once");
+    if (part_.has_header()) {
+      SMKI_ASSIGN_OR_RETURN(const PrepareFrame header, ToFrame(part_.header()));
+      frames_.push_back(MakeFrame(FrameType::kPrepareBegin, header));
+    } else if (part_.has_population()) {
+      const kg::PopulationPart& population = part_.population();
+      if (population.octets().size() > kMaxPart) return Refuse(Reason::kBAD_REQUEST, "a population part is larger than 1 MiB");
+      frames_.push_back(MakeFrame(FrameType::kPopulationPart, PopulationFrame{population.group(), ToBytes(AsBytes(population.octets()))}));
+    } else if (part_.part_case() == kg::PrepareRequest::kCertificate) {
+      frames_.push_back(MakeFrame(FrameType::kCertificate, CertificateFrame{ToBytes(AsBytes(part_.certificate()))}));
+    } else {
+      return Refuse(Reason::kBAD_REQUEST, "a part without content");
+    }
+    return OkStatus();
+  }
+
+  void HandOver() {
+    if (status_.ok() && frames_.empty()) status_ = Refuse(Reason::kBAD_REQUEST, "nothing was handed over");
+    if (!status_.ok()) {
+      Record(signer_, status_, [this] { Finish(rpc::ToGrpc(status_)); });
+      return;
+    }
+    frames_.push_back(MakeFrame(FrameType::kPrepareEnd, EmptyFrame{}));
+    signer_.Call(std::move(frames_), [this](StatusOr<Bytes> answer) {
+      FailPoint("keyguard.prepare.before-reply");
+      Status status = answer.status();
+      if (status.ok()) {
+        auto ceremony = DecodePayload<CeremonyFrame>(*answer);
+        status = ceremony.status();
+        if (status.ok()) FromFrame(*std::move(ceremony), *response_->mutable_ceremony());
+      } else {
+        spdlog::warn("{}", Message(status));
+      }
+      Finish(rpc::ToGrpc(status));
+    });
+  }
+
+  SignerProcess& signer_;
+  kg::PrepareResponse* response_;
+  kg::PrepareRequest part_;
+  std::vector<Bytes> frames_;
+  size_t octets_ = 0;
+  Status status_;
+};
+
+// Streams the journal up to the end of the newest record that the signer has told.
+class ExportReactor : public grpc::ServerWriteReactor<kg::JournalChunk> {
+ public:
+  ExportReactor(SignerProcess& signer, const Status& permitted, std::string path) : path_(std::move(path)) {
+    if (!permitted.ok()) {
+      Record(signer, permitted, [this, permitted] { Finish(rpc::ToGrpc(permitted)); });
+      return;
+    }
+    signer.Call(MakeFrame(FrameType::kStatus, EmptyFrame{}), [this](const StatusOr<Bytes>& answer) { Begin(answer); });
+  }
+  void OnWriteDone(bool ok) override {
+    if (ok) {
+      Next();
+    } else {
+      Finish(grpc::Status::CANCELLED);
+    }
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  void Begin(const StatusOr<Bytes>& answer) {
+    Status status = answer.status();
+    if (status.ok()) {
+      const auto told = DecodePayload<StatusFrame>(*answer);
+      status = told.status();
+      if (status.ok()) end_ = told->journal_octets;
+    }
+    if (status.ok()) {
+      auto file = PosixFiles().OpenAppend(path_);
+      status = file.status();
+      if (status.ok()) file_ = *std::move(file);
+    }
+    if (status.ok()) {
+      Next();
+    } else {
+      Finish(rpc::ToGrpc(status));
+    }
+  }
+  void Next() {
+    if (at_ == end_) {
+      Finish(grpc::Status::OK);
+      return;
+    }
+    const auto octets = file_->ReadAt(at_, std::min<uint64_t>(kChunk, end_ - at_));
+    if (!octets.ok()) {
+      Finish(rpc::ToGrpc(octets.status()));
+      return;
+    }
+    at_ += octets->size();
+    chunk_.set_octets(octets->data(), octets->size());
+    StartWrite(&chunk_);
+  }
+
+  std::string path_;
+  std::unique_ptr<AppendFile> file_;
+  uint64_t at_ = 0, end_ = 0;
+  kg::JournalChunk chunk_;
+};
+
+class KeyguardService : public kg::Keyguard::CallbackService {
+ public:
+  KeyguardService(SignerProcess& signer, Countersigner& countersigner, std::string journal_path)
+      : signer_(signer), countersigner_(countersigner), journal_path_(std::move(journal_path)) {}
+
+  grpc::ServerReadReactor<kg::PrepareRequest>* Prepare(grpc::CallbackServerContext* context, kg::PrepareResponse* response) override {
+    return new PrepareReactor(signer_, CheckOrchestrator(rpc::CallerOf(*context)), response);
+  }
+
+  grpc::ServerUnaryReactor* Sign(grpc::CallbackServerContext* context, const kg::SignRequest* request,
+                                 kg::SignResponse* response) override {
+    return Forward<SignedFrame>(context, FrameType::kSign, [&] { return ToFrame(*request); },
+                                [response](SignedFrame f) { FromFrame(std::move(f), *response); }, "keyguard.sign.before-reply");
+  }
+  grpc::ServerUnaryReactor* Prove(grpc::CallbackServerContext* context, const kg::ProveRequest* request,
+                                  kg::ProveResponse* response) override {
+    return Forward<ProvedFrame>(context, FrameType::kProve, [&] { return ToFrame(*request); },
+                                [response](ProvedFrame f) { FromFrame(std::move(f), *response); });
+  }
+  grpc::ServerUnaryReactor* Close(grpc::CallbackServerContext* context, const kg::CloseRequest* request,
+                                  kg::CloseResponse* response) override {
+    return Forward<StatusFrame>(context, FrameType::kClose, [&] { return ToFrame(*request); },
+                                [response](StatusFrame f) { FromFrame(std::move(f), *response->mutable_status()); },
+                                "keyguard.close.before-reply");
+  }
+  grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context, const kg::GetStatusRequest*, kg::Status* response) override {
+    return Forward<StatusFrame>(context, FrameType::kStatus, [] { return StatusOr<EmptyFrame>(EmptyFrame{}); },
+                                [response](StatusFrame f) { FromFrame(std::move(f), *response); });
+  }
+
+  grpc::ServerUnaryReactor* Countersign(grpc::CallbackServerContext* context, const kg::CountersignRequest* request,
+                                        kg::CountersignResponse* response) override {
+    grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+    const Status permitted = CheckOrchestrator(rpc::CallerOf(*context));
+    if (!permitted.ok()) return FinishRefused(signer_, permitted, reactor);
+    auto line = countersigner_.Countersign(request->checkpoint());
+    if (!line.ok()) return FinishRefused(signer_, line.status(), reactor);
+    response->set_signature_line(*std::move(line));
+    reactor->Finish(grpc::Status::OK);
+    return reactor;
+  }
+
+  grpc::ServerWriteReactor<kg::JournalChunk>* ExportJournal(grpc::CallbackServerContext* context,
+                                                            const kg::ExportJournalRequest*) override {
+    return new ExportReactor(signer_, CheckOrchestrator(rpc::CallerOf(*context)), journal_path_);
+  }
+
+ private:
+  template <typename F, typename Make, typename Fill>
+  grpc::ServerUnaryReactor* Forward(grpc::CallbackServerContext* context, FrameType type, Make make, Fill fill,
+                                    const char* fail_point = nullptr) {
+    grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+    const Status permitted = CheckOrchestrator(rpc::CallerOf(*context));
+    if (!permitted.ok()) return FinishRefused(signer_, permitted, reactor);
+    auto frame = make();
+    if (!frame.ok()) return FinishRefused(signer_, frame.status(), reactor);
+    return Ask<F>(signer_, MakeFrame(type, *frame), reactor, std::move(fill), fail_point);
+  }
+
+  SignerProcess& signer_;
+  Countersigner& countersigner_;
+  const std::string journal_path_;
+};
+
+class PersonsService : public kg::KeyguardPersons::CallbackService {
+ public:
+  PersonsService(SignerProcess& signer, std::set<std::string> persons) : signer_(signer), persons_(std::move(persons)) {}
+
+  grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context, const kg::GetStatusRequest*, kg::Status* response) override {
+    return Forward<StatusFrame>(context, MakeFrame(FrameType::kStatus, EmptyFrame{}),
+                                [response](StatusFrame f) { FromFrame(std::move(f), *response); });
+  }
+  grpc::ServerUnaryReactor* GetCeremony(grpc::CallbackServerContext* context, const kg::GetCeremonyRequest*,
+                                        kg::Ceremony* response) override {
+    return Forward<CeremonyFrame>(context, MakeFrame(FrameType::kGetCeremony, EmptyFrame{}),
+                                  [response](CeremonyFrame f) { FromFrame(std::move(f), *response); });
+  }
+  grpc::ServerUnaryReactor* PresentShare(grpc::CallbackServerContext* context, const kg::PresentShareRequest* request,
+                                         kg::PresentShareResponse* response) override {
+    return Forward<CeremonyFrame>(context, MakeFrame(FrameType::kPresent, ToFrame(*request)),
+                                  [response](CeremonyFrame f) { FromFrame(std::move(f), *response->mutable_ceremony()); });
+  }
+  grpc::ServerUnaryReactor* Order(grpc::CallbackServerContext* context, const kg::OrderRequest* request,
+                                  kg::OrderResponse* response) override {
+    return Forward<StatusFrame>(context, MakeFrame(FrameType::kOrder, ToFrame(*request)),
+                                [response](StatusFrame f) { FromFrame(std::move(f), *response->mutable_status()); });
+  }
+
+ private:
+  template <typename F, typename Fill>
+  grpc::ServerUnaryReactor* Forward(grpc::CallbackServerContext* context, Bytes frame, Fill fill) {
+    grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+    const std::string caller = rpc::CallerOf(*context);
+    if (!persons_.contains(caller)) {
+      return FinishRefused(signer_, Refuse(Reason::kNOT_PERMITTED, fmt::format("'{}' is no person of the trust policy", caller)), reactor);
+    }
+    return Ask<F>(signer_, std::move(frame), reactor, std::move(fill));
+  }
+
+  SignerProcess& signer_;
+  const std::set<std::string> persons_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeKeyguardService(SignerProcess& signer, Countersigner& countersigner, std::string journal_path) {
+  return std::make_unique<KeyguardService>(signer, countersigner, std::move(journal_path));
+}
+
+std::unique_ptr<grpc::Service> MakePersonsService(SignerProcess& signer, std::set<std::string> persons) {
+  return std::make_unique<PersonsService>(signer, std::move(persons));
+}
+
+}  // namespace smki::hsm

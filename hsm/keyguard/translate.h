@@ -1,0 +1,23 @@
+// keyguard.v1 messages as frames of the signer, and back. Sizes and shapes are checked here; meaning is the signer's.
+#pragma once
+
+#include "hsm/signer/frames.h"
+#include "smki/keyguard/v1/keyguard.pb.h"
+
+namespace smki::hsm {
+
+namespace kg = smki::keyguard::v1;
+
+StatusOr<PrepareFrame> ToFrame(const kg::PrepareHeader& header);
+StatusOr<SignFrame> ToFrame(const kg::SignRequest& request);
+StatusOr<ProveFrame> ToFrame(const kg::ProveRequest& request);
+StatusOr<CloseFrame> ToFrame(const kg::CloseRequest& request);
+PresentFrame ToFrame(const kg::PresentShareRequest& request);
+OrderFrame ToFrame(const kg::OrderRequest& request);
+
+void FromFrame(CeremonyFrame frame, kg::Ceremony& out);
+void FromFrame(SignedFrame frame, kg::SignResponse& out);
+void FromFrame(ProvedFrame frame, kg::ProveResponse& out);
+void FromFrame(StatusFrame frame, kg::Status& out);
+
+}  // namespace smki::hsm

@@ -1,0 +1,75 @@
+// Orders of the PMA: halt, withdraw, resume. They reach the signer without the orchestrator.
+#include "hsm/signer/signer.h"
+#include "pki/cms.h"
+#include "pki/digest.h"
+#include "procedures/documents.h"
+
+namespace smki::hsm {
+
+using procedures::Reason;
+using procedures::Refuse;
+
+namespace {
+constexpr char kOrderHint[] = "smki order";
+constexpr size_t kMaxRevocationList = 1 << 20;
+}  // namespace
+
+void Signer::KeepRevocationList(const Bytes& der) {
+  // Without it the next order to resume is refused until another Direction brings one.
+  parts_.files.WriteDurably(parts_.revocation_list_path, der).IgnoreError();
+}
+
+StatusOr<ledger::JournalOrder> Signer::JudgeOrder(const OrderFrame& request, const procedures::PmaOrder& order) {
+  SMKI_ASSIGN_OR_RETURN(procedures::PolicyVerifier verifier, procedures::PolicyVerifier::Make(policy_));
+  const auto list = parts_.files.Read(parts_.revocation_list_path, kMaxRevocationList);
+  if (list.ok()) verifier.UseRevocationList(*list, Now()).IgnoreError();
+  procedures::SignatureFinding finding = verifier.Verify(AsBytes(request.order), request.signature, Now(), kOrderHint);
+  if (finding.fault == Reason::kREVOCATION_LIST_STALE && order.order != "resume") {
+    // To stop must work when nothing else does: a stale list keeps nobody from closing a key.
+    const pki::Certificate* const certificate = verifier.SigningCertificateOf(order.person);
+    if (certificate == nullptr) return Refuse(Reason::kNOT_PERMITTED, order.person + " is no person of the trust policy");
+    const pki::CmsVerdict verdict = pki::VerifyDetached(AsBytes(request.order), request.signature, *certificate);
+    if (!verdict.ok()) return Refuse(Reason::kAPPROVAL_BAD_SIGNATURE, verdict.detail);
+    if (!certificate->IsValidAt(Now())) return Refuse(Reason::kSIGNER_CERTIFICATE_EXPIRED, order.person);
+    finding = {};
+    finding.person = order.person;
+  }
+  if (finding.fault) return Refuse(*finding.fault, finding.detail);
+  if (finding.person != order.person || policy_.SeatOf(order.person) == nullptr) {
+    return Refuse(Reason::kNOT_PERMITTED, fmt::format("{}'s order, signed by {}: only PMA members and alternates give orders",
+                                                      order.person, finding.person));
+  }
+  if (order.time > Now() + kClockTolerance) return Refuse(Reason::kBAD_REQUEST, "the order is dated " + FormatTime(order.time));
+  return ledger::JournalOrder{Now(), order.order, order.person, order.direction, ToBytes(AsBytes(request.order)), request.signature};
+}
+
+StatusOr<StatusFrame> Signer::Order(const OrderFrame& request) {
+  const auto order = procedures::ParsePmaOrder(request.order);
+  if (!order.ok()) return Refuse(Reason::kBAD_REQUEST, Message(order.status()));
+  if (order->environment != policy_.environment) {   // I8
+    return Refuse(Reason::kENVIRONMENT_MISMATCH, fmt::format("the order is for {}, this keyguard is of {}",
+                                                             order->environment.ToString(), policy_.environment.ToString()));
+  }
+  SMKI_ASSIGN_OR_RETURN(const ledger::JournalOrder record, JudgeOrder(request, *order));
+  const DirectionHistory* const past = journal_->history().Find(order->direction);
+  for (const ledger::JournalOrder& earlier : past != nullptr ? past->orders : std::vector<ledger::JournalOrder>()) {
+    // The same document again changes nothing, neither a repeated answer nor a replayed halt.
+    if (earlier.document == record.document) return MakeStatus();
+    if (earlier.order != "halt" || order->order != "resume") continue;
+    SMKI_ASSIGN_OR_RETURN(const procedures::PmaOrder halt, procedures::ParsePmaOrder(AsText(earlier.document)));
+    if (order->time < halt.time) return Refuse(Reason::kBAD_REQUEST, "the order to resume is older than the halt");
+  }
+  SMKI_RETURN_IF_ERROR(journal_->Append(record).status());
+  journal_->Sync();
+
+  if (activation_ != nullptr && activation_->admitted.digest == order->direction) {
+    const OrderState state = StateOfOrders(journal_->history().Find(order->direction)->orders, policy_);
+    const Reason reason = state == OrderState::kWithdrawn ? Reason::kDIRECTION_WITHDRAWN : Reason::kKEY_HALTED;
+    if (state != OrderState::kNone) {
+      EndActivation(fmt::format("{}: {} by {}: {}", procedures::TextOf(reason).code, order->order, order->person, order->reason.text));
+    }
+  }
+  return MakeStatus();
+}
+
+}  // namespace smki::hsm

@@ -1,0 +1,91 @@
+// authority.revoke-replaced and authority.publish-crl: what makes the old certificates worthless for everybody else.
+#include <deque>
+
+#include "orchestrator/actions/action.h"
+#include "orchestrator/actions/draft.h"
+#include "orchestrator/actions/replacements.h"
+#include "pki/digest.h"
+#include "proto/rpc/channel.h"
+#include "smki/estate/v1/estate.pb.h"
+
+namespace smki::orchestrator {
+namespace {
+
+constexpr Millis kCallDeadline{30000};
+constexpr Millis kRetryDelay{1000};
+constexpr int kKeyCompromise = 1;   // RFC 5280 CRLReason
+
+bool Passing(const Status& status) {
+  return ReasonOf(status).empty() && (status.code() == StatusCode::kUnavailable || status.code() == StatusCode::kDeadlineExceeded);
+}
+
+// Revoking again changes nothing, so after a crash it begins from the first.
+class RevokeAction : public Action {
+ public:
+  using Action::Action;
+
+  void Start() override {
+    const Status found = Find();
+    if (!found.ok()) return Fail(found);
+    Next();
+  }
+
+ private:
+  Status Find() {
+    SMKI_ASSIGN_OR_RETURN(const Eui64 organisation, OrganisationOf(incident().state));
+    SMKI_ASSIGN_OR_RETURN(const UtcTime compromised, CompromiseOf(incident().state));
+    SMKI_ASSIGN_OR_RETURN(const auto store, core().repository.Current());
+    SMKI_ASSIGN_OR_RETURN(const auto records, store->ByEui(organisation));
+    SMKI_ASSIGN_OR_RETURN(OrganisationCertificates certificates, ChooseReplacements(records, compromised));
+    left_.assign(certificates.replaced.begin(), certificates.replaced.end());
+    return OkStatus();
+  }
+  void Next() {
+    if (left_.empty()) {
+      return Succeed(fmt::format("{} certificates revoked: {}", serials_.size(), fmt::join(serials_, ", ")),
+                     {{"revoked", fmt::format("{}", serials_.size())}});
+    }
+    estate::v1::RevokeRequest request;
+    request.set_serial(ToString(left_.front().serial));
+    request.set_reason(kKeyCompromise);
+    rpc::Call<estate::v1::RevokeResponse>(core().outside.estate, "/smki.estate.v1.CertificateAuthority/Revoke", request, kCallDeadline,
+                                          Guard([this](StatusOr<estate::v1::RevokeResponse> response) {
+                                            if (!response.ok() && Passing(response.status())) return After(kRetryDelay, [this] { Next(); });
+                                            if (!response.ok()) return Fail(response.status());
+                                            serials_.push_back(left_.front().SerialHex());
+                                            left_.pop_front();
+                                            Next();
+                                          }));
+  }
+
+  std::deque<pki::Certificate> left_;
+  std::vector<std::string> serials_;
+};
+
+class PublishCrlAction : public Action {
+ public:
+  using Action::Action;
+
+  void Start() override {
+    rpc::Call<estate::v1::PublishRevocationListResponse>(
+        core().outside.estate, "/smki.estate.v1.CertificateAuthority/PublishRevocationList", estate::v1::PublishRevocationListRequest(), kCallDeadline,
+        Guard([this](StatusOr<estate::v1::PublishRevocationListResponse> response) {
+          if (!response.ok() && Passing(response.status())) return After(kRetryDelay, [this] { Start(); });
+          if (!response.ok()) return Fail(response.status());
+          const auto list = pki::ParseRevocationList(AsBytes(response->revocation_list()));
+          if (!list.ok()) return Fail(list.status());
+          Succeed(fmt::format("{}: number {} with {} certificates", response->file(), list->number, list->revoked.size()),
+                  {{"crl.number", fmt::format("{}", list->number)}, {"crl.digest", ToHex(pki::Sha256(AsBytes(response->revocation_list())))}});
+        }));
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Action> MakeAuthorityAction(Action::Context context) {
+  if (context.step.action == "authority.revoke-replaced") return std::make_unique<RevokeAction>(std::move(context));
+  if (context.step.action == "authority.publish-crl") return std::make_unique<PublishCrlAction>(std::move(context));
+  return nullptr;
+}
+
+}  // namespace smki::orchestrator

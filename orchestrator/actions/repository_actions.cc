@@ -1,0 +1,117 @@
+// repository.rebuild, repository.apply-deltas, repository.holds-certificates.
+#include "orchestrator/actions/action.h"
+#include "orchestrator/actions/draft.h"
+#include "orchestrator/actions/replacements.h"
+#include "procedures/reason.h"
+#include "repository/rebuild.h"
+
+namespace smki::orchestrator {
+namespace {
+
+constexpr Millis kPoll{1000};
+constexpr Millis kDefaultDeadline = std::chrono::hours(24);
+
+using Build = StatusOr<repository::RebuildReport> (*)(const repository::RebuildOptions&);
+
+// The roots every certificate must chain to are the trust policy's, not the files'.
+StatusOr<repository::RebuildOptions> OptionsFor(Core& core) {
+  const procedures::PolicyVerifier& verifier = core.trust.VerifierAt(core.Now());
+  for (const pki::Certificate& authority : verifier.DeviceAuthorities()) {
+    if (authority.issuer != authority.subject) continue;
+    return repository::RebuildOptions{core.site.extracts, core.site.store, "", pki::AnchorOf(verifier.OrganisationRoot()), pki::AnchorOf(authority), {}};
+  }
+  return procedures::Refuse(procedures::Reason::kPOLICY_INCOMPLETE, "deviceAuthorities names no root");
+}
+
+class RepositoryAction : public Action {
+ public:
+  using Action::Action;
+
+ protected:
+  // Builds on the worker; `then` runs here with the report.
+  void RunBuild(Build build, std::function<void(StatusOr<repository::RebuildReport>)> then) {
+    auto options = OptionsFor(core());
+    if (!options.ok()) return then(options.status());
+    auto report = std::make_shared<StatusOr<repository::RebuildReport>>(Internal("the build did not run"));
+    core().outside.worker.Run([build, options = *options, report] { *report = build(options); }, Guard([this, report, then = std::move(then)] {
+                                core().repository.Forget();
+                                then(std::move(*report));
+                              }));
+  }
+  static Outputs OutputsOf(const repository::StoreSummary& summary) {
+    return {{"store.digest", ToHex(summary.digest)},
+            {"store.certificates", fmt::format("{}", summary.certificates)},
+            {"store.date", summary.last_delta_date.empty() ? summary.full_date : summary.last_delta_date}};
+  }
+};
+
+class BuildAction : public RepositoryAction {
+ public:
+  BuildAction(Context context, Build build) : RepositoryAction(std::move(context)), build_(build) {}
+
+  void Start() override {
+    RunBuild(build_, [this](StatusOr<repository::RebuildReport> report) {
+      if (!report.ok()) return Fail(report.status());
+      Succeed(fmt::format("{} certificates from {} files, newest of {}", report->summary.certificates, report->files.size(),
+                          OutputsOf(report->summary).at("store.date")),
+              OutputsOf(report->summary));
+    });
+  }
+
+ private:
+  Build build_;
+};
+
+// Until the store has the organisation's new certificates: applies what deltas there are, looks, waits, looks again.
+class HoldsCertificatesAction : public RepositoryAction {
+ public:
+  using RepositoryAction::RepositoryAction;
+
+  void Start() override { Apply(); }
+  std::vector<std::string> WaitingFor() const override { return {missing_}; }
+
+ private:
+  void Apply() {
+    RunBuild(&repository::ApplyDeltas, [this](StatusOr<repository::RebuildReport> report) {
+      // A gap or a broken file will not mend itself, but the authority may publish a good one: say so and go on looking.
+      if (!report.ok()) return Wait(report.status());
+      Look(report->summary);
+    });
+  }
+  void Look(const repository::StoreSummary& summary) {
+    const auto found = Find();
+    if (!found.ok()) return Wait(found.status());
+    Outputs outputs = OutputsOf(summary);
+    for (const auto& [cell, certificate] : found->replacements) outputs["certificate." + cell] = ToHex(certificate.sha256());
+    Succeed(fmt::format("the new certificates of {} are in the Repository ({})", incident().state.facts.at("party"), outputs.at("store.date")),
+            std::move(outputs));
+  }
+  StatusOr<OrganisationCertificates> Find() {
+    SMKI_ASSIGN_OR_RETURN(const Eui64 organisation, OrganisationOf(incident().state));
+    SMKI_ASSIGN_OR_RETURN(const UtcTime compromised, CompromiseOf(incident().state));
+    SMKI_ASSIGN_OR_RETURN(const auto store, core().repository.Current());
+    SMKI_ASSIGN_OR_RETURN(const auto records, store->ByEui(organisation));
+    return ChooseReplacements(records, compromised);
+  }
+  void Wait(const Status& why) {
+    missing_ = Message(why);
+    if (core().Now() - step_state().started >= step().deadline.value_or(kDefaultDeadline)) {
+      return Fail(procedures::Refuse(procedures::Reason::kCERTIFICATES_NOT_IN_REPOSITORY, "the deadline of the step has passed: " + missing_));
+    }
+    After(kPoll, [this] { Apply(); });
+  }
+
+  std::string missing_ = "the next delta";
+};
+
+}  // namespace
+
+std::unique_ptr<Action> MakeRepositoryAction(Action::Context context) {
+  const std::string& name = context.step.action;
+  if (name == "repository.rebuild") return std::make_unique<BuildAction>(std::move(context), &repository::Rebuild);
+  if (name == "repository.apply-deltas") return std::make_unique<BuildAction>(std::move(context), &repository::ApplyDeltas);
+  if (name == "repository.holds-certificates") return std::make_unique<HoldsCertificatesAction>(std::move(context));
+  return nullptr;
+}
+
+}  // namespace smki::orchestrator

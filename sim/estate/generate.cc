@@ -1,0 +1,210 @@
+#include "sim/estate/generate.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/file.h"
+#include "hsm/custody/provision.h"
+#include "pki/digest.h"
+#include "procedures/runbook.h"
+#include "sim/authority/profile.h"
+#include "sim/authority/token_key.h"
+#include "sim/estate/devices.h"
+#include "sim/estate/people.h"
+#include "sim/estate/site_files.h"
+
+namespace smki::sim {
+namespace {
+
+using hsm::pkcs11::Module;
+using repository::CertificateKind;
+using repository::CertificateStatus;
+
+constexpr int kFullAgeDays = kDeltas + 1;   // the newest delta is yesterday's
+constexpr char kMethod3[] = "appendix-l/method-3.yaml";
+constexpr size_t kMaxRunbook = 1 << 20;
+
+StatusOr<procedures::Runbook> ReadMethod3(const std::string& runbooks) {
+  const std::string path = runbooks + "/" + kMethod3;
+  const auto text = PosixFiles().Read(path, kMaxRunbook);
+  if (!text.ok()) return WithContext(text.status(), "the trust policy allows the runbook by its digest; name its folder with --runbooks");
+  return procedures::LoadRunbook(AsText(*text), path);
+}
+
+// Makes the estate, step by step; each step finds what the one before it made. One PKCS#11 module can be open at a time, and
+// the authority's tokens and the keyguard's are in folders of their own.
+class Generation {
+ public:
+  Generation(const GenerateOptions& options, EstateFolder folder, EstatePlan plan, procedures::Runbook method3, UtcTime now,
+             Random& random)
+      : options_(options), folder_(std::move(folder)), plan_(std::move(plan)), method3_(std::move(method3)), now_(now), random_(random) {}
+
+  StatusOr<EstateFile> Run() {
+    SMKI_RETURN_IF_ERROR(MakeFolders());
+    Say("authorities");
+    SMKI_RETURN_IF_ERROR(MakeAuthorities());
+    Say("persons, trust policy, key tokens");
+    SMKI_RETURN_IF_ERROR(MakePolicyAndTokens());
+    Say("organisations and Devices");
+    SMKI_RETURN_IF_ERROR(MakeFleet());
+    Say("site files");
+    return Finish();
+  }
+
+ private:
+  void Say(const std::string& stage) const {
+    if (options_.on_stage) options_.on_stage(stage);
+  }
+  UtcTime Today() const { return Midnight(now_); }
+
+  Status MakeFolders() {
+    for (const char* name : {"policy", "tls", "persons", "keyguard/tokens", "keyguard/data", "orchestrator/data/evidence",
+                             "authority/tokens", "authority/pins", "fleet", "repository/extracts", "parties"}) {
+      SMKI_RETURN_IF_ERROR(folder_.MakeFolder(name));
+    }
+    for (const char* owner : {"authority", "keyguard"}) {
+      SMKI_RETURN_IF_ERROR(folder_.Write(std::string(owner) + "/softhsm2.conf",
+                                         hsm::pkcs11::SoftHsmConfig(folder_.Path(std::string(owner) + "/tokens"))));
+    }
+    return OkStatus();
+  }
+  StatusOr<std::shared_ptr<Module>> LoadModule(const char* owner) const {
+    return Module::Load(kPkcs11Module, folder_.Path(std::string(owner) + "/softhsm2.conf"));
+  }
+
+  Status MakeAuthorities() {
+    SMKI_ASSIGN_OR_RETURN(const std::shared_ptr<Module> module, LoadModule("authority"));
+    SMKI_ASSIGN_OR_RETURN(hierarchy_, MakeHierarchy(folder_, *module, plan_.estate, Today(), random_));
+    return OkStatus();
+  }
+
+  // The policy commits to the shares, the tokens to the policy.
+  Status MakePolicyAndTokens() {
+    SMKI_ASSIGN_OR_RETURN(const People people, MakePeople(folder_, now_, random_));
+    const procedures::Environment environment{"drill", plan_.estate};
+    SMKI_ASSIGN_OR_RETURN(const KeyCustodies custodies, MakeCustodies(environment, random_));
+    const procedures::TrustPolicy policy = MakePolicy(plan_, people, custodies, hierarchy_, method3_, now_);
+    const std::string text = procedures::RenderPolicy(policy);
+    SMKI_RETURN_IF_ERROR(WithContext(procedures::ParsePolicy(text).status(), "the trust policy just made"));
+    policy_digest_ = pki::Sha256(text);
+    SMKI_RETURN_IF_ERROR(folder_.Write("policy/trust-policy.yaml", text));
+    SMKI_RETURN_IF_ERROR(WriteShares(folder_, people, custodies.recovery));
+    SMKI_RETURN_IF_ERROR(WriteShares(folder_, people, custodies.contingency));
+
+    SMKI_ASSIGN_OR_RETURN(const std::shared_ptr<Module> module, LoadModule("keyguard"));
+    SMKI_ASSIGN_OR_RETURN(recovery_, Provision(*module, "recovery", custodies.recovery, environment));
+    return Provision(*module, "contingency", custodies.contingency, environment).status();
+  }
+  StatusOr<pki::PublicKey> Provision(Module& module, const std::string& key, const hsm::Custody& custody,
+                                     const procedures::Environment& environment) {
+    return hsm::ProvisionToken(module, TokenLabel(key, plan_.estate), custody.secret, {environment, key, 1, policy_digest_}, random_);
+  }
+
+  Status MakeFleet() {
+    SMKI_ASSIGN_OR_RETURN(const std::shared_ptr<Module> module, LoadModule("authority"));
+    SMKI_ASSIGN_OR_RETURN(ExtractSet extracts, ExtractSet::Create(folder_.Path("repository/extracts"),
+                                                                  Today() - kFullAgeDays * std::chrono::hours(24)));
+    SMKI_ASSIGN_OR_RETURN(const auto issuing_oca, OpenKey(*module, hierarchy_.issuing_oca.token));
+    const pki::IssuerIdentity oca{issuing_oca.get(), hierarchy_.issuing_oca.certificate.subject};
+    SMKI_ASSIGN_OR_RETURN(const Organisations organisations, MakeOrganisations(folder_, oca, *recovery_, extracts.DayOf(0), random_));
+    SMKI_RETURN_IF_ERROR(Publish(organisations, oca, extracts));
+
+    SMKI_ASSIGN_OR_RETURN(const std::unique_ptr<FleetStore> fleet, FleetStore::Create(folder_.Path("fleet/fleet.sqlite")));
+    std::vector<std::unique_ptr<hsm::pkcs11::TokenSigner>> signers;
+    std::vector<pki::Signer*> signer_list;
+    for (int i = 0; i < std::max(1, options_.threads); ++i) {
+      SMKI_ASSIGN_OR_RETURN(auto signer, OpenKey(*module, hierarchy_.issuing_dca.token));
+      signer_list.push_back(signer.get());
+      signers.push_back(std::move(signer));
+    }
+    SMKI_RETURN_IF_ERROR(MakeDevices(plan_, organisations, hierarchy_.root_oca.certificate, signer_list,
+                                     hierarchy_.issuing_dca.certificate.subject, *fleet, extracts, random_));
+    SMKI_RETURN_IF_ERROR(extracts.Finish());
+    file_.full_date = extracts.DateOf(0);
+    file_.last_delta_date = extracts.DateOf(kDeltas);
+    file_.records = extracts.records();
+    return OkStatus();
+  }
+  StatusOr<std::unique_ptr<hsm::pkcs11::TokenSigner>> OpenKey(Module& module, const std::string& token) const {
+    return OpenAuthorityKey(module, token, folder_.Path("authority/pins/" + token + ".pin"));
+  }
+
+  // Authorities and organisations into the extracts and into the authority's own state, and the first Organisation CRL.
+  Status Publish(const Organisations& organisations, const pki::IssuerIdentity& oca, ExtractSet& extracts) {
+    SMKI_ASSIGN_OR_RETURN(const std::unique_ptr<AuthorityState> state, AuthorityState::Create(folder_.Path("authority/state.sqlite")));
+    SMKI_ASSIGN_OR_RETURN(Transaction transaction, state->Begin());
+    for (const PartyPlan& party : PlannedParties()) SMKI_RETURN_IF_ERROR(state->AddParty(party.party));
+    const std::pair<const AuthorityKey*, CertificateKind> authorities[] = {
+        {&hierarchy_.root_oca, CertificateKind::kOrganisationAuthority},
+        {&hierarchy_.issuing_oca, CertificateKind::kOrganisationAuthority},
+        {&hierarchy_.root_dca, CertificateKind::kDeviceAuthority},
+        {&hierarchy_.issuing_dca, CertificateKind::kDeviceAuthority}};
+    for (const auto& [authority, kind] : authorities) {
+      SMKI_RETURN_IF_ERROR(extracts.Add(0, authority->certificate, kind, CertificateStatus::kInUse));
+      SMKI_RETURN_IF_ERROR(state->AddCertificate(authority->certificate, kind, extracts.DateOf(0), Digest{}, "DCC"));
+    }
+    for (const Lodged& one : organisations.all) SMKI_RETURN_IF_ERROR(Publish(one, *state, extracts));
+    SMKI_RETURN_IF_ERROR(state->Set(kLastDelta, extracts.DateOf(kDeltas)));
+    SMKI_RETURN_IF_ERROR(transaction.Commit());
+
+    struct Then : Clock {
+      UtcTime now;
+      UtcTime Now() override { return now; }
+      std::chrono::nanoseconds SinceBoot() override { return {}; }
+    } clock;
+    clock.now = now_;
+    return Authority(*state, oca, folder_.Path("repository/extracts"), clock, random_).PublishRevocationList().status();
+  }
+  static Status Publish(const Lodged& one, AuthorityState& state, ExtractSet& extracts) {
+    SMKI_RETURN_IF_ERROR(extracts.Add(one.file, one.certificate, one.kind, CertificateStatus::kInUse));
+    SMKI_RETURN_IF_ERROR(state.AddCertificate(one.certificate, one.kind, extracts.DateOf(one.file), Digest{}, one.subscriber));
+    if (!one.changed_in) return OkStatus();
+    SMKI_RETURN_IF_ERROR(extracts.Add(*one.changed_in, one.certificate, one.kind, one.status));
+    return state.SetStatus(one.certificate.serial, one.status, extracts.DayOf(*one.changed_in), extracts.DateOf(*one.changed_in));
+  }
+
+  StatusOr<EstateFile> Finish() {
+    SMKI_ASSIGN_OR_RETURN(const Ports ports, FindPorts());
+    std::error_code error;
+    const std::string runbooks = std::filesystem::absolute(options_.runbooks, error).lexically_normal().string();
+    SMKI_RETURN_IF_ERROR(WriteSiteFiles(folder_, plan_, hierarchy_, ports, runbooks));
+    file_.id = plan_.estate;
+    file_.environment = "drill";
+    file_.seed = plan_.seed;
+    file_.devices = plan_.devices;
+    file_.bystanders = plan_.bystanders;
+    file_.generated = now_;
+    file_.policy = policy_digest_;
+    file_.sim = fmt::format("127.0.0.1:{}", ports.sim);
+    for (const PartyPlan& party : PlannedParties()) file_.parties.push_back(party.party);
+    SMKI_RETURN_IF_ERROR(folder_.Write(kEstateFile, RenderEstate(file_)));
+    return file_;
+  }
+
+  const GenerateOptions& options_;
+  EstateFolder folder_;
+  EstatePlan plan_;
+  procedures::Runbook method3_;
+  UtcTime now_;
+  Random& random_;
+  Hierarchy hierarchy_;
+  std::optional<pki::PublicKey> recovery_;
+  Digest policy_digest_{};
+  EstateFile file_;
+};
+
+}  // namespace
+
+StatusOr<EstateFile> Generate(const GenerateOptions& options, Clock& clock, Random& random) {
+  const uint64_t bystanders = options.bystanders != 0 ? options.bystanders : options.devices / 10;
+  if (options.devices == 0 || options.devices > kMaxPlanned || bystanders > kMaxPlanned) {
+    return InvalidArgument("{} Devices and {} bystanders: from 1 to {} can be made", options.devices, bystanders, kMaxPlanned);
+  }
+  SMKI_ASSIGN_OR_RETURN(procedures::Runbook method3, ReadMethod3(options.runbooks));
+  SMKI_ASSIGN_OR_RETURN(EstateFolder folder, EstateFolder::Create(options.out));
+  return Generation(options, std::move(folder), PlanEstate(options.devices, bystanders, options.seed), std::move(method3), clock.Now(),
+                    random)
+      .Run();
+}
+
+}  // namespace smki::sim

@@ -1,0 +1,73 @@
+#include "sim/program/serve.h"
+
+#include <signal.h>
+
+#include <cstdio>
+#include <thread>
+
+#include "base/file.h"
+#include "proto/rpc/server.h"
+#include "sim/authority/token_key.h"
+#include "sim/network/estate_service.h"
+#include "sim/site.h"
+
+namespace smki::sim {
+namespace {
+
+constexpr size_t kMaxPem = 64 * 1024;
+constexpr Millis kShutdownGrace{500};
+
+// From here on the signals that end a server wait until they are asked for.
+sigset_t BlockSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+StatusOr<pki::Certificate> ReadCertificate(const std::string& path) {
+  SMKI_ASSIGN_OR_RETURN(const Bytes pem, PosixFiles().Read(path, kMaxPem));
+  auto certificate = pki::Certificate::FromPem(AsText(pem));
+  if (!certificate.ok()) return WithContext(certificate.status(), path);
+  return certificate;
+}
+
+}  // namespace
+
+Status Serve(const std::string& site_file) {
+  const sigset_t signals = BlockSignals();
+  SMKI_ASSIGN_OR_RETURN(const SimSite site, ReadSimSite(site_file));
+  SMKI_ASSIGN_OR_RETURN(const rpc::TlsMaterial tls, rpc::ReadTls(site.tls));
+  SMKI_ASSIGN_OR_RETURN(const std::shared_ptr<hsm::pkcs11::Module> module,
+                        hsm::pkcs11::Module::Load(site.pkcs11_module, site.pkcs11_config));
+  SMKI_ASSIGN_OR_RETURN(const auto issuing_key, OpenAuthorityKey(*module, site.authority.token, site.authority.pin));
+  SMKI_ASSIGN_OR_RETURN(const pki::Certificate issuing, ReadCertificate(site.authority.certificate));
+  if (!(*issuing.public_key == issuing_key->public_key())) {
+    return FailedPrecondition("{} is not the certificate of the key in token {}", site.authority.certificate, site.authority.token);
+  }
+  SMKI_ASSIGN_OR_RETURN(const std::unique_ptr<AuthorityState> state, AuthorityState::Open(site.authority.state));
+  SMKI_ASSIGN_OR_RETURN(const std::unique_ptr<FleetStore> fleet, FleetStore::Open(site.fleet));
+
+  AsioExecutor executor;
+  Authority authority(*state, {issuing_key.get(), issuing.subject}, site.extracts, SystemClock(), SystemRandom());
+  Gateway gateway(*fleet, executor, SystemClock(), site.faults);
+  EstateService service(gateway, *fleet, authority, executor);
+  SMKI_ASSIGN_OR_RETURN(const std::unique_ptr<rpc::Server> server, rpc::Server::Start(site.listen, tls, service.services()));
+  fmt::print("smki-sim ready on {}\n", server->address());
+  std::fflush(stdout);
+
+  // Calls under way need the executor to end, so it stops last.
+  std::thread waiter([&] {
+    int signal = 0;
+    sigwait(&signals, &signal);
+    server->Shutdown(kShutdownGrace);
+    executor.Stop();
+  });
+  executor.Run();
+  waiter.join();
+  return OkStatus();
+}
+
+}  // namespace smki::sim

@@ -1,0 +1,196 @@
+#include "sim/scenario/drill.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <fstream>
+#include <map>
+
+#include "base/clock.h"
+#include "sim/scenario/drill_result.h"
+#include "sim/scenario/rehearsal.h"
+
+namespace smki::sim {
+namespace {
+
+using nlohmann::json;
+
+struct DrillOptions {
+  RehearsalOptions rehearsal;
+  std::string output = "text";
+  bool keep_running = false;
+};
+
+// Progress for whoever watches: one calm line a phase on a terminal, nothing in a pipe.
+class Screen {
+ public:
+  explicit Screen(bool text) : draws_(text && ::isatty(STDOUT_FILENO) == 1) {}
+  void Begin(const std::string& phase) {
+    phase_ = phase;
+    Draw("...");
+  }
+  void Progress(const Page& page) {
+    if (!draws_ || phase_.empty() || !page.status.is_object()) return;
+    const json& progress = page.status["progress"];
+    const uint64_t total = progress.value("total", uint64_t{0}), recovered = progress.value("recovered", uint64_t{0});
+    if (total == 0 || recovered == total) return;
+    const size_t filled = recovered * 24 / total;
+    Draw(fmt::format("[{}{}] {} of {}, {:.0f} a second", std::string(filled, '#'), std::string(24 - filled, '.'), recovered, total,
+                     progress.value("per_second", 0.0)));
+  }
+  void End(Millis took) {
+    if (draws_) std::printf("\r\x1b[K  %-34s %s\n", phase_.c_str(), Took(took).c_str());
+    phase_.clear();
+  }
+  void Line(const std::string& text) const {
+    if (draws_) std::printf("%s\n", text.c_str());
+  }
+
+ private:
+  void Draw(const std::string& text) const {
+    if (!draws_) return;
+    std::printf("\r\x1b[K  %-34s %s", phase_.c_str(), text.c_str());
+    std::fflush(stdout);
+  }
+  bool draws_;
+  std::string phase_;
+};
+
+class Drill {
+ public:
+  explicit Drill(const DrillOptions& options) : rehearsal_(options.rehearsal), screen_(options.output == "text") {
+    result_.scenario = options.rehearsal.runbook;
+    result_.seed = options.rehearsal.seed;
+    result_.folder = rehearsal_.options().folder;
+    rehearsal_.on_page = [this](const Page& page) { screen_.Progress(page); };
+  }
+
+  const DrillResult& Run(bool keep_running) {
+    screen_.Line(fmt::format("Drill of {}: {} Devices, seed {}, in {}\n", result_.scenario, rehearsal_.options().devices, result_.seed, result_.folder));
+    const Status status = Rehearse();
+    if (!status.ok()) result_.failure = Interrupted() ? "It was interrupted." : Message(status);
+    if (keep_running && status.ok()) {
+      screen_.Line("\nThe servers go on running, for example:\n  smkictl --site " + rehearsal_.Path("persons/lena.lead/client.yaml") +
+                   " incident status\nControl-C ends them.");
+      while (!Interrupted()) ::poll(nullptr, 0, 1000);
+      ForgetInterrupt();
+    }
+    for (const ServerName server : {ServerName::kOrchestrator, ServerName::kKeyguard, ServerName::kSim}) {
+      const int code = rehearsal_.Stop(server);
+      if (status.ok()) Check(Name(server) + " ended in order", code == 0, fmt::format("exit code {}", code));
+    }
+    if (status.ok()) {
+      const Status verified = Phase("verification", [this] { return VerifyAll(); });
+      if (!verified.ok()) result_.failure = Message(verified);
+    }
+    return result_;
+  }
+
+ private:
+  Status Rehearse() {
+    result_.total = rehearsal_.options().devices;
+    SMKI_RETURN_IF_ERROR(Phase("estate made", [this] { return rehearsal_.Generate(); }));
+    result_.anchor = rehearsal_.anchor();
+    SMKI_RETURN_IF_ERROR(Phase("servers started", [this] { return rehearsal_.StartServers(); }));
+    SMKI_RETURN_IF_ERROR(Phase("incident opened and confirmed", [this]() -> Status {
+      SMKI_RETURN_IF_ERROR(rehearsal_.Open());
+      return rehearsal_.Drive("notify-pma");
+    }));
+    SMKI_RETURN_IF_ERROR(Phase("repository and new certificates", [this] { return rehearsal_.Drive("certificates-lodged"); }));
+    SMKI_RETURN_IF_ERROR(Phase("direction drafted and approved", [this] { return rehearsal_.Drive("direction"); }));
+    SMKI_RETURN_IF_ERROR(Phase("key opened by custodians", [this] { return rehearsal_.Drive("ceremony"); }));
+    SMKI_RETURN_IF_ERROR(Phase("canary", [this] { return rehearsal_.Drive("canary"); }));
+    SMKI_RETURN_IF_ERROR(Phase("campaign", [this] { return rehearsal_.Drive("campaign"); }));
+    SMKI_RETURN_IF_ERROR(Phase("key closed, revocation, report", [this] { return rehearsal_.Drive(); }));
+    return Collect();
+  }
+
+  template <typename F>
+  Status Phase(const std::string& name, F f) {
+    screen_.Begin(name);
+    const auto start = SystemClock().SinceBoot();
+    const Status status = f();
+    result_.phases.push_back({name, std::chrono::duration_cast<Millis>(SystemClock().SinceBoot() - start)});
+    screen_.End(result_.phases.back().took);
+    return status.ok() ? status : WithContext(status, name);
+  }
+
+  void Check(const std::string& name, bool held, const std::string& detail) { result_.checks.push_back({name, held, held ? "" : detail}); }
+
+  // What the servers say while they still run.
+  Status Collect() {
+    const json& progress = rehearsal_.page().status["progress"];
+    result_.total = progress.value("total", uint64_t{0});
+    result_.recovered = progress.value("recovered", uint64_t{0});
+    result_.half_replaced = progress.value("half_replaced", uint64_t{0});
+    result_.refused = progress.value("refused", uint64_t{0});
+    result_.silent = progress.value("silent", uint64_t{0});
+    result_.evidence = rehearsal_.EvidenceFolder();
+    std::map<std::string, uint64_t> refusals;
+    for (const json& failure : progress["failures"]) refusals[failure.value("code", "")] += failure.value("count", uint64_t{0});
+    SMKI_ASSIGN_OR_RETURN(const json keyguard, rehearsal_.Ask(rehearsal_.lead, {"keyguard", "status"}));
+    result_.signatures = keyguard.value("signatures", uint64_t{0});
+    result_.keyguard_refusals = keyguard.value("refusals", uint64_t{0});
+    for (const json& refusal : keyguard["refusal_counts"]) refusals[refusal.value("code", "")] += refusal.value("count", uint64_t{0});
+    result_.refusals.assign(refusals.begin(), refusals.end());
+    SMKI_ASSIGN_OR_RETURN(const json shown, rehearsal_.Ask(rehearsal_.auditor, {"repository", "show", rehearsal_.options().organisation, "--store",
+                                                                                rehearsal_.Path("orchestrator/data/repository.sqlite")}));
+    result_.certificates = shown["repository"].value("certificates", uint64_t{0});
+    result_.repository_digest = shown["repository"].value("digest", "");
+    Check("every Device is recovered, says the orchestrator", result_.total == rehearsal_.options().devices && result_.recovered == result_.total,
+          fmt::format("{} of {}, {} were made", result_.recovered, result_.total, rehearsal_.options().devices));
+    Check("the key is closed", keyguard.value("state", "") == "closed", keyguard.value("state", ""));
+    return OkStatus();
+  }
+
+  // What can be seen with no server at all.
+  Status VerifyAll() {
+    SMKI_ASSIGN_OR_RETURN(const json ledger, rehearsal_.VerifyEvidence());
+    result_.ledger_entries = ledger.value("entries", uint64_t{0});
+    result_.ledger_head = ledger.value("head", "");
+    result_.ledger_verified = ledger.value("verdict", "") == "verified";
+    const json& findings = ledger["findings"];
+    Check("the evidence verifies offline", result_.ledger_verified,
+          findings.empty() ? ledger.value("verdict", "") : findings.front().value("where", "") + ": " + findings.front().value("what", ""));
+    SMKI_ASSIGN_OR_RETURN(const json fleet, rehearsal_.VerifyFleet());
+    Check("every Device holds the new keys, says the Device", fleet.value("recovered", uint64_t{0}) == result_.total,
+          fmt::format("{} of {}", fleet.value("recovered", uint64_t{0}), result_.total));
+    Check("no other Device was touched", fleet.value("touched_bystanders", uint64_t{1}) == 0,
+          fmt::format("{} were", fleet.value("touched_bystanders", uint64_t{0})));
+    return OkStatus();
+  }
+
+  Rehearsal rehearsal_;
+  Screen screen_;
+  DrillResult result_;
+};
+
+}  // namespace
+
+void AddDrillCommand(CLI::App& app, int& exit_code) {
+  CLI::App* drill = app.add_subcommand("drill", "rehearse a whole recovery on this machine, with real processes");
+  auto options = std::make_shared<DrillOptions>();
+  drill->add_option("--out", options->rehearsal.folder, "folder for the estate, logs, transcript and evidence; must not exist")->required();
+  drill->add_option("--devices", options->rehearsal.devices, "Devices of the compromised supplier")->check(CLI::Range(1, 10'000'000))->capture_default_str();
+  drill->add_option("--seed", options->rehearsal.seed, "fixes layout, names, counts and order")->capture_default_str();
+  drill->add_option("--runbooks", options->rehearsal.runbooks, "folder of runbooks")->required();
+  drill->add_option("--output", options->output, "text or json")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
+  drill->add_flag("--keep-running", options->keep_running, "leave the servers running after the recovery, until Control-C");
+  drill->callback([options, &exit_code] {
+    CatchInterrupts();
+    Drill run(*options);
+    const DrillResult& result = run.Run(options->keep_running);
+    const std::string json = ToJson(result).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    std::ofstream(result.folder + "/result.json") << json << '\n';
+    if (options->output == "json") {
+      std::printf("%s\n", json.c_str());
+    } else {
+      std::fputs(ToText(result, ::isatty(STDOUT_FILENO) == 1).c_str(), stdout);
+    }
+    exit_code = result.passed() ? 0 : 1;
+  });
+}
+
+}  // namespace smki::sim

@@ -1,0 +1,132 @@
+// A whole recovery with real processes, as people would do it: an estate is generated, its servers run, and every person acts
+// with smkictl and their own site file. The drill is one; tests of crashes and attacks are others.
+//
+// Not thread-safe. Whatever happens, the destructor leaves no process behind. Every command is written to transcript.txt.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "sim/scenario/process.h"
+
+namespace smki::sim {
+
+enum class ServerName { kSim, kKeyguard, kOrchestrator };
+std::string Name(ServerName server);   // smki-sim | smki-keyguard | smki-orchestrator
+
+struct RehearsalOptions {
+  std::string folder;             // of the estate; must not exist or be empty
+  std::string programs;           // folder of our programs; empty: that of the running one
+  std::string runbooks;           // folder of runbooks
+  uint64_t devices = 1000;        // of the compromised supplier
+  uint64_t seed = 7;
+  std::string runbook = "method-3";
+  std::string party = "supplier-a";
+  std::string organisation = "90-B3-D5-1F-30-01-00-00";
+};
+
+// A page of the incident as Drive last read it.
+struct Page {
+  nlohmann::json status;          // of `smkictl incident status --output json`; null before an incident is open
+  bool closed() const;
+  uint64_t sequence() const;
+  // The step's status ("ready", ...); empty if there is no such step.
+  std::string StepStatus(const std::string& id) const;
+};
+
+class Rehearsal {
+ public:
+  explicit Rehearsal(RehearsalOptions options);
+  ~Rehearsal();
+
+  // --- The estate and its servers ---
+  // smki-sim generate.
+  Status Generate();
+  Status StartServers();
+  // `environment`: "NAME=value", e.g. SMKI_FAIL_POINT=....
+  Status Start(ServerName server, const std::vector<std::string>& environment = {});
+  // SIGKILL.
+  void Kill(ServerName server);
+  // SIGTERM, then SIGKILL after a while. The exit code; 0 if it was not running.
+  int Stop(ServerName server);
+  bool Running(ServerName server);
+  // Ends the server if it runs, then starts it.
+  Status Restart(ServerName server, const std::vector<std::string>& environment = {});
+  // How often Drive found a server dead and started it again.
+  uint64_t restarts() const { return restarts_; }
+
+  // --- People ---
+  // smkictl as `person`. An error only if it could not be run; what it says is in the result.
+  StatusOr<ProcessExit> Act(const std::string& person, const std::vector<std::string>& arguments);
+  // The same with --output json. An error with the reason code if it exits with anything but 0.
+  StatusOr<nlohmann::json> Ask(const std::string& person, const std::vector<std::string>& arguments);
+  // Another of our programs, as the estate's staff or the compromised party would run it.
+  StatusOr<ProcessExit> Run(const std::string& program, const std::vector<std::string>& arguments);
+
+  // --- The incident ---
+  // The lead opens it.
+  Status Open();
+  // Does whatever the incident waits for, whoever must do it, until `step` is done (or skipped); empty: until the incident is
+  // closed. Starts a dead server again without a fail point, and opens the key again when it was closed by a crash. Gives up
+  // when nothing has moved for `patience`.
+  Status Drive(const std::string& step = "", Millis patience = Millis(120'000));
+  const Page& page() const { return page_; }
+  // Called after each page that Drive reads; may be empty.
+  std::function<void(const Page&)> on_page;
+  // What the person of a decide step chooses; without an entry the first choice.
+  std::map<std::string, std::string> choices;
+  // Members who vote and custodians who come, in this order.
+  std::vector<std::string> members = {"anna.pma", "bruno.pma", "carla.pma"};
+  std::vector<std::string> custodians = {"kira.custodian", "liam.custodian", "mona.custodian", "nils.custodian", "otto.custodian"};
+  std::string lead = "lena.lead";
+  std::string team_member = "owen.operator";
+  std::string auditor = "ada.auditor";
+
+  // --- Afterwards ---
+  // The evidence folder that the incident names, absolute.
+  std::string EvidenceFolder() const;
+  // `smkictl ledger verify --anchor`, its JSON. Needs no server.
+  StatusOr<nlohmann::json> VerifyEvidence();
+  // `smki-sim verify-fleet`: what every Device really holds. Servers must be stopped.
+  StatusOr<nlohmann::json> VerifyFleet();
+  // SHA-256 of the trust policy, taken before anything happened: the anchor.
+  const std::string& anchor() const { return anchor_; }
+
+  const RehearsalOptions& options() const { return options_; }
+  std::string Path(const std::string& relative) const { return options_.folder + "/" + relative; }
+
+ private:
+  std::string Program(const std::string& name) const { return options_.programs + "/" + name; }
+  void Record(const std::vector<std::string>& command, const StatusOr<ProcessExit>& result);
+  Status KeepServersRunning();
+  Status ReadPage();
+  // What one step waits for, if it is a person's to do. True if something was done.
+  StatusOr<bool> Serve(const nlohmann::json& step);
+  StatusOr<bool> Attest(const std::string& step, const std::string& actor);
+  StatusOr<bool> Decide(const nlohmann::json& step);
+  StatusOr<bool> StartStep(const std::string& step, const std::string& person);
+  StatusOr<bool> Vote();
+  StatusOr<bool> PresentShares();
+  std::string PersonFor(const std::string& role) const;
+  // A person's act as Drive does it: an act on a stale page, or against a server that is away, is done again from the next page.
+  StatusOr<bool> Try(const std::string& person, const std::vector<std::string>& arguments);
+
+  RehearsalOptions options_;
+  std::array<std::unique_ptr<Process>, 3> servers_;
+  uint64_t restarts_ = 0;
+  std::string anchor_;
+  Page page_;
+  std::set<std::string> voted_;        // "digest person"
+  std::string refusal_;                // reason code of the last Try
+  bool new_certificates_ = false;
+  std::map<std::string, int> failures_;   // step -> starts after a failure
+};
+
+}  // namespace smki::sim

@@ -1,0 +1,177 @@
+// Who does what when an incident waits for it.
+#include <algorithm>
+
+#include "base/clock.h"
+#include "sim/scenario/rehearsal.h"
+
+namespace smki::sim {
+namespace {
+
+using nlohmann::json;
+
+constexpr Millis kShortestPause{20};
+constexpr Millis kLongestPause{400};
+constexpr int kStartsAfterFailure = 3;
+
+// The reason code with which smkictl --output json was refused; empty if it failed otherwise.
+std::string RefusalOf(const ProcessExit& exit) {
+  const json error = json::parse(exit.err, nullptr, false);
+  return error.is_discarded() || !error.contains("error") ? "" : error["error"].value("reason", "");
+}
+
+// Somebody else was faster, or a server is away: the next page tells.
+bool MayTryAgain(const std::string& refusal) {
+  static const std::set<std::string> passing = {"", "STALE_PAGE", "STEP_ALREADY_DONE", "APPROVAL_DUPLICATE_MEMBER", "SHARE_DUPLICATE",
+                                                "SHARE_REPLAYED", "NO_CEREMONY", "CEREMONY_EXPIRED", "NO_DIRECTION"};
+  return passing.count(refusal) != 0;
+}
+
+}  // namespace
+
+Status Rehearsal::Open() {
+  auto result = Ask(lead, {"incident", "open", "--runbook", options_.runbook, "--party", options_.party, "--organisation", options_.organisation,
+                           "--what", options_.party + " reports that its signing keys were copied from a lost server",
+                           "--request-id", "rehearsal-" + std::to_string(options_.seed)});
+  if (!result.ok()) return result.status();
+  page_.status = *std::move(result);
+  if (on_page) on_page(page_);
+  return OkStatus();
+}
+
+Status Rehearsal::ReadPage() {
+  SMKI_ASSIGN_OR_RETURN(json status, Ask(lead, {"incident", "status"}));
+  page_.status = std::move(status);
+  if (on_page) on_page(page_);
+  return OkStatus();
+}
+
+Status Rehearsal::Drive(const std::string& step, Millis patience) {
+  Millis pause = kShortestPause;
+  std::string seen;
+  auto moved = SystemClock().SinceBoot();
+  Status trouble;
+  while (true) {
+    if (Interrupted()) return Error(StatusCode::kCancelled, "interrupted");
+    SMKI_RETURN_IF_ERROR(KeepServersRunning());
+    bool acted = false;
+    trouble = ReadPage();
+    if (trouble.ok()) {
+      const std::string status = page_.StepStatus(step);
+      if (page_.closed() || status == "done" || status == "skipped") return OkStatus();
+      bool current = false;
+      for (const json& one : page_.status["steps"]) {
+        const std::string at = one["status"];
+        current = current || at == "ready" || at == "running" || at == "failed";
+        const auto served = Serve(one);
+        if (!served.ok()) return served.status();
+        acted = acted || *served;
+        if (*served) break;   // the page is stale now
+      }
+      if (!current) {
+        SMKI_ASSIGN_OR_RETURN(acted, Try(lead, {"incident", "close", "--text", "every step is done and the report was read"}));
+      }
+    }
+    const std::string now_seen = trouble.ok() ? page_.status["ledger"].dump() + page_.status["progress"].dump() : "";
+    if (acted || now_seen != seen) {
+      seen = now_seen;
+      moved = SystemClock().SinceBoot();
+      pause = kShortestPause;
+      if (acted) continue;
+    }
+    if (SystemClock().SinceBoot() - moved > patience) {
+      return Error(StatusCode::kDeadlineExceeded, "nothing has moved for {} s{}{}; see {}", patience.count() / 1000,
+                   step.empty() ? "" : " on the way to step ", step + (trouble.ok() ? "" : ": " + Message(trouble)), Path("logs"));
+    }
+    // A pause that ends at once when the orchestrator dies.
+    if (auto& process = servers_[static_cast<size_t>(ServerName::kOrchestrator)]; process != nullptr) (void)process->Wait(pause);
+    pause = std::min(pause * 2, kLongestPause);
+  }
+}
+
+std::string Rehearsal::PersonFor(const std::string& role) const {
+  if (role == "incident-lead") return lead;
+  if (role == "pma-member") return members.front();
+  if (role == "key-custodian") return custodians.front();
+  return team_member;   // incident-operator; a party has no role here
+}
+
+StatusOr<bool> Rehearsal::Try(const std::string& person, const std::vector<std::string>& arguments) {
+  std::vector<std::string> with_json = arguments;
+  with_json.insert(with_json.end(), {"--output", "json"});
+  SMKI_ASSIGN_OR_RETURN(const ProcessExit exit, Act(person, with_json));
+  refusal_ = exit.code == 0 ? "" : RefusalOf(exit);
+  if (exit.code == 0) return true;
+  if (MayTryAgain(refusal_)) return false;
+  return FailedPrecondition("{} could not act ({}): {}", person, arguments[0] + " " + arguments[1], exit.err);
+}
+
+StatusOr<bool> Rehearsal::Serve(const json& step) {
+  const std::string id = step["id"], status = step["status"], kind = step["kind"], actor = step["actor"];
+  if (status == "ready") {
+    if (kind == "attest") return Attest(id, actor);
+    if (kind == "decide") return Decide(step);
+    if (actor != "system") return StartStep(id, PersonFor(actor));
+  }
+  if (status == "running") {
+    if (kind == "direction") return Vote();
+    // A campaign goes on after a crash of the keyguard when the key is opened once more.
+    if (kind == "ceremony" || step["phase"] == "execution") return PresentShares();
+  }
+  if (status == "failed") {
+    if (++failures_[id] > kStartsAfterFailure) {
+      return FailedPrecondition("step {} failed {} times: {}", id, kStartsAfterFailure, step.value("result", ""));
+    }
+    return StartStep(id, lead);
+  }
+  return false;
+}
+
+StatusOr<bool> Rehearsal::Attest(const std::string& step, const std::string& actor) {
+  if (step == "new-certificates" && !new_certificates_) {
+    SMKI_ASSIGN_OR_RETURN(const ProcessExit exit, Run("smki-sim", {"supplier", "new-certificates", "--estate", options_.folder, "--party", options_.party}));
+    if (exit.code != 0) return Unavailable("the supplier got no new certificates: {}", exit.err);
+    new_certificates_ = true;
+  }
+  return Try(PersonFor(actor), {"incident", "done", step, "--text", "rehearsed: " + step});
+}
+
+StatusOr<bool> Rehearsal::Decide(const json& step) {
+  const std::string id = step["id"];
+  const auto chosen = choices.find(id);
+  const std::string choice = chosen != choices.end() ? chosen->second : step["choices"].front().get<std::string>();
+  return Try(PersonFor(step["actor"]), {"incident", "decide", id, choice, "--text", "rehearsed: " + choice});
+}
+
+StatusOr<bool> Rehearsal::StartStep(const std::string& step, const std::string& person) { return Try(person, {"incident", "start", step}); }
+
+StatusOr<bool> Rehearsal::Vote() {
+  const std::string digest = page_.status.value("direction_digest", "");
+  if (digest.empty()) return false;   // not drafted yet
+  for (const std::string& member : members) {
+    if (voted_.count(digest + " " + member) != 0) continue;
+    SMKI_ASSIGN_OR_RETURN(const ProcessExit review, Act(member, {"direction", "review"}));
+    if (review.code != 0) return false;
+    SMKI_ASSIGN_OR_RETURN(const bool counted, Try(member, {"direction", "sign", "--digest", digest.substr(0, 16)}));
+    // A vote that was lost with a server is given again; one that had arrived is not.
+    if (counted || refusal_ == "APPROVAL_DUPLICATE_MEMBER") voted_.insert(digest + " " + member);
+    return counted;
+  }
+  return false;
+}
+
+StatusOr<bool> Rehearsal::PresentShares() {
+  const auto status = Ask(custodians.front(), {"keyguard", "status"});
+  if (!status.ok() || status->value("state", "") != "ceremony") return false;
+  const std::string ceremony = status->value("ceremony", "");
+  std::set<std::string> presented;
+  for (const json& person : (*status)["presented"]) presented.insert(person.get<std::string>());
+  for (const std::string& custodian : custodians) {
+    if (presented.count(custodian) != 0) continue;
+    SMKI_ASSIGN_OR_RETURN(const ProcessExit check, Act(custodian, {"ceremony", "check"}));
+    if (check.code != 0) return false;
+    return Try(custodian, {"ceremony", "present", "--ceremony", ceremony});
+  }
+  return false;
+}
+
+}  // namespace smki::sim

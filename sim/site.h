@@ -1,0 +1,25 @@
+// sim.yaml: where the simulated estate listens and keeps its things (docs/formats/estate.md). Paths are relative to the file.
+#pragma once
+
+#include <string>
+
+#include "base/status.h"
+#include "proto/rpc/channel.h"
+#include "sim/network/faults.h"
+
+namespace smki::sim {
+
+struct SimSite {
+  std::string listen;
+  rpc::TlsFiles tls;
+  std::string fleet;
+  std::string extracts;
+  struct {
+    std::string state, certificate, token, pin;
+  } authority;
+  std::string pkcs11_module, pkcs11_config;
+  Faults faults;
+};
+StatusOr<SimSite> ReadSimSite(const std::string& path);
+
+}  // namespace smki::sim

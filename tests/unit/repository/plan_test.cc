@@ -1,0 +1,92 @@
+#include "repository/plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace smki::repository {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string Full(const std::string& day) { return "SMKIKR_FULL_2026-11-" + day + ".xml.gz"; }
+std::string Delta(const std::string& day) { return "SMKIKR_DELT_2026-11-" + day + ".xml.gz"; }
+
+// The plan as "FULL day: delta days".
+std::string Planned(const std::vector<std::string>& files, const std::string& target = "") {
+  const auto plan = PlanRebuild(files, target);
+  if (!plan.ok()) return Message(plan.status());
+  std::string out = plan->full.date.substr(8) + ":";
+  for (const ExtractName& delta : plan->deltas) out += " " + delta.date.substr(8);
+  return out;
+}
+
+TEST(Plan, I7_TakesTheNewestFullAndEveryDeltaAfterIt) {
+  EXPECT_EQ(Planned({Full("08"), Full("15"), Delta("16"), Delta("17")}), "15: 16 17");
+  EXPECT_EQ(Planned({Full("15")}), "15:");
+  EXPECT_EQ(Planned({Full("15"), "SMKI_ORGANISATION_CRL.crl.gz", ".SMKIKR_DELT_2026-11-16.xml.gz.new"}), "15:");
+}
+
+TEST(Plan, I7_StopsAtTheTarget) {
+  const std::vector<std::string> files = {Full("08"), Delta("09"), Delta("10"), Full("15"), Delta("16"), Delta("17")};
+  EXPECT_EQ(Planned(files, "2026-11-16"), "15: 16");
+  EXPECT_EQ(Planned(files, "2026-11-15"), "15:");
+  EXPECT_EQ(Planned(files, "2026-11-10"), "08: 09 10");
+}
+
+TEST(Plan, I7_CrossesMonthsAndLeapDays) {
+  EXPECT_TRUE(PlanRebuild({"SMKIKR_FULL_2028-02-28.xml.gz", "SMKIKR_DELT_2028-02-29.xml.gz", "SMKIKR_DELT_2028-03-01.xml.gz"}, "").ok());
+}
+
+TEST(Plan, I7_AGapIsRefusedAndNamesTheMissingFile) {
+  EXPECT_THAT(Planned({Full("15"), Delta("17")}), HasSubstr(Delta("16") + " is missing"));
+  EXPECT_THAT(Planned({Full("15"), Delta("16"), Delta("18")}), HasSubstr(Delta("17") + " is missing"));
+  EXPECT_THAT(Planned({Full("15"), Delta("16")}, "2026-11-17"), HasSubstr(Delta("17") + " is missing"));
+  EXPECT_EQ(PlanRebuild({Full("15"), Delta("17")}, "").status().code(), StatusCode::kFailedPrecondition);
+}
+
+TEST(Plan, I7_EarlierDeltasJoinAsFarAsTheyReachBackWithoutAGap) {
+  EXPECT_EQ(Planned({Full("15"), Delta("14"), Delta("15"), Delta("16")}), "15: 14 15 16");
+  EXPECT_EQ(Planned({Full("15"), Delta("14"), Delta("16")}), "15: 16");
+  EXPECT_EQ(Planned({Full("15"), Delta("12"), Delta("14"), Delta("15")}), "15: 14 15");
+}
+
+TEST(Plan, RefusesWithoutAFull) {
+  EXPECT_THAT(Planned({}), HasSubstr("there is no SMKIKR_FULL"));
+  EXPECT_THAT(Planned({Delta("16")}), HasSubstr("there is no SMKIKR_FULL"));
+  EXPECT_THAT(Planned({Full("15")}, "2026-11-14"), HasSubstr("dated 2026-11-14 or before"));
+}
+
+TEST(Plan, RefusesAFileThatOnlyLooksLikeAnExtract) {
+  EXPECT_THAT(Planned({Full("15"), Delta("16") + ".part"}), HasSubstr(".part: looks like an extract"));
+  EXPECT_THAT(Planned({Full("15"), "SMKIKR_DELT_2026-11-31.xml.gz"}), HasSubstr("looks like an extract"));
+}
+
+TEST(Plan, RefusesATargetThatIsNoDate) { EXPECT_THAT(Planned({Full("15")}, "yesterday"), HasSubstr("is no date")); }
+
+TEST(Plan, DeltasOfAStoreGoOnWhereItStands) {
+  const std::vector<std::string> files = {Delta("15"), Delta("16"), Delta("17")};
+  const auto all = PlanDeltas(files, "2026-11-15", "");
+  ASSERT_TRUE(all.ok());
+  ASSERT_EQ(all->size(), 2u);
+  EXPECT_EQ((*all)[0].file, Delta("16"));
+  EXPECT_TRUE(PlanDeltas(files, "2026-11-17", "")->empty());
+  EXPECT_TRUE(PlanDeltas({}, "2026-11-17", "")->empty());
+  EXPECT_EQ(PlanDeltas(files, "2026-11-15", "2026-11-16")->size(), 1u);
+  EXPECT_THAT(Message(PlanDeltas(files, "2026-11-13", "").status()), HasSubstr(Delta("14") + " is missing"));
+}
+
+TEST(ExtractName, IsReadOnlyInItsOneForm) {
+  const auto name = ParseExtractName("SMKIKR_FULL_2026-11-15.xml.gz");
+  ASSERT_TRUE(name.has_value());
+  EXPECT_TRUE(name->full);
+  EXPECT_EQ(name->date, "2026-11-15");
+  EXPECT_EQ(ExtractFileName(false, "2026-11-15"), "SMKIKR_DELT_2026-11-15.xml.gz");
+  for (const char* file : {"", "SMKIKR_FULL_2026-11-15.xml", "SMKIKR_FULL_2026-13-15.xml.gz", "SMKIKR_FULL_2026-02-30.xml.gz",
+                           "SMKIKR_DELTA_2026-11-15.xml.gz", "smkikr_FULL_2026-11-15.xml.gz", "SMKIKR_FULL_2026-11-15.xml.gz ",
+                           "x/SMKIKR_FULL_2026-11-15.xml.gz"}) {
+    EXPECT_FALSE(ParseExtractName(file).has_value()) << file;
+  }
+}
+
+}  // namespace
+}  // namespace smki::repository
