@@ -138,7 +138,9 @@ StatusOr<YamlNode> ParseYaml(std::string_view text, const std::string& file, con
   }
   YamlBuilder builder(std::make_shared<const std::string>(file), limits);
   try {
-    std::istringstream stream{std::string(text)};
+    // yaml-cpp takes an open quote as closed at a line feed that ends the file: add a comment that is never ended.
+    const bool ends_line = !text.empty() && text.back() == '\n';
+    std::istringstream stream(std::string(text) + (ends_line ? "#" : ""));
     YAML::Parser parser(stream);
     while (parser.HandleNextDocument(builder)) {
     }

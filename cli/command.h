@@ -47,6 +47,7 @@ class Command {
 
   // Prints and flushes. Text is for people: what is not printable is replaced first by who made it.
   void Print(const std::string& text) const;
+  void Print(const char* text) const { Print(std::string(text)); }
   void Print(const Json& object) const;
 
  private:

@@ -59,12 +59,9 @@ void ShowRebuild(const Command& command, const repository::RebuildReport& report
 }
 
 Status Rebuild(const Command& command, const RebuildArguments& arguments) {
-  repository::RebuildOptions options;
-  options.extracts = arguments.extracts;
-  options.store = arguments.store;
-  options.target_date = arguments.target;
-  SMKI_ASSIGN_OR_RETURN(options.organisation_root, ReadRoot(arguments.organisation_root));
-  SMKI_ASSIGN_OR_RETURN(options.device_root, ReadRoot(arguments.device_root));
+  SMKI_ASSIGN_OR_RETURN(const pki::TrustAnchor organisation_root, ReadRoot(arguments.organisation_root));
+  SMKI_ASSIGN_OR_RETURN(const pki::TrustAnchor device_root, ReadRoot(arguments.device_root));
+  repository::RebuildOptions options{arguments.extracts, arguments.store, arguments.target, organisation_root, device_root, {}};
   bool drawn = false;
   if (command.terminal() && !command.json()) {
     options.on_progress = [&](const repository::RebuildProgress& progress) {

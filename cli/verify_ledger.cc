@@ -33,10 +33,17 @@ bool SignedBy(const ledger::SignedNote& note, const pki::Certificate& certificat
   return false;
 }
 
-// After the last checkpoint only its own making may be recorded: what is later is not vouched for.
-bool MayFollowCheckpoint(const ledger::Entry& entry) {
-  return entry.kind == "checkpoint" || entry.kind == "artefact" || entry.kind == "action.outcome" ||
-         entry.kind == "incident.step-completed" || entry.kind == "incident.output-recorded";
+// After the last checkpoint only its own record may come: what is later is not vouched for.
+void CheckTail(Evidence& evidence, const std::string& note, uint64_t vouched) {
+  for (size_t i = vouched; i < evidence.entries.size(); ++i) {
+    const ledger::Entry& entry = evidence.entries[i];
+    ledger::v1::CheckpointRecord record;
+    if (entry.kind != "checkpoint") {
+      evidence.Find(Evidence::EntryName(entry), entry.kind + " lies after the last checkpoint: nobody vouches for it");
+    } else if (!record.ParseFromArray(entry.payload.data(), static_cast<int>(entry.payload.size())) || record.note() != note) {
+      evidence.Find(Evidence::EntryName(entry), std::string("it records another checkpoint than ") + kNoteFile);
+    }
+  }
 }
 
 }  // namespace
@@ -118,11 +125,7 @@ void CheckCheckpoint(Evidence& evidence) {
   if (evidence.entries[head.entries - 1].hash != head.hash) {
     evidence.Find(Evidence::EntryName(evidence.entries[head.entries - 1]), "its hash is not the one the checkpoint vouches for");
   }
-  for (size_t i = head.entries; i < evidence.entries.size(); ++i) {
-    if (!MayFollowCheckpoint(evidence.entries[i])) {
-      evidence.Find(Evidence::EntryName(evidence.entries[i]), evidence.entries[i].kind + " lies after the last checkpoint: nobody vouches for it");
-    }
-  }
+  CheckTail(evidence, ToString(*text), head.entries);
 }
 
 }  // namespace smki::cli

@@ -79,7 +79,7 @@ Status Fields::Null(const char* name) {
 StatusOr<std::string> Fields::Time(const char* name) {
   const size_t offset = reader_.offset();
   SMKI_ASSIGN_OR_RETURN(const ByteSpan octets, Octets(name, der::kGeneralizedTime, 15, 15));
-  const std::string words = GeneralizedTimeWords(AsText(octets));
+  std::string words = GeneralizedTimeWords(AsText(octets));
   if (words.empty())
     return InvalidArgument("DER at octet {}: {} must be YYYYMMDDhhmmssZ, a date that exists", offset, name);
   Note([&] { return words; });

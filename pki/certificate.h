@@ -92,6 +92,9 @@ PathResult ValidatePath(const Certificate& end, std::span<const Certificate> int
                         std::optional<UtcTime> time);
 
 // --- Making certificates, requests and revocation lists. The signer may be in a token. ---
+//
+// `serial16` is 16 random octets; the first is changed if need be so that the number is positive and has 16 octets
+// (read it back from the certificate). What is made is verified and parsed again: nothing unacceptable is returned.
 
 inline constexpr char kOrganisationPolicy[] = "1.2.826.0.1.8641679.1.2.1.4";  // GBCS.md 6.2
 inline constexpr char kDevicePolicy[] = "1.2.826.0.1.1800000.1.2.1.4";        // test arc, GBCS.md 6.5

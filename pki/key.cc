@@ -1,6 +1,5 @@
-// The only file with OpenSSL's EC_KEY interface. It is deprecated, but a signature is verified with it in three
-// quarters of the time, and a short-lived key is loaded in a tenth, of what EVP_PKEY takes (docs: shared TRAPS);
-// a Device's response is one load and one verification.
+// The only file with OpenSSL's EC_KEY interface. It is deprecated, but a Device's response costs one load of a key and
+// one verification, and with EC_KEY that takes two thirds of the time that EVP_PKEY takes.
 #define OPENSSL_SUPPRESS_DEPRECATED
 
 #include "pki/key.h"

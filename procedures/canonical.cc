@@ -11,9 +11,15 @@ constexpr size_t kMaxIdentifier = 128;
 constexpr size_t kMaxQuoted = 4000;
 constexpr char kApiVersion[] = "smki.recovery/v1";
 
-bool IsAlphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
-bool IsIdentifierCharacter(char c) { return IsAlphanumeric(c) || std::string_view("._:/+=-").find(c) != std::string_view::npos; }
-bool IsQuotedCharacter(char c) { return c >= 0x20 && c <= 0x7E && c != '"' && c != '\\'; }
+bool IsAlphanumeric(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+bool IsIdentifierCharacter(char c) {
+  return IsAlphanumeric(c) || std::string_view("._:/+=-").find(c) != std::string_view::npos;
+}
+bool IsQuotedCharacter(char c) {
+  return c >= 0x20 && c <= 0x7E && c != '"' && c != '\\';
+}
 
 // What was found, short enough for a message and without anything a terminal would act on.
 std::string Excerpt(std::string_view text) {
@@ -32,22 +38,40 @@ bool IsIdentifier(std::string_view text) {
 
 Quoted CleanText(std::string_view text) {
   Quoted out;
-  for (const char c : text.substr(0, kMaxQuoted)) out.text += c == '"' ? '\'' : c == '\\' ? '/' : IsQuotedCharacter(c) ? c : ' ';
+  for (const char c : text.substr(0, kMaxQuoted))
+    out.text += c == '"' ? '\'' : c == '\\' ? '/' : IsQuotedCharacter(c) ? c : ' ';
   return out;
 }
 
-std::string WriteScalar(const std::string& identifier) { return IsIdentifier(identifier) ? identifier : kUnwritable; }
+std::string WriteScalar(const std::string& identifier) {
+  return IsIdentifier(identifier) ? identifier : kUnwritable;
+}
 std::string WriteScalar(const Quoted& text) {
-  const bool writable = text.text.size() <= kMaxQuoted && std::all_of(text.text.begin(), text.text.end(), IsQuotedCharacter);
+  const bool writable =
+      text.text.size() <= kMaxQuoted && std::all_of(text.text.begin(), text.text.end(), IsQuotedCharacter);
   return writable ? '"' + text.text + '"' : kUnwritable;
 }
-std::string WriteScalar(uint64_t number) { return fmt::format("{}", number); }
-std::string WriteScalar(bool flag) { return flag ? "true" : "false"; }
-std::string WriteScalar(UtcTime time) { return FormatTime(time); }
-std::string WriteScalar(Millis duration) { return duration.count() >= 0 ? FormatDuration(duration) : kUnwritable; }
-std::string WriteScalar(const Digest& digest) { return ToHex(digest); }
-std::string WriteScalar(Eui64 eui) { return eui.ToString(); }
-std::string WriteScalar(const Base64& octets) { return octets.bytes.empty() ? kUnwritable : ToBase64(octets.bytes); }
+std::string WriteScalar(uint64_t number) {
+  return fmt::format("{}", number);
+}
+std::string WriteScalar(bool flag) {
+  return flag ? "true" : "false";
+}
+std::string WriteScalar(UtcTime time) {
+  return FormatTime(time);
+}
+std::string WriteScalar(Millis duration) {
+  return duration.count() >= 0 ? FormatDuration(duration) : kUnwritable;
+}
+std::string WriteScalar(const Digest& digest) {
+  return ToHex(digest);
+}
+std::string WriteScalar(Eui64 eui) {
+  return eui.ToString();
+}
+std::string WriteScalar(const Base64& octets) {
+  return octets.bytes.empty() ? kUnwritable : ToBase64(octets.bytes);
+}
 
 namespace {
 template <typename T>
@@ -71,7 +95,7 @@ bool ReadScalar(std::string_view text, uint64_t& out) {
   out = 0;
   for (const char c : text) {
     if (c < '0' || c > '9') return false;
-    out = out * 10 + static_cast<uint64_t>(c - '0');   // what overflows does not write back as `text`
+    out = out * 10 + static_cast<uint64_t>(c - '0');  // what overflows does not write back as `text`
   }
   return true;
 }
@@ -79,11 +103,21 @@ bool ReadScalar(std::string_view text, bool& out) {
   out = text == "true";
   return true;
 }
-bool ReadScalar(std::string_view text, UtcTime& out) { return Assign(ParseTime(text), out); }
-bool ReadScalar(std::string_view text, Millis& out) { return Assign(ParseDuration(text), out); }
-bool ReadScalar(std::string_view text, Digest& out) { return Assign(DigestFromHex(text), out); }
-bool ReadScalar(std::string_view text, Eui64& out) { return Assign(Eui64::Parse(text), out); }
-bool ReadScalar(std::string_view text, Base64& out) { return Assign(FromBase64(text), out.bytes); }
+bool ReadScalar(std::string_view text, UtcTime& out) {
+  return Assign(ParseTime(text), out);
+}
+bool ReadScalar(std::string_view text, Millis& out) {
+  return Assign(ParseDuration(text), out);
+}
+bool ReadScalar(std::string_view text, Digest& out) {
+  return Assign(DigestFromHex(text), out);
+}
+bool ReadScalar(std::string_view text, Eui64& out) {
+  return Assign(Eui64::Parse(text), out);
+}
+bool ReadScalar(std::string_view text, Base64& out) {
+  return Assign(FromBase64(text), out.bytes);
+}
 
 void CanonicalWriter::Header(const char* kind) {
   Line("apiVersion", kApiVersion);
@@ -100,7 +134,9 @@ void CanonicalWriter::Line(const char* key, const std::string& value) {
   out_.append(key).append(value.empty() ? ":" : ": ").append(value).append("\n");
 }
 
-void CanonicalWriter::Item(const std::string& value) { out_.append(indent_ + 2, ' ').append("- ").append(value).append("\n"); }
+void CanonicalWriter::Item(const std::string& value) {
+  out_.append(indent_ + 2, ' ').append("- ").append(value).append("\n");
+}
 
 CanonicalReader::CanonicalReader(std::string_view text, size_t limit) : text_(text) {
   if (text.size() > limit) error_ = fmt::format("line 1: {} octets; at most {} are allowed", text.size(), limit);
@@ -134,8 +170,12 @@ void CanonicalReader::Advance() {
   first_of_item_ = false;
 }
 
-bool CanonicalReader::NextIs(const char* key) const { return ok() && Peek().starts_with(Prefix() + key + ":"); }
-bool CanonicalReader::NextIsItem() const { return ok() && Peek().starts_with(std::string(indent_ - 2, ' ') + "- "); }
+bool CanonicalReader::NextIs(const char* key) const {
+  return ok() && Peek().starts_with(Prefix() + key + ":");
+}
+bool CanonicalReader::NextIsItem() const {
+  return ok() && Peek().starts_with(std::string(indent_ - 2, ' ') + "- ");
+}
 
 bool CanonicalReader::TakeEmptyList(const char* key) {
   if (!ok() || Peek() != Prefix() + key + ": []") return false;

@@ -11,10 +11,11 @@
 //     a.Field("reason", w.reason);
 //   }
 //
-// Field types: std::string (identifier: [A-Za-z0-9._:/+=-]{1,128}), Quoted (text: printable ASCII without '"' and '\', at
-// most 4000, written in double quotes, may be empty), uint64_t, bool, UtcTime (seconds), Digest, Eui64, Base64 (Bytes).
-// a.Optional("key", std::optional<T>&) ; a.Group("key", [&]{ nested fields }) ; a.List("key", std::vector<T>&, [](A&, T&){ fields })
-// for a list of mappings ("- first: ..."), a.Values("key", std::vector<T>&) for a list of scalars; empty lists are "key: []".
+// Field types: std::string (identifier: [A-Za-z0-9._:/+=-]{1,128}), Quoted (text: printable ASCII without '"' and '\',
+// at most 4000, written in double quotes, may be empty), uint64_t, bool, UtcTime (seconds), Digest, Eui64, Base64
+// (Bytes). a.Optional("key", std::optional<T>&) ; a.Group("key", [&]{ nested fields }) ; a.List("key", std::vector<T>&,
+// [](A&, T&){ fields }) for a list of mappings ("- first: ..."), a.Values("key", std::vector<T>&) for a list of
+// scalars; empty lists are "key: []".
 #pragma once
 
 #include <optional>
@@ -29,8 +30,8 @@
 
 namespace smki::procedures {
 
-inline constexpr size_t kMaxDocument = 64 * 1024;       // Directions and other signed documents, octets
-inline constexpr size_t kMaxPolicy = 1024 * 1024;       // the trust policy
+inline constexpr size_t kMaxDocument = 64 * 1024;  // Directions and other signed documents, octets
+inline constexpr size_t kMaxPolicy = 1024 * 1024;  // the trust policy
 
 struct Quoted {
   std::string text;
@@ -43,11 +44,11 @@ struct Base64 {
 
 // [A-Za-z0-9._:/+=-]{1,128}, beginning with a letter or digit and not ending with ':'.
 bool IsIdentifier(std::string_view text);
-// What a person typed, as a Quoted can hold it: '"' and '\' become "'" and '/', anything else that is not printable ASCII
-// a space; cut at 4000.
+// What a person typed, as a Quoted can hold it: '"' and '\' become "'" and '/', anything else that is not printable
+// ASCII a space; cut at 4000.
 Quoted CleanText(std::string_view text);
 
 class CanonicalWriter;
-class CanonicalReader;   // both defined in canonical_archive.h, included only by the .cc of a document
+class CanonicalReader;  // both defined in canonical_archive.h, included only by the .cc of a document
 
 }  // namespace smki::procedures

@@ -18,8 +18,8 @@ std::string WriteScalar(const std::string& identifier);
 std::string WriteScalar(const Quoted& text);
 std::string WriteScalar(uint64_t number);
 std::string WriteScalar(bool flag);
-std::string WriteScalar(UtcTime time);      // whole seconds: milliseconds are dropped
-std::string WriteScalar(Millis duration);   // ISO 8601, whole seconds
+std::string WriteScalar(UtcTime time);     // whole seconds: milliseconds are dropped
+std::string WriteScalar(Millis duration);  // ISO 8601, whole seconds
 std::string WriteScalar(const Digest& digest);
 std::string WriteScalar(Eui64 eui);
 std::string WriteScalar(const Base64& octets);
@@ -36,15 +36,33 @@ bool ReadScalar(std::string_view text, Eui64& out);
 bool ReadScalar(std::string_view text, Base64& out);
 
 // What a reader expected, for people.
-inline const char* Expected(const std::string&) { return "a name of letters, digits and ._:/+=-"; }
-inline const char* Expected(const Quoted&) { return "a text in double quotes, printable ASCII without quote and backslash"; }
-inline const char* Expected(uint64_t) { return "a whole number without leading zeros"; }
-inline const char* Expected(bool) { return "true or false"; }
-inline const char* Expected(UtcTime) { return "a UTC time such as 2026-11-21T03:00:00Z"; }
-inline const char* Expected(Millis) { return "an ISO 8601 duration such as P7D"; }
-inline const char* Expected(const Digest&) { return "a SHA-256 digest (64 lower-case hexadecimal digits)"; }
-inline const char* Expected(Eui64) { return "an EUI-64 such as 00-DB-12-34-56-78-90-A0"; }
-inline const char* Expected(const Base64&) { return "Base64 on one line"; }
+inline const char* Expected(const std::string&) {
+  return "a name of letters, digits and ._:/+=-";
+}
+inline const char* Expected(const Quoted&) {
+  return "a text in double quotes, printable ASCII without quote and backslash";
+}
+inline const char* Expected(uint64_t) {
+  return "a whole number without leading zeros";
+}
+inline const char* Expected(bool) {
+  return "true or false";
+}
+inline const char* Expected(UtcTime) {
+  return "a UTC time such as 2026-11-21T03:00:00Z";
+}
+inline const char* Expected(Millis) {
+  return "an ISO 8601 duration such as P7D";
+}
+inline const char* Expected(const Digest&) {
+  return "a SHA-256 digest (64 lower-case hexadecimal digits)";
+}
+inline const char* Expected(Eui64) {
+  return "an EUI-64 such as 00-DB-12-34-56-78-90-A0";
+}
+inline const char* Expected(const Base64&) {
+  return "Base64 on one line";
+}
 
 class CanonicalWriter {
  public:
@@ -88,7 +106,7 @@ class CanonicalWriter {
 
   std::string out_;
   size_t indent_ = 0;
-  bool first_of_item_ = false;   // the next line begins an item of a list
+  bool first_of_item_ = false;  // the next line begins an item of a list
 };
 
 // After the first thing that does not fit every further call does nothing: check Finish() once, at the end.

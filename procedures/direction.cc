@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kMaxGroups = 64;
 constexpr size_t kMaxReplacements = 32;
 constexpr size_t kMaxFactors = 64;
-constexpr uint64_t kMaxSeqNumber = INT64_MAX;   // GBCS.md 1.4: SeqNumber
+constexpr uint64_t kMaxSeqNumber = INT64_MAX;  // GBCS.md 1.4: SeqNumber
 constexpr Millis kMaxValidity = std::chrono::hours(24 * 30);
 
 template <typename Archive>
@@ -104,13 +104,16 @@ int DerLength(uint64_t value) {
   return octets;
 }
 
-std::string AuthorisingRole(const Direction& d) { return d.key == "contingency" ? "root" : "recovery"; }
+std::string AuthorisingRole(const Direction& d) {
+  return d.key == "contingency" ? "root" : "recovery";
+}
 
 Status CheckFloors(const Direction& d, const DirectedGroup& g, const std::set<std::string>& replaced) {
   std::set<std::string> seen;
   for (const DirectedFloor& f : g.floors) {
     const std::string where = fmt::format("group {}: floor of '{}'", g.name, f.role);
-    if (f.role == "recovery" || f.role == "root") return Malformed("{}: recovery and root have no floor among the other roles' ([6])", where);
+    if (f.role == "recovery" || f.role == "root")
+      return Malformed("{}: recovery and root have no floor among the other roles' ([6])", where);
     if (!replaced.contains(f.role)) return Malformed("{}: no cell of this role is replaced", where);
     if (!seen.insert(f.role).second) return Malformed("{} is given twice", where);
     SMKI_RETURN_IF_ERROR(InRange(where, f.floor, 0, kMaxSeqNumber));
@@ -127,15 +130,19 @@ Status CheckFloors(const Direction& d, const DirectedGroup& g, const std::set<st
 }
 
 Status CheckGroup(const Direction& d, const DirectedGroup& g) {
-  SMKI_RETURN_IF_ERROR(InRange(fmt::format("group {}: population count", g.name), g.population_count, 1, kMaxPopulation));
-  SMKI_RETURN_IF_ERROR(InRange(fmt::format("group {}: replacements", g.name), g.replacements.size(), 1, kMaxReplacements));
+  SMKI_RETURN_IF_ERROR(
+      InRange(fmt::format("group {}: population count", g.name), g.population_count, 1, kMaxPopulation));
+  SMKI_RETURN_IF_ERROR(
+      InRange(fmt::format("group {}: replacements", g.name), g.replacements.size(), 1, kMaxReplacements));
   std::set<std::string> replaced;
   for (size_t i = 0; i < g.replacements.size(); ++i) {
     const std::string& cell = g.replacements[i].cell;
     const auto role = RoleOfCell(cell);
-    if (!role) return Malformed("group {}: '{}' is no trust anchor cell such as supplier/digitalSignature", g.name, cell);
+    if (!role)
+      return Malformed("group {}: '{}' is no trust anchor cell such as supplier/digitalSignature", g.name, cell);
     if (i > 0 && g.replacements[i - 1].cell >= cell) {
-      return Malformed("group {}: cell {} after {}; cells stand in increasing order, each once", g.name, cell, g.replacements[i - 1].cell);
+      return Malformed("group {}: cell {} after {}; cells stand in increasing order, each once", g.name, cell,
+                       g.replacements[i - 1].cell);
     }
     replaced.insert(*role);
   }
@@ -150,7 +157,8 @@ Status CheckGroups(const Direction& d) {
   SMKI_RETURN_IF_ERROR(InRange("groups", d.groups.size(), 1, kMaxGroups));
   for (size_t i = 0; i < d.groups.size(); ++i) {
     if (i > 0 && d.groups[i - 1].name >= d.groups[i].name) {
-      return Malformed("group {} after {}; groups stand in increasing order of name, each once", d.groups[i].name, d.groups[i - 1].name);
+      return Malformed("group {} after {}; groups stand in increasing order of name, each once", d.groups[i].name,
+                       d.groups[i - 1].name);
     }
     SMKI_RETURN_IF_ERROR(CheckGroup(d, d.groups[i]));
   }
@@ -172,14 +180,17 @@ Status CheckLimits(const Direction& d) {
 
 Status CheckRules(const Direction& d) {
   if (!d.id.starts_with("DIR-")) return Malformed("id must begin with DIR-, found {}", d.id);
-  if (!d.environment.IsKnownKind()) return Malformed("environment.kind must be production, drill or test, found {}", d.environment.kind);
+  if (!d.environment.IsKnownKind())
+    return Malformed("environment.kind must be production, drill or test, found {}", d.environment.kind);
   // One spelling only: nonces are compared as text.
   const auto nonce = FromHex(d.nonce);
   if (!nonce || nonce->size() != 16 || ToHex(*nonce) != d.nonce) {
     return Malformed("nonce must be 32 lower-case hexadecimal digits, found {}", d.nonce);
   }
-  if (d.key != "recovery" && d.key != "contingency") return Malformed("key.name must be recovery or contingency, found {}", d.key);
-  if (d.mode != ModeOfKey(d.key)) return Malformed("mode of the {} key is {}, found {}", d.key, ModeOfKey(d.key), d.mode);
+  if (d.key != "recovery" && d.key != "contingency")
+    return Malformed("key.name must be recovery or contingency, found {}", d.key);
+  if (d.mode != ModeOfKey(d.key))
+    return Malformed("mode of the {} key is {}, found {}", d.key, ModeOfKey(d.key), d.mode);
   SMKI_RETURN_IF_ERROR(CheckGroups(d));
   SMKI_RETURN_IF_ERROR(CheckLimits(d));
   if (d.not_after <= d.not_before) return Malformed("validity.notAfter must be after validity.notBefore");
@@ -199,7 +210,9 @@ const DirectedGroup* Direction::FindGroup(const std::string& name) const {
   return it == groups.end() ? nullptr : &*it;
 }
 
-std::string RenderDirection(const Direction& direction) { return RenderCanonical(direction); }
+std::string RenderDirection(const Direction& direction) {
+  return RenderCanonical(direction);
+}
 
 StatusOr<Direction> ParseDirection(std::string_view text) {
   auto direction = ParseCanonical<Direction>(text, kMaxDocument);

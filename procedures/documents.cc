@@ -90,14 +90,21 @@ Status OneOf(const char* field, const std::string& value, std::initializer_list<
   return InvalidArgument("'{}' must be one of {}, found '{}'", field, fmt::join(known, ", "), value);
 }
 
-Status CheckCommon(const Environment& e) { return OneOf("environment.kind", e.kind, {"production", "drill", "test"}); }
+Status CheckCommon(const Environment& e) {
+  return OneOf("environment.kind", e.kind, {"production", "drill", "test"});
+}
 
-Status CheckRules(const Rejection&) { return OkStatus(); }
-Status CheckRules(const PmaOrder& d) { return OneOf("order", d.order, {"halt", "withdraw", "resume"}); }
+Status CheckRules(const Rejection&) {
+  return OkStatus();
+}
+Status CheckRules(const PmaOrder& d) {
+  return OneOf("order", d.order, {"halt", "withdraw", "resume"});
+}
 Status CheckRules(const Statement& d) {
   SMKI_RETURN_IF_ERROR(OneOf("verb", d.verb, {"done", "decide", "deviate", "open", "pause", "resume", "close"}));
   if ((d.verb == "decide") == (d.choice == "none")) {
-    return InvalidArgument("'choice' must be the choice of a decide, and none for every other verb; found '{}'", d.choice);
+    return InvalidArgument("'choice' must be the choice of a decide, and none for every other verb; found '{}'",
+                           d.choice);
   }
   return OkStatus();
 }
@@ -111,7 +118,9 @@ Status CheckRules(const CeremonyRequest& d) {
   if (d.expires <= d.keyguard_time) return InvalidArgument("'expires' must be after 'keyguardTime'");
   return OkStatus();
 }
-Status CheckRules(const SharePresentation& d) { return OneOf("key", d.key, {"recovery", "contingency", "symmetric"}); }
+Status CheckRules(const SharePresentation& d) {
+  return OneOf("key", d.key, {"recovery", "contingency", "symmetric"});
+}
 
 template <typename D>
 StatusOr<D> Parse(const char* kind, std::string_view text) {
@@ -125,20 +134,40 @@ StatusOr<D> Parse(const char* kind, std::string_view text) {
 
 }  // namespace
 
-std::string Render(const Rejection& d) { return RenderCanonical(d); }
-std::string Render(const PmaOrder& d) { return RenderCanonical(d); }
-std::string Render(const Statement& d) { return RenderCanonical(d); }
-std::string Render(const CeremonyRequest& d) { return RenderCanonical(d); }
-std::string Render(const SharePresentation& d) { return RenderCanonical(d); }
+std::string Render(const Rejection& d) {
+  return RenderCanonical(d);
+}
+std::string Render(const PmaOrder& d) {
+  return RenderCanonical(d);
+}
+std::string Render(const Statement& d) {
+  return RenderCanonical(d);
+}
+std::string Render(const CeremonyRequest& d) {
+  return RenderCanonical(d);
+}
+std::string Render(const SharePresentation& d) {
+  return RenderCanonical(d);
+}
 
-StatusOr<Rejection> ParseRejection(std::string_view text) { return Parse<Rejection>("Rejection", text); }
-StatusOr<PmaOrder> ParsePmaOrder(std::string_view text) { return Parse<PmaOrder>("PmaOrder", text); }
-StatusOr<Statement> ParseStatement(std::string_view text) { return Parse<Statement>("Statement", text); }
-StatusOr<CeremonyRequest> ParseCeremonyRequest(std::string_view text) { return Parse<CeremonyRequest>("CeremonyRequest", text); }
+StatusOr<Rejection> ParseRejection(std::string_view text) {
+  return Parse<Rejection>("Rejection", text);
+}
+StatusOr<PmaOrder> ParsePmaOrder(std::string_view text) {
+  return Parse<PmaOrder>("PmaOrder", text);
+}
+StatusOr<Statement> ParseStatement(std::string_view text) {
+  return Parse<Statement>("Statement", text);
+}
+StatusOr<CeremonyRequest> ParseCeremonyRequest(std::string_view text) {
+  return Parse<CeremonyRequest>("CeremonyRequest", text);
+}
 StatusOr<SharePresentation> ParseSharePresentation(std::string_view text) {
   return Parse<SharePresentation>("SharePresentation", text);
 }
 
-std::string ApprovalHint(const std::string& direction_id) { return "smki approval " + direction_id; }
+std::string ApprovalHint(const std::string& direction_id) {
+  return "smki approval " + direction_id;
+}
 
 }  // namespace smki::procedures

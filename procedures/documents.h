@@ -19,7 +19,7 @@ struct Rejection {
 };
 // Halt: one member; the key closes. Withdrawal: the Direction is dead for good. Resume: quorum, then a ceremony.
 struct PmaOrder {
-  std::string order;        // halt | withdraw | resume
+  std::string order;  // halt | withdraw | resume
   Environment environment;
   Digest direction{};
   std::string person;
@@ -31,8 +31,8 @@ struct Statement {
   Environment environment;
   std::string incident;
   std::string step;
-  std::string verb;         // done | decide | deviate | open | pause | resume | close
-  std::string choice;       // decide: the choice; else "none"
+  std::string verb;    // done | decide | deviate | open | pause | resume | close
+  std::string choice;  // decide: the choice; else "none"
   uint64_t expected_sequence = 0;
   std::string person;
   UtcTime time;
@@ -41,31 +41,31 @@ struct Statement {
 // The keyguard asks custodians for shares; signed by the keyguard identity of the policy.
 struct CeremonyRequest {
   Environment environment;
-  std::string id;                 // "CER-" + 16 hexadecimal digits
+  std::string id;  // "CER-" + 16 hexadecimal digits
   std::string incident;
   Digest direction{};
   std::string direction_id;
-  std::string key;                // recovery | contingency
+  std::string key;  // recovery | contingency
   Digest policy{};
   uint64_t policy_version = 0;
   uint64_t threshold = 0;
-  uint64_t devices = 0;           // limits, for the custodian to read
+  uint64_t devices = 0;  // limits, for the custodian to read
   uint64_t total = 0;
   UtcTime keyguard_time;
-  UtcTime expires;                // of the request; the activation ends 8 h after opening at the latest
-  uint64_t journal_records = 0;   // journal head quoted (I3)
+  UtcTime expires;               // of the request; the activation ends 8 h after opening at the latest
+  uint64_t journal_records = 0;  // journal head quoted (I3)
   Digest journal_head{};
   Digest ledger_head{};
-  Base64 ceremony_certificate;    // DER, keyAgreement, fresh
+  Base64 ceremony_certificate;  // DER, keyAgreement, fresh
 };
 // A custodian's presentation: signed over request and envelope; the share is inside the envelope only.
 struct SharePresentation {
   Environment environment;
   std::string ceremony;
-  Digest request{};               // SHA-256 of the CeremonyRequest text
+  Digest request{};  // SHA-256 of the CeremonyRequest text
   std::string key;
   std::string person;
-  Digest envelope{};              // SHA-256 of the AuthEnvelopedData
+  Digest envelope{};  // SHA-256 of the AuthEnvelopedData
   UtcTime time;
 };
 
@@ -81,7 +81,8 @@ StatusOr<Statement> ParseStatement(std::string_view text);
 StatusOr<CeremonyRequest> ParseCeremonyRequest(std::string_view text);
 StatusOr<SharePresentation> ParseSharePresentation(std::string_view text);
 
-// contentHints of a signature over a document of this kind: "smki approval DIR-1", "smki rejection", ... (pki::DocumentSignature::hint).
+// contentHints of a signature over a document of this kind: "smki approval DIR-1", "smki rejection", ...
+// (pki::DocumentSignature::hint).
 std::string ApprovalHint(const std::string& direction_id);
 inline constexpr char kRejectionHint[] = "smki rejection";
 

@@ -1,4 +1,5 @@
-// What a reviewer would have to check in a runbook by hand. Each rule is one function; tests have a bad runbook for each.
+// What a reviewer would have to check in a runbook by hand. Each rule is one function; tests have a bad runbook for
+// each.
 #include <algorithm>
 #include <functional>
 #include <set>
@@ -9,7 +10,9 @@
 namespace smki::procedures {
 namespace {
 
-int PhaseRank(const std::string& phase) { return phase == "pre-recovery" ? 0 : phase == "execution" ? 1 : 2; }
+int PhaseRank(const std::string& phase) {
+  return phase == "pre-recovery" ? 0 : phase == "execution" ? 1 : 2;
+}
 
 class Linter {
  public:
@@ -28,14 +31,16 @@ class Linter {
     CheckPhaseOrder();
     CheckKeyUse();
     CheckEnd();
-    std::stable_sort(findings_.begin(), findings_.end(), [](const LintFinding& a, const LintFinding& b) { return a.line < b.line; });
+    std::stable_sort(findings_.begin(), findings_.end(),
+                     [](const LintFinding& a, const LintFinding& b) { return a.line < b.line; });
     return std::move(findings_);
   }
 
  private:
   template <typename... Args>
   void Error(const Step& step, fmt::format_string<Args...> format, Args&&... args) {
-    findings_.push_back({true, step.line, fmt::format("step '{}': {}", step.id, fmt::format(format, std::forward<Args>(args)...))});
+    findings_.push_back(
+        {true, step.line, fmt::format("step '{}': {}", step.id, fmt::format(format, std::forward<Args>(args)...))});
   }
   template <typename... Args>
   void Warning(const Step& step, fmt::format_string<Args...> format, Args&&... args) {
@@ -83,7 +88,8 @@ class Linter {
     if (s.kind == StepKind::kDirection && (s.actor == "pma-member" || s.actor == "key-custodian")) {
       Error(s, "the {} must not request the Direction that it approves or opens the key for", s.actor);
     }
-    if (s.on_failure == "deviate" && (s.kind == StepKind::kDirection || s.kind == StepKind::kCeremony || s.kind == StepKind::kDecide)) {
+    if (s.on_failure == "deviate" &&
+        (s.kind == StepKind::kDirection || s.kind == StepKind::kCeremony || s.kind == StepKind::kDecide)) {
       Error(s, "a step of kind {} cannot be skipped by deviation", Name(s.kind));
     }
   }
@@ -107,12 +113,16 @@ class Linter {
       if (!s.with.contains(key)) Error(s, "action {} needs parameter '{}'", s.action, key);
     }
     for (const auto& [key, value] : s.with) {
-      if (!in(spec->required, key) && !in(spec->optional, key)) Error(s, "action {} has no parameter '{}'", s.action, key);
-      if (key == "wave" && value != "canary" && value != "main") Error(s, "wave must be canary or main, found '{}'", value);
+      if (!in(spec->required, key) && !in(spec->optional, key))
+        Error(s, "action {} has no parameter '{}'", s.action, key);
+      if (key == "wave" && value != "canary" && value != "main")
+        Error(s, "wave must be canary or main, found '{}'", value);
     }
-    const std::pair<StepKind, const char*> special[] = {{StepKind::kDirection, "direction.draft"}, {StepKind::kCeremony, "keyguard.prepare"}};
+    const std::pair<StepKind, const char*> special[] = {{StepKind::kDirection, "direction.draft"},
+                                                        {StepKind::kCeremony, "keyguard.prepare"}};
     for (const auto& [kind, action] : special) {
-      if ((s.kind == kind) != (s.action == action)) Error(s, "action {} belongs to a step of kind {}, and only to it", action, Name(kind));
+      if ((s.kind == kind) != (s.action == action))
+        Error(s, "action {} belongs to a step of kind {}, and only to it", action, Name(kind));
     }
   }
 
@@ -122,7 +132,8 @@ class Linter {
       return;
     }
     if (s.choices.size() < 2) Error(s, "a decision needs at least two choices");
-    if (std::set<std::string>(s.choices.begin(), s.choices.end()).size() != s.choices.size()) Error(s, "a choice is given twice");
+    if (std::set<std::string>(s.choices.begin(), s.choices.end()).size() != s.choices.size())
+      Error(s, "a choice is given twice");
   }
 
   void CheckRequirements(const Step& s) {
@@ -148,7 +159,8 @@ class Linter {
       if (decides && std::find(origin->choices.begin(), origin->choices.end(), outcome) == origin->choices.end()) {
         Error(s, "when names the choice '{}', which '{}' does not have", outcome, id);
       }
-      if (!decides && outcome != "done") Error(s, "when: the outcome of '{}' can only be done, found '{}'", id, outcome);
+      if (!decides && outcome != "done")
+        Error(s, "when: the outcome of '{}' can only be done, found '{}'", id, outcome);
       if (!Before(s).contains(id)) Error(s, "when depends on '{}' without requiring it", id);
     }
   }
@@ -159,7 +171,8 @@ class Linter {
     for (bool more = true; more;) {
       more = false;
       for (const Step& s : runbook_.steps) {
-        const bool ready = std::all_of(s.requires_.begin(), s.requires_.end(), [&](const std::string& id) { return reached.contains(id); });
+        const bool ready = std::all_of(s.requires_.begin(), s.requires_.end(),
+                                       [&](const std::string& id) { return reached.contains(id); });
         if (ready && reached.insert(s.id).second) more = true;
       }
     }
@@ -171,7 +184,8 @@ class Linter {
   void CheckPhaseOrder() {
     for (size_t i = 1; i < runbook_.steps.size(); ++i) {
       if (PhaseRank(runbook_.steps[i].phase) < PhaseRank(runbook_.steps[i - 1].phase)) {
-        Error(runbook_.steps[i], "of phase {} stands after a step of phase {}", runbook_.steps[i].phase, runbook_.steps[i - 1].phase);
+        Error(runbook_.steps[i], "of phase {} stands after a step of phase {}", runbook_.steps[i].phase,
+              runbook_.steps[i - 1].phase);
       }
     }
   }
@@ -185,8 +199,10 @@ class Linter {
     const auto looks_for_certificates = [](const Step& s) { return s.action == "repository.holds-certificates"; };
     for (const Step& s : runbook_.steps) {
       const bool uses_key = s.action == "campaign.run";
-      if ((uses_key || is_ceremony(s) || is_direction(s)) && runbook_.key == "none") Error(s, "the runbook uses no key, but this step does");
-      if ((uses_key || is_ceremony(s)) && FindBefore(s, is_direction) == nullptr) Error(s, "uses the key without a direction step before it");
+      if ((uses_key || is_ceremony(s) || is_direction(s)) && runbook_.key == "none")
+        Error(s, "the runbook uses no key, but this step does");
+      if ((uses_key || is_ceremony(s)) && FindBefore(s, is_direction) == nullptr)
+        Error(s, "uses the key without a direction step before it");
       if (uses_key && FindBefore(s, is_ceremony) == nullptr) Error(s, "uses the key without a ceremony step before it");
       // Method 3 puts the Subscriber's own new certificates on Devices: they must exist first (DOMAIN section 3).
       if (runbook_.id == "method-3" && is_direction(s) && FindBefore(s, looks_for_certificates) == nullptr) {
@@ -198,11 +214,15 @@ class Linter {
   void CheckEnd() {
     const auto& steps = runbook_.steps;
     const auto looks_back = [](const Step& s) { return s.phase == "post-recovery" && s.actor != "system"; };
-    if (std::none_of(steps.begin(), steps.end(), looks_back)) RunbookError("no way to end: no post-recovery step in which a person looks at the result");
+    if (std::none_of(steps.begin(), steps.end(), looks_back))
+      RunbookError("no way to end: no post-recovery step in which a person looks at the result");
     for (const Step& s : steps) {
       if (s.kind != StepKind::kCeremony) continue;
-      const auto closes = [&](const Step& other) { return other.action == "keyguard.close" && Before(other).contains(s.id); };
-      if (std::none_of(steps.begin(), steps.end(), closes)) Error(s, "no way to end: no step after it closes the key (action keyguard.close)");
+      const auto closes = [&](const Step& other) {
+        return other.action == "keyguard.close" && Before(other).contains(s.id);
+      };
+      if (std::none_of(steps.begin(), steps.end(), closes))
+        Error(s, "no way to end: no step after it closes the key (action keyguard.close)");
     }
   }
 
@@ -212,6 +232,8 @@ class Linter {
 
 }  // namespace
 
-std::vector<LintFinding> Lint(const Runbook& runbook) { return Linter(runbook).Run(); }
+std::vector<LintFinding> Lint(const Runbook& runbook) {
+  return Linter(runbook).Run();
+}
 
 }  // namespace smki::procedures

@@ -9,7 +9,9 @@ constexpr Millis kClockTolerance = std::chrono::minutes(5);
 constexpr char kLead[] = "incident-lead";
 constexpr char kOperator[] = "incident-operator";
 
-bool IsFinished(const StepState& s) { return s.status == StepStatus::kDone || s.status == StepStatus::kSkipped; }
+bool IsFinished(const StepState& s) {
+  return s.status == StepStatus::kDone || s.status == StepStatus::kSkipped;
+}
 
 // What a person asked for on a page must carry that page's sequence. Votes are CMS over the Direction itself, and
 // opening has no page.
@@ -18,20 +20,33 @@ bool NeedsSequence(const Body& body) {
   if constexpr (requires { body.person; }) return !body.person.empty();
   return false;
 }
-bool NeedsSequence(const OpenRequest&) { return false; }
-bool NeedsSequence(const ApprovalRequest&) { return false; }
+bool NeedsSequence(const OpenRequest&) {
+  return false;
+}
+bool NeedsSequence(const ApprovalRequest&) {
+  return false;
+}
 
 // While paused nothing new begins; what runs may report, members may vote, the team may resume.
 template <typename Body>
-bool AllowedWhilePaused(const Body&) { return false; }
-bool AllowedWhilePaused(const ActionResult&) { return true; }
-bool AllowedWhilePaused(const ApprovalRequest&) { return true; }
-bool AllowedWhilePaused(const PauseRequest&) { return true; }
+bool AllowedWhilePaused(const Body&) {
+  return false;
+}
+bool AllowedWhilePaused(const ActionResult&) {
+  return true;
+}
+bool AllowedWhilePaused(const ApprovalRequest&) {
+  return true;
+}
+bool AllowedWhilePaused(const PauseRequest&) {
+  return true;
+}
 
 // One decision about one request.
 class Decision {
  public:
-  Decision(const Machine& machine, const Runbook& runbook, const TrustPolicy& policy, const IncidentState& state, UtcTime now)
+  Decision(const Machine& machine, const Runbook& runbook, const TrustPolicy& policy, const IncidentState& state,
+           UtcTime now)
       : machine_(machine), runbook_(runbook), policy_(policy), state_(state), now_(std::max(now, state.newest)) {}
 
   using Events = StatusOr<std::vector<Event>>;
@@ -48,16 +63,20 @@ class Decision {
     if constexpr (!std::is_same_v<Body, OpenRequest>) {
       if (!state_.open) return Refuse(Reason::kBAD_REQUEST, "no incident is open");
     }
-    if (state_.closed) return Refuse(Reason::kINCIDENT_CLOSED, fmt::format("{} was closed at {}", state_.id, FormatTime(state_.newest)));
-    if (NeedsSequence(body) && !expected) return Refuse(Reason::kBAD_REQUEST, "the request does not say which page it was made on (expected sequence)");
+    if (state_.closed)
+      return Refuse(Reason::kINCIDENT_CLOSED, fmt::format("{} was closed at {}", state_.id, FormatTime(state_.newest)));
+    if (NeedsSequence(body) && !expected)
+      return Refuse(Reason::kBAD_REQUEST, "the request does not say which page it was made on (expected sequence)");
     if (expected && *expected != state_.events) {
-      return Refuse(Reason::kSTALE_PAGE, fmt::format("the page was read at {}, {} is at {}", *expected, state_.id, state_.events));
+      return Refuse(Reason::kSTALE_PAGE,
+                    fmt::format("the page was read at {}, {} is at {}", *expected, state_.id, state_.events));
     }
     if (state_.paused && !AllowedWhilePaused(body)) return Refuse(Reason::kINCIDENT_PAUSED, state_.id + " is paused");
     return OkStatus();
   }
 
-  Event Make(const char* kind, const std::string& step = "", const std::string& person = "", const std::string& role = "") const {
+  Event Make(const char* kind, const std::string& step = "", const std::string& person = "",
+             const std::string& role = "") const {
     Event event{kind, now_, step, person, {}};
     if (!person.empty()) event.fields["role"] = role;
     return event;
@@ -66,14 +85,17 @@ class Decision {
   // I4: `person` holds `role` and has not acted in one that conflicts with it.
   Status MayActAs(const std::string& person, const std::string& role, const std::string& what) const {
     const Person* p = policy_.FindPerson(person);
-    if (p == nullptr) return Refuse(Reason::kNOT_PERMITTED, fmt::format("the trust policy knows no person '{}'", person));
-    if (!p->HasRole(role)) return Refuse(Reason::kWRONG_ACTOR, fmt::format("{} is for {}, which {} is not", what, Holders(role), person));
+    if (p == nullptr)
+      return Refuse(Reason::kNOT_PERMITTED, fmt::format("the trust policy knows no person '{}'", person));
+    if (!p->HasRole(role))
+      return Refuse(Reason::kWRONG_ACTOR, fmt::format("{} is for {}, which {} is not", what, Holders(role), person));
     const auto acted = state_.acted.find(person);
     if (acted == state_.acted.end()) return OkStatus();
     for (const RoleConflict& c : policy_.conflicts) {
       const std::string& other = c.a == role ? c.b : c.a;
       if ((c.a == role || c.b == role) && acted->second.contains(other)) {
-        return Refuse(Reason::kROLE_CONFLICT, fmt::format("{} already acted as {} in {} and may not act as {}", person, other, state_.id, role));
+        return Refuse(Reason::kROLE_CONFLICT, fmt::format("{} already acted as {} in {} and may not act as {}", person,
+                                                          other, state_.id, role));
       }
     }
     return OkStatus();
@@ -101,7 +123,8 @@ class Decision {
 
   StatusOr<const Step*> FindStep(const std::string& id) const {
     const Step* step = runbook_.Find(id);
-    if (step == nullptr) return Refuse(Reason::kUNKNOWN_STEP, fmt::format("runbook {} has no step '{}'", runbook_.id, id));
+    if (step == nullptr)
+      return Refuse(Reason::kUNKNOWN_STEP, fmt::format("runbook {} has no step '{}'", runbook_.id, id));
     return step;
   }
   const StepState& StateOf(const Step& step) const { return state_.steps.at(step.id); }
@@ -125,20 +148,26 @@ class Decision {
 
   Status MustBeReady(const Step& step) const {
     switch (StateOf(step).status) {
-      case StepStatus::kReady: return OkStatus();
-      case StepStatus::kBlocked: return NotReady(step);
-      case StepStatus::kRunning: return Refuse(Reason::kBAD_REQUEST, fmt::format("'{}' is running already", step.id));
+      case StepStatus::kReady:
+        return OkStatus();
+      case StepStatus::kBlocked:
+        return NotReady(step);
+      case StepStatus::kRunning:
+        return Refuse(Reason::kBAD_REQUEST, fmt::format("'{}' is running already", step.id));
       case StepStatus::kFailed:
-        return Refuse(Reason::kBAD_REQUEST, fmt::format("'{}' has failed and its runbook says {}", step.id, step.on_failure));
+        return Refuse(Reason::kBAD_REQUEST,
+                      fmt::format("'{}' has failed and its runbook says {}", step.id, step.on_failure));
       case StepStatus::kDone:
-      case StepStatus::kSkipped: break;
+      case StepStatus::kSkipped:
+        break;
     }
     return Refuse(Reason::kSTEP_ALREADY_DONE, fmt::format("'{}' is {}", step.id, Name(StateOf(step).status)));
   }
 
   Status MustBeOfKind(const Step& step, StepKind kind) const {
     if (step.kind == kind) return OkStatus();
-    return Refuse(Reason::kBAD_REQUEST, fmt::format("'{}' is a step of kind {}, not {}", step.id, Name(step.kind), Name(kind)));
+    return Refuse(Reason::kBAD_REQUEST,
+                  fmt::format("'{}' is a step of kind {}, not {}", step.id, Name(step.kind), Name(kind)));
   }
 
   Events On(const OpenRequest& r) const {
@@ -156,7 +185,8 @@ class Decision {
   Events On(const StartRequest& r) const {
     SMKI_ASSIGN_OR_RETURN(const Step* step, FindStep(r.step));
     if (step->kind == StepKind::kAttest || step->kind == StepKind::kDecide) {
-      return Refuse(Reason::kBAD_REQUEST, fmt::format("'{}' is not started but {}", step->id, step->kind == StepKind::kAttest ? "attested" : "decided"));
+      return Refuse(Reason::kBAD_REQUEST, fmt::format("'{}' is not started but {}", step->id,
+                                                      step->kind == StepKind::kAttest ? "attested" : "decided"));
     }
     const bool again = StateOf(*step).status == StepStatus::kFailed && step->on_failure != "stop";
     if (!again) SMKI_RETURN_IF_ERROR(MustBeReady(*step));
@@ -188,7 +218,8 @@ class Decision {
     SMKI_RETURN_IF_ERROR(MustBeReady(*step));
     SMKI_RETURN_IF_ERROR(MayActAs(r.person, RoleOf(*step), fmt::format("'{}'", step->id)));
     if (std::find(step->choices.begin(), step->choices.end(), r.choice) == step->choices.end()) {
-      return Refuse(Reason::kBAD_REQUEST, fmt::format("'{}' is decided as {}; found '{}'", step->id, fmt::join(step->choices, " or "), r.choice));
+      return Refuse(Reason::kBAD_REQUEST, fmt::format("'{}' is decided as {}; found '{}'", step->id,
+                                                      fmt::join(step->choices, " or "), r.choice));
     }
     Event event = Make("step-decided", step->id, r.person, RoleOf(*step));
     event.fields["choice"] = r.choice;
@@ -211,7 +242,8 @@ class Decision {
         if (IsFinished(StateOf(s)) || skipped.contains(s.id) || !ruled_out(s)) continue;
         skipped.insert(s.id);
         events.push_back(Make("step-skipped", s.id));
-        events.back().fields["result"] = fmt::format("'{}' was {}", origin.id, outcome ? "decided: " + *outcome : "skipped");
+        events.back().fields["result"] =
+            fmt::format("'{}' was {}", origin.id, outcome ? "decided: " + *outcome : "skipped");
         more = true;
       }
     }
@@ -221,7 +253,8 @@ class Decision {
   Events On(const ActionResult& r) const {
     SMKI_ASSIGN_OR_RETURN(const Step* step, FindStep(r.step));
     const StepState& at = StateOf(*step);
-    if (at.status != StepStatus::kRunning) return Refuse(Reason::kSTEP_NOT_READY, fmt::format("'{}' is {}, not running", step->id, Name(at.status)));
+    if (at.status != StepStatus::kRunning)
+      return Refuse(Reason::kSTEP_NOT_READY, fmt::format("'{}' is {}, not running", step->id, Name(at.status)));
     if (step->kind == StepKind::kDirection && r.succeeded) SMKI_RETURN_IF_ERROR(MustHaveQuorum(*step, r));
     std::vector<Event> events;
     if (!r.outputs.empty()) {
@@ -235,11 +268,13 @@ class Decision {
 
   Status MustHaveQuorum(const Step& step, const ActionResult& r) const {
     if (state_.approved_by.size() < policy_.approvals_needed) {
-      return Refuse(Reason::kQUORUM_SHORT, fmt::format("'{}' has {} of {} approvals", step.id, state_.approved_by.size(), policy_.approvals_needed));
+      return Refuse(Reason::kQUORUM_SHORT, fmt::format("'{}' has {} of {} approvals", step.id,
+                                                       state_.approved_by.size(), policy_.approvals_needed));
     }
     const auto digest = r.outputs.find("direction.digest");
     if (digest != r.outputs.end() && digest->second != StateOf(step).result) {
-      return Refuse(Reason::kWRONG_DIRECTION, fmt::format("the members voted on {}, the result names {}", StateOf(step).result, digest->second));
+      return Refuse(Reason::kWRONG_DIRECTION,
+                    fmt::format("the members voted on {}, the result names {}", StateOf(step).result, digest->second));
     }
     return OkStatus();
   }
@@ -250,11 +285,13 @@ class Decision {
     const StepState& at = StateOf(*step);
     if (at.status == StepStatus::kBlocked) return NotReady(*step);
     if (at.status != StepStatus::kRunning) {
-      return Refuse(IsFinished(at) ? Reason::kSTEP_ALREADY_DONE : Reason::kNO_DIRECTION, fmt::format("'{}' is {}: nothing is open for votes", step->id, Name(at.status)));
+      return Refuse(IsFinished(at) ? Reason::kSTEP_ALREADY_DONE : Reason::kNO_DIRECTION,
+                    fmt::format("'{}' is {}: nothing is open for votes", step->id, Name(at.status)));
     }
     if (!DigestFromHex(r.digest)) return Refuse(Reason::kBAD_REQUEST, "the vote names no digest");
     if (!at.result.empty() && at.result != r.digest) {
-      return Refuse(Reason::kAPPROVAL_OTHER_DOCUMENT, fmt::format("{} voted on {}, open is {}", r.person, r.digest, at.result));
+      return Refuse(Reason::kAPPROVAL_OTHER_DOCUMENT,
+                    fmt::format("{} voted on {}, open is {}", r.person, r.digest, at.result));
     }
     SMKI_ASSIGN_OR_RETURN(const std::string role, MayVote(r.person, at.person));
     Event event = Make(r.rejection ? "rejection-recorded" : "approval-recorded", step->id, r.person, role);
@@ -265,14 +302,16 @@ class Decision {
   // The role in which `person` votes on a Direction requested by `requester` (I4).
   StatusOr<std::string> MayVote(const std::string& person, const std::string& requester) const {
     const Seat* seat = policy_.SeatOf(person);
-    if (seat == nullptr) return Refuse(Reason::kAPPROVAL_NOT_A_MEMBER, fmt::format("'{}' has no seat in the PMA", person));
+    if (seat == nullptr)
+      return Refuse(Reason::kAPPROVAL_NOT_A_MEMBER, fmt::format("'{}' has no seat in the PMA", person));
     if (person == requester) return Refuse(Reason::kAPPROVAL_BY_REQUESTER, fmt::format("{} requested it", person));
     const std::string role = seat->member == person ? "pma-member" : "pma-alternate";
     SMKI_RETURN_IF_ERROR(MayActAs(person, role, "voting"));
     const std::string& organisation = policy_.FindPerson(person)->organisation;
     for (const std::set<std::string>* voters : {&state_.approved_by, &state_.rejected_by}) {
       for (const std::string& voter : *voters) {
-        if (policy_.SeatOf(voter) == seat) return Refuse(Reason::kAPPROVAL_DUPLICATE_MEMBER, fmt::format("seat {} has voted, by {}", seat->name, voter));
+        if (policy_.SeatOf(voter) == seat)
+          return Refuse(Reason::kAPPROVAL_DUPLICATE_MEMBER, fmt::format("seat {} has voted, by {}", seat->name, voter));
         if (policy_.one_vote_per_organisation && policy_.FindPerson(voter)->organisation == organisation) {
           return Refuse(Reason::kAPPROVAL_SAME_ORGANISATION, fmt::format("{} has voted, by {}", organisation, voter));
         }
@@ -282,7 +321,8 @@ class Decision {
   }
 
   Events On(const PauseRequest& r) const {
-    if (r.resume != state_.paused) return Refuse(Reason::kBAD_REQUEST, state_.id + (r.resume ? " is not paused" : " is paused already"));
+    if (r.resume != state_.paused)
+      return Refuse(Reason::kBAD_REQUEST, state_.id + (r.resume ? " is not paused" : " is paused already"));
     SMKI_ASSIGN_OR_RETURN(const std::string role, TeamRoleOf(r.person, r.resume ? "resuming" : "pausing"));
     Event event = Make(r.resume ? "incident-resumed" : "incident-paused", "", r.person, role);
     event.fields["why"] = r.why;
@@ -291,7 +331,8 @@ class Decision {
 
   Events On(const DeviateRequest& r) const {
     SMKI_ASSIGN_OR_RETURN(const Step* step, FindStep(r.step));
-    if (step->on_failure != "deviate") return Refuse(Reason::kBAD_REQUEST, fmt::format("the runbook does not allow '{}' to be skipped", step->id));
+    if (step->on_failure != "deviate")
+      return Refuse(Reason::kBAD_REQUEST, fmt::format("the runbook does not allow '{}' to be skipped", step->id));
     if (StateOf(*step).status != StepStatus::kFailed) SMKI_RETURN_IF_ERROR(MustBeReady(*step));
     if (r.why.empty()) return Refuse(Reason::kBAD_REQUEST, fmt::format("say why '{}' is skipped", step->id));
     SMKI_RETURN_IF_ERROR(MayActAs(r.person, kLead, "a deviation"));
@@ -314,7 +355,9 @@ class Decision {
     }
     // An incident that cannot go on may be closed as it stands, but never over an open key (I5).
     const bool can_end_here = failed && !running && (!key_opened || key_closed);
-    if (!open.empty() && !can_end_here) return Refuse(Reason::kSTEP_NOT_READY, fmt::format("{} cannot be closed before {}", state_.id, fmt::join(open, ", ")));
+    if (!open.empty() && !can_end_here)
+      return Refuse(Reason::kSTEP_NOT_READY,
+                    fmt::format("{} cannot be closed before {}", state_.id, fmt::join(open, ", ")));
     Event event = Make("incident-closed", "", r.person, kLead);
     event.fields["result"] = open.empty() ? "completed" : "stopped";
     return std::vector<Event>{event};
@@ -324,14 +367,15 @@ class Decision {
   const Runbook& runbook_;
   const TrustPolicy& policy_;
   const IncidentState& state_;
-  const UtcTime now_;   // never behind what the incident has already seen
+  const UtcTime now_;  // never behind what the incident has already seen
 };
 
 }  // namespace
 
 StatusOr<std::vector<Event>> Machine::Decide(const IncidentState& state, const Request& request, UtcTime now) const {
   if (now + kClockTolerance < state.newest) {
-    return Refuse(Reason::kCLOCK_IMPLAUSIBLE, fmt::format("it is {}, but {} has seen {}", FormatTime(now), state.id, FormatTime(state.newest)));
+    return Refuse(Reason::kCLOCK_IMPLAUSIBLE,
+                  fmt::format("it is {}, but {} has seen {}", FormatTime(now), state.id, FormatTime(state.newest)));
   }
   Decision decision(*this, runbook_, policy_, state, now);
   return std::visit([&](const auto& body) { return decision.Judge(body, request.expected_sequence); }, request.body);

@@ -19,11 +19,12 @@ namespace smki::procedures {
 
 // One thing that happened. `fields` has the documented keys of its kind (docs/formats/incident-events.md).
 struct Event {
-  std::string kind;      // incident-opened, step-started, step-completed, step-failed, step-decided, step-skipped (deviation),
-                         // output-recorded, approval-recorded, rejection-recorded, incident-paused, incident-resumed, incident-closed
+  // incident-opened, step-started, step-completed, step-failed, step-decided, step-skipped, output-recorded,
+  // approval-recorded, rejection-recorded, incident-paused, incident-resumed, incident-closed
+  std::string kind;
   UtcTime time;
-  std::string step;      // empty if it concerns the whole incident
-  std::string person;    // empty: the system
+  std::string step;    // empty if it concerns the whole incident
+  std::string person;  // empty: the system
   std::map<std::string, std::string> fields;
   friend bool operator==(const Event&, const Event&) = default;
 };
@@ -36,7 +37,7 @@ struct StepState {
   uint64_t attempts = 0;
   UtcTime started, finished;
   std::string person;
-  std::string result;    // choice made, evidence, failure text; of a running direction step: digest under vote
+  std::string result;  // choice made, evidence, failure text; of a running direction step: digest under vote
 };
 
 struct IncidentState {
@@ -45,30 +46,58 @@ struct IncidentState {
   std::string opened_by;
   UtcTime opened;
   Digest runbook_digest{};
-  std::map<std::string, std::string> facts;          // of the notification: party, eui, keyType ...
+  std::map<std::string, std::string> facts;  // of the notification: party, eui, keyType ...
   std::map<std::string, StepState> steps;
-  std::map<std::string, std::string> outputs;        // "direction.digest", "store.digest", ...
+  std::map<std::string, std::string> outputs;          // "direction.digest", "store.digest", ...
   std::map<std::string, std::set<std::string>> acted;  // person -> roles acted in (I4)
   std::set<std::string> approved_by, rejected_by;
-  uint64_t events = 0;                               // count applied: the expected sequence that requests carry
+  uint64_t events = 0;  // count applied: the expected sequence that requests carry
   UtcTime newest;
 };
 
 // What people and the system ask for.
-struct OpenRequest { std::string incident, person; std::map<std::string, std::string> facts; };
-struct StartRequest { std::string step, person; };                 // start an action, direction, ceremony or wait step (or retry a failed one)
-struct DoneRequest { std::string step, person, evidence; };        // attest
-struct DecideRequest { std::string step, person, choice; };
-struct ActionResult { std::string step; bool succeeded = true; std::string detail; std::map<std::string, std::string> outputs; };  // from the system
-struct ApprovalRequest { std::string step, person, digest; bool rejection = false; };   // a verified approval or rejection of the Direction
-struct PauseRequest { std::string person; bool resume = false; std::string why; };
-struct DeviateRequest { std::string step, person, why; };          // skip a step; needs the runbook to allow it (onFailure: deviate)
-struct CloseRequest { std::string person; };
+struct OpenRequest {
+  std::string incident, person;
+  std::map<std::string, std::string> facts;
+};
+// Starts an action, direction, ceremony or wait step, or retries a failed one. Without person: the system.
+struct StartRequest {
+  std::string step, person;
+};
+struct DoneRequest {  // attest
+  std::string step, person, evidence;
+};
+struct DecideRequest {
+  std::string step, person, choice;
+};
+struct ActionResult {  // from the system
+  std::string step;
+  bool succeeded = true;
+  std::string detail;
+  std::map<std::string, std::string> outputs;
+};
+struct ApprovalRequest {  // a verified approval or rejection of the Direction
+  std::string step, person, digest;
+  bool rejection = false;
+};
+struct PauseRequest {
+  std::string person;
+  bool resume = false;
+  std::string why;
+};
+// Skips a step; the runbook must allow it (onFailure: deviate).
+struct DeviateRequest {
+  std::string step, person, why;
+};
+// When every step is done or skipped; or earlier, if a step failed, nothing runs and no key is open (I5).
+struct CloseRequest {
+  std::string person;
+};
 using RequestBody = std::variant<OpenRequest, StartRequest, DoneRequest, DecideRequest, ActionResult, ApprovalRequest,
                                  PauseRequest, DeviateRequest, CloseRequest>;
 struct Request {
   RequestBody body;
-  std::optional<uint64_t> expected_sequence;   // must equal state.events if given; required from people
+  std::optional<uint64_t> expected_sequence;  // must equal state.events if given; required from people
 };
 
 class Machine {
@@ -78,11 +107,16 @@ class Machine {
 
   // The events that `request` causes, or a refusal that names the missing prerequisite and who can provide it.
   StatusOr<std::vector<Event>> Decide(const IncidentState& state, const Request& request, UtcTime now) const;
-  // Applies an event that Decide produced (or that was read back from the ledger). DataLoss if it cannot follow `state`.
+  // Applies an event that Decide produced (or that was read back from the ledger). DataLoss if it cannot follow
+  // `state`.
   Status Apply(IncidentState& state, const Event& event) const;
 
   // For the next page: ready, running and failed steps, in runbook order.
-  struct NextStep { const Step* step; StepStatus status; std::vector<std::string> waiting_for; };
+  struct NextStep {
+    const Step* step;
+    StepStatus status;
+    std::vector<std::string> waiting_for;  // WaitingFor
+  };
   std::vector<NextStep> Next(const IncidentState& state) const;
   // What `step` waits for: ids of the required steps that are not done; of a running direction step "approvals 1 of 3".
   std::vector<std::string> WaitingFor(const IncidentState& state, const Step& step) const;

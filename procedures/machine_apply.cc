@@ -7,11 +7,14 @@
 namespace smki::procedures {
 namespace {
 
-bool IsFinished(const StepState& s) { return s.status == StepStatus::kDone || s.status == StepStatus::kSkipped; }
+bool IsFinished(const StepState& s) {
+  return s.status == StepStatus::kDone || s.status == StepStatus::kSkipped;
+}
 
 template <typename... Args>
 Status CannotFollow(const Event& event, fmt::format_string<Args...> format, Args&&... args) {
-  return DataLoss("event '{}'{} cannot follow: {}", event.kind, event.step.empty() ? "" : " of step '" + event.step + "'",
+  return DataLoss("event '{}'{} cannot follow: {}", event.kind,
+                  event.step.empty() ? "" : " of step '" + event.step + "'",
                   fmt::format(format, std::forward<Args>(args)...));
 }
 
@@ -23,10 +26,13 @@ const std::string& FieldOf(const Event& event, const std::string& key) {
 
 class Fold {
  public:
-  Fold(const Runbook& runbook, IncidentState& state, const Event& event) : runbook_(runbook), state_(state), event_(event) {}
+  Fold(const Runbook& runbook, IncidentState& state, const Event& event)
+      : runbook_(runbook), state_(state), event_(event) {}
 
   Status Run() {
-    if (event_.time < state_.newest) return CannotFollow(event_, "its time {} is before {}", FormatTimeMillis(event_.time), FormatTimeMillis(state_.newest));
+    if (event_.time < state_.newest)
+      return CannotFollow(event_, "its time {} is before {}", FormatTimeMillis(event_.time),
+                          FormatTimeMillis(state_.newest));
     if (state_.closed) return CannotFollow(event_, "the incident is closed");
     if (state_.open == (event_.kind == "incident-opened")) {
       return CannotFollow(event_, "{}", state_.open ? "the incident is open already" : "no incident is open");
@@ -44,7 +50,8 @@ class Fold {
     if (event_.kind == "incident-opened") return Open();
     if (event_.kind == "incident-paused" || event_.kind == "incident-resumed") {
       const bool pause = event_.kind == "incident-paused";
-      if (state_.paused == pause) return CannotFollow(event_, "the incident is {}", pause ? "paused already" : "not paused");
+      if (state_.paused == pause)
+        return CannotFollow(event_, "the incident is {}", pause ? "paused already" : "not paused");
       state_.paused = pause;
     } else if (event_.kind == "incident-closed") {
       state_.closed = true;
@@ -57,7 +64,8 @@ class Fold {
   Status Open() {
     // I9: the procedure that an incident was opened with, and no other.
     if (FieldOf(event_, "digest") != ToHex(runbook_.digest)) {
-      return CannotFollow(event_, "it pins runbook {} with SHA-256 {}, here is {}", FieldOf(event_, "runbook"), FieldOf(event_, "digest"), ToHex(runbook_.digest));
+      return CannotFollow(event_, "it pins runbook {} with SHA-256 {}, here is {}", FieldOf(event_, "runbook"),
+                          FieldOf(event_, "digest"), ToHex(runbook_.digest));
     }
     state_.id = FieldOf(event_, "incident");
     state_.open = true;
@@ -80,7 +88,8 @@ class Fold {
     const std::string& kind = event_.kind;
     using S = StepStatus;
     if (kind == "step-started") {
-      if (step.kind == StepKind::kAttest || step.kind == StepKind::kDecide) return CannotFollow(event_, "a step of kind {} is not started", Name(step.kind));
+      if (step.kind == StepKind::kAttest || step.kind == StepKind::kDecide)
+        return CannotFollow(event_, "a step of kind {} is not started", Name(step.kind));
       SMKI_RETURN_IF_ERROR(MustBe(at, {S::kReady, S::kFailed}));
       Start(at);
     } else if (kind == "step-completed") {
@@ -138,7 +147,8 @@ class Fold {
   Status Vote(const Step& step, StepState& at, bool approves) {
     if (step.kind != StepKind::kDirection) return CannotFollow(event_, "it is no direction step");
     SMKI_RETURN_IF_ERROR(MustBe(at, {StepStatus::kRunning}));
-    if (!at.result.empty() && at.result != FieldOf(event_, "digest")) return CannotFollow(event_, "the votes are on {}", at.result);
+    if (!at.result.empty() && at.result != FieldOf(event_, "digest"))
+      return CannotFollow(event_, "the votes are on {}", at.result);
     if (state_.approved_by.contains(event_.person) || state_.rejected_by.contains(event_.person)) {
       return CannotFollow(event_, "{} has voted", event_.person);
     }

@@ -104,7 +104,8 @@ Status CheckPersons(const TrustPolicy& p) {
   return OkStatus();
 }
 
-StatusOr<const Person*> PersonWithRole(const TrustPolicy& p, const std::string& where, const std::string& id, const char* role) {
+StatusOr<const Person*> PersonWithRole(const TrustPolicy& p, const std::string& where, const std::string& id,
+                                       const char* role) {
   const Person* person = p.FindPerson(id);
   if (person == nullptr) return Broken("{}: no person {}", where, id);
   if (!person->HasRole(role)) return Broken("{}: {} does not have the role {}", where, id, role);
@@ -116,7 +117,7 @@ Status CheckSeats(const TrustPolicy& p) {
   SMKI_RETURN_IF_ERROR(InRange("approvals.needed", p.approvals_needed, 2, p.seats.size()));
   SMKI_RETURN_IF_ERROR(InRange("approvals.withdrawalsNeeded", p.withdrawals_needed, 1, p.seats.size()));
   std::set<std::string> names;
-  std::set<std::string> seated;   // one person, one seat: SeatOf must be unambiguous
+  std::set<std::string> seated;  // one person, one seat: SeatOf must be unambiguous
   for (const Seat& seat : p.seats) {
     const std::string where = "seat " + seat.name;
     if (!names.insert(seat.name).second) return Broken("{} is defined twice", where);
@@ -146,7 +147,8 @@ Status CheckCustody(const TrustPolicy& p, const KeyCustody& k) {
   std::set<uint64_t> indices;
   for (const CustodianShare& share : k.custodians) {
     SMKI_RETURN_IF_ERROR(PersonWithRole(p, where, share.person, "key-custodian").status());
-    SMKI_RETURN_IF_ERROR(InRange(fmt::format("{}: share index of {}", where, share.person), share.index, 1, kMaxShareIndex));
+    SMKI_RETURN_IF_ERROR(
+        InRange(fmt::format("{}: share index of {}", where, share.person), share.index, 1, kMaxShareIndex));
     if (!persons.insert(share.person).second) return Broken("{}: {} holds two shares", where, share.person);
     if (!indices.insert(share.index).second) return Broken("{}: share index {} is given twice", where, share.index);
   }
@@ -175,7 +177,8 @@ Status CheckAllowed(const TrustPolicy& p) {
   }
   SMKI_RETURN_IF_ERROR(InRange("the number of conflicts", p.conflicts.size(), 0, kMaxList));
   for (const RoleConflict& c : p.conflicts) {
-    if (!IsPolicyRole(c.a) || !IsPolicyRole(c.b) || c.a == c.b) return Broken("conflict of {} and {}: name two different roles", c.a, c.b);
+    if (!IsPolicyRole(c.a) || !IsPolicyRole(c.b) || c.a == c.b)
+      return Broken("conflict of {} and {}: name two different roles", c.a, c.b);
   }
   return OkStatus();
 }
@@ -183,7 +186,8 @@ Status CheckAllowed(const TrustPolicy& p) {
 Status CheckPolicy(const TrustPolicy& p) {
   if (p.version == 0) return Broken("version begins at 1");
   if ((p.version == 1) != (p.previous == Digest{})) return Broken("previous is zeros for version 1, and only for it");
-  if (!p.environment.IsKnownKind()) return Broken("environment.kind must be production, drill or test, found {}", p.environment.kind);
+  if (!p.environment.IsKnownKind())
+    return Broken("environment.kind must be production, drill or test, found {}", p.environment.kind);
   SMKI_RETURN_IF_ERROR(CheckPersons(p));
   SMKI_RETURN_IF_ERROR(CheckSeats(p));
   SMKI_RETURN_IF_ERROR(CheckKeys(p));
@@ -200,7 +204,9 @@ const T* FindIn(const std::vector<T>& items, Match match) {
 
 }  // namespace
 
-bool Person::HasRole(const std::string& role) const { return std::find(roles.begin(), roles.end(), role) != roles.end(); }
+bool Person::HasRole(const std::string& role) const {
+  return std::find(roles.begin(), roles.end(), role) != roles.end();
+}
 
 const Person* TrustPolicy::FindPerson(const std::string& id) const {
   return FindIn(persons, [&](const Person& p) { return p.id == id; });
@@ -216,7 +222,9 @@ const KeyCustody* TrustPolicy::FindKey(const std::string& key) const {
   return FindIn(keys, [&](const KeyCustody& k) { return k.key == key; });
 }
 
-std::string RenderPolicy(const TrustPolicy& policy) { return RenderCanonical(policy); }
+std::string RenderPolicy(const TrustPolicy& policy) {
+  return RenderCanonical(policy);
+}
 
 StatusOr<TrustPolicy> ParsePolicy(std::string_view text) {
   SMKI_ASSIGN_OR_RETURN(TrustPolicy policy, ParseCanonical<TrustPolicy>(text, kMaxPolicy));

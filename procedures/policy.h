@@ -15,43 +15,44 @@
 namespace smki::procedures {
 
 struct Person {
-  std::string id;               // "anna.pma", unique
+  std::string id;  // "anna.pma", unique
   Quoted name;
   std::string organisation;
-  std::vector<std::string> roles;   // pma-member, pma-alternate, key-custodian, incident-lead, incident-operator, auditor
-  Base64 signing_certificate;       // DER, digitalSignature
-  Base64 agreement_certificate;     // DER, keyAgreement
+  std::vector<std::string>
+      roles;                     // pma-member, pma-alternate, key-custodian, incident-lead, incident-operator, auditor
+  Base64 signing_certificate;    // DER, digitalSignature
+  Base64 agreement_certificate;  // DER, keyAgreement
   bool HasRole(const std::string& role) const;
 };
-struct Seat {                       // one vote
-  std::string name;                 // "large-supplier-1"
-  std::string member;               // person id
+struct Seat {          // one vote
+  std::string name;    // "large-supplier-1"
+  std::string member;  // person id
   std::vector<std::string> alternates;
 };
 struct CustodianShare {
   std::string person;
-  uint64_t index = 0;               // 1..255, unique
-  Digest commitment{};              // HMAC-SHA-256(salt, share), the salt is in the share
+  uint64_t index = 0;   // 1..255, unique
+  Digest commitment{};  // HMAC-SHA-256(salt, share), the salt is in the share
 };
 struct KeyCustody {
-  std::string key;                  // recovery | contingency | symmetric
-  std::string token;                // token label
-  uint64_t threshold = 0;           // >= 2, <= custodians
+  std::string key;         // recovery | contingency | symmetric
+  std::string token;       // token label
+  uint64_t threshold = 0;  // >= 2, <= custodians
   std::vector<CustodianShare> custodians;
 };
 struct AllowedUse {
-  std::string procedure;            // runbook id, for people
+  std::string procedure;  // runbook id, for people
   Digest digest{};
   std::string key;
   std::vector<std::string> modes;
 };
-struct RoleConflict {               // nobody acts in both in one incident (I4)
+struct RoleConflict {  // nobody acts in both in one incident (I4)
   std::string a, b;
 };
 struct TrustPolicy {
   uint64_t version = 1;
   Environment environment;
-  Digest previous{};                // of version - 1; zeros for version 1
+  Digest previous{};  // of version - 1; zeros for version 1
   UtcTime issued;
   uint64_t approvals_needed = 0;    // absolute count, >= 2
   uint64_t withdrawals_needed = 1;  // members to withdraw
@@ -65,8 +66,8 @@ struct TrustPolicy {
   Base64 orchestrator_certificate;  // identity that signs checkpoints
   Base64 persons_authority;         // issues persons' certificates and their revocation list
   Millis revocation_list_max_age{0};
-  Base64 organisation_root;         // Root OCA
-  std::vector<Base64> device_authorities;   // Root DCA, Issuing DCAs: whom Device Certificates chain to
+  Base64 organisation_root;                // Root OCA
+  std::vector<Base64> device_authorities;  // Root DCA, Issuing DCAs: whom Device Certificates chain to
 
   const Person* FindPerson(const std::string& id) const;
   // The seat for which `person` may vote, or null.
@@ -83,17 +84,18 @@ StatusOr<TrustPolicy> ParsePolicy(std::string_view text);
 
 // What the cryptography found about one detached signature.
 struct SignatureFinding {
-  std::optional<Reason> fault;   // set: not acceptable, `detail` says why
+  std::optional<Reason> fault;  // set: not acceptable, `detail` says why
   std::string detail;
-  std::string person;            // policy person who signed; empty if unknown
+  std::string person;  // policy person who signed; empty if unknown
   UtcTime signing_time;
 };
 
 // SEC/PMA rules over findings of approvals of `direction`: each must be free of fault, each person has a
-// seat, no seat twice, organisations distinct if the policy asks, nobody approves what they requested, signed between drafting and `now`
+// seat, no seat twice, organisations distinct if the policy asks, nobody approves what they requested, signed between
+// drafting and `now`
 // (+5 min), count >= approvals_needed. OK or the first refusal.
-Status JudgeApprovals(const TrustPolicy& policy, const Direction& direction, const std::vector<SignatureFinding>& approvals,
-                      UtcTime now);
+Status JudgeApprovals(const TrustPolicy& policy, const Direction& direction,
+                      const std::vector<SignatureFinding>& approvals, UtcTime now);
 
 // Static admission of a Direction at `now`: environment, validity, allowed use, incident. OK or a refusal.
 Status JudgeDirection(const TrustPolicy& policy, const Direction& direction, const std::string& incident, UtcTime now);

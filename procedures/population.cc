@@ -58,16 +58,16 @@ StatusOr<Population> ParsePopulation(ByteSpan file) {
   SMKI_ASSIGN_OR_RETURN(const uint64_t count, ReadHeader(in, out));
   const uint64_t room = file.size() - in.offset();
   if (count > kMaxPopulation || room != count * Eui64::kSize) {
-    return Malformed("at octet {}: {} Devices announced, {} octets follow; at most {} Devices are allowed", in.offset(), count, room,
-                     kMaxPopulation);
+    return Malformed("at octet {}: {} Devices announced, {} octets follow; at most {} Devices are allowed", in.offset(),
+                     count, room, kMaxPopulation);
   }
   out.devices.reserve(count);
   for (uint64_t i = 0; i < count; ++i) {
     const size_t offset = in.offset();
     const Eui64 device = in.Eui();
     if (i > 0 && device <= out.devices.back()) {
-      return Malformed("at octet {}: {} after {}; Devices stand in increasing order, each once", offset, device.ToString(),
-                       out.devices.back().ToString());
+      return Malformed("at octet {}: {} after {}; Devices stand in increasing order, each once", offset,
+                       device.ToString(), out.devices.back().ToString());
     }
     out.devices.push_back(device);
   }
@@ -96,7 +96,8 @@ Status CheckDisjoint(const std::vector<const Population*>& populations) {
   };
   std::priority_queue<Head, std::vector<Head>, std::greater<>> heads;
   const auto push = [&](size_t population, size_t at) {
-    if (at < populations[population]->devices.size()) heads.push({populations[population]->devices[at], population, at + 1});
+    if (at < populations[population]->devices.size())
+      heads.push({populations[population]->devices[at], population, at + 1});
   };
   for (size_t i = 0; i < populations.size(); ++i) push(i, 0);
   while (!heads.empty()) {
@@ -104,8 +105,8 @@ Status CheckDisjoint(const std::vector<const Population*>& populations) {
     heads.pop();
     if (!heads.empty() && heads.top().device == head.device) {
       return Refuse(Reason::kPOPULATIONS_OVERLAP,
-                    fmt::format("Device {} is in groups {} and {}", head.device.ToString(), populations[head.population]->group,
-                                populations[heads.top().population]->group));
+                    fmt::format("Device {} is in groups {} and {}", head.device.ToString(),
+                                populations[head.population]->group, populations[heads.top().population]->group));
     }
     push(head.population, head.next);
   }

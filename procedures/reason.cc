@@ -19,7 +19,9 @@ StatusCode CodeOf(Reason reason) {
 
 }  // namespace
 
-const ReasonText& TextOf(Reason reason) { return kTexts[static_cast<size_t>(reason)]; }
+const ReasonText& TextOf(Reason reason) {
+  return kTexts[static_cast<size_t>(reason)];
+}
 
 std::optional<Reason> ReasonFromCode(std::string_view code) {
   for (size_t i = 0; i < std::size(kTexts); ++i) {
@@ -42,6 +44,8 @@ Status Refuse(Reason reason, const std::string& detail) {
   return WithReason(Error(CodeOf(reason), "{}: {}. Next: {}", text.code, detail, text.next), std::string(text.code));
 }
 
-bool IsRefusal(const Status& status, Reason reason) { return ReasonOf(status) == TextOf(reason).code; }
+bool IsRefusal(const Status& status, Reason reason) {
+  return ReasonOf(status) == TextOf(reason).code;
+}
 
 }  // namespace smki::procedures

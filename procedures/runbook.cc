@@ -31,7 +31,9 @@ StatusOr<std::string> OneOf(const YamlNode& node, std::string_view key, Words kn
 
 StatusOr<std::string> Identifier(const YamlNode& node, std::string_view key) {
   SMKI_ASSIGN_OR_RETURN(std::string text, node.Text(key));
-  if (!IsIdentifier(text)) return node.Find(key)->Wrong(fmt::format("'{}' must be a name of letters, digits and ._:/+=-; found '{}'", key, text));
+  if (!IsIdentifier(text))
+    return node.Find(key)->Wrong(
+        fmt::format("'{}' must be a name of letters, digits and ._:/+=-; found '{}'", key, text));
   return text;
 }
 
@@ -58,7 +60,8 @@ Status OptionalMap(const YamlNode& node, std::string_view key, std::map<std::str
 }
 
 StatusOr<StepKind> ReadKind(const YamlNode& node) {
-  SMKI_ASSIGN_OR_RETURN(const std::string text, OneOf(node, "kind", {"attest", "decide", "action", "direction", "ceremony", "wait"}));
+  SMKI_ASSIGN_OR_RETURN(const std::string text,
+                        OneOf(node, "kind", {"attest", "decide", "action", "direction", "ceremony", "wait"}));
   return std::find_if(std::begin(kKinds), std::end(kKinds), [&](const auto& k) { return k.second == text; })->first;
 }
 
@@ -73,15 +76,16 @@ Status ReadBasis(const YamlNode& node, Basis& out) {
 
 StatusOr<Step> ReadStep(const YamlNode& node) {
   SMKI_RETURN_IF_ERROR(node.CheckKeys({"id", "phase", "title", "actor", "kind"},
-                                      {"requires", "when", "purpose", "guidance", "verify", "evidence", "action", "with", "choices",
-                                       "deadline", "onFailure", "basis"}));
+                                      {"requires", "when", "purpose", "guidance", "verify", "evidence", "action",
+                                       "with", "choices", "deadline", "onFailure", "basis"}));
   Step step;
   step.line = node.line();
   SMKI_ASSIGN_OR_RETURN(step.id, Identifier(node, "id"));
   SMKI_ASSIGN_OR_RETURN(step.phase, OneOf(node, "phase", {"pre-recovery", "execution", "post-recovery"}));
   SMKI_ASSIGN_OR_RETURN(step.title, node.Text("title"));
-  SMKI_ASSIGN_OR_RETURN(step.actor,
-                        OneOf(node, "actor", {"incident-lead", "incident-operator", "pma-member", "key-custodian", "system", "party"}));
+  SMKI_ASSIGN_OR_RETURN(
+      step.actor,
+      OneOf(node, "actor", {"incident-lead", "incident-operator", "pma-member", "key-custodian", "system", "party"}));
   SMKI_ASSIGN_OR_RETURN(step.kind, ReadKind(node));
   SMKI_RETURN_IF_ERROR(OptionalList(node, "requires", step.requires_));
   SMKI_RETURN_IF_ERROR(OptionalMap(node, "when", step.when));
@@ -119,7 +123,8 @@ Status ReadHeader(const YamlNode& root, Runbook& out) {
 }  // namespace
 
 std::string Name(StepKind kind) {
-  return std::string(std::find_if(std::begin(kKinds), std::end(kKinds), [&](const auto& k) { return k.first == kind; })->second);
+  return std::string(
+      std::find_if(std::begin(kKinds), std::end(kKinds), [&](const auto& k) { return k.first == kind; })->second);
 }
 
 const Step* Runbook::Find(const std::string& step) const {
@@ -151,9 +156,9 @@ StatusOr<Runbook> LoadRunbook(std::string_view text, const std::string& file) {
 
 const std::vector<ActionSpec>& KnownActions() {
   static const std::vector<ActionSpec> actions = {
-      {"repository.rebuild", {}, {}},         {"repository.apply-deltas", {}, {}}, {"repository.holds-certificates", {}, {}},
-      {"direction.draft", {}, {}},            {"keyguard.prepare", {}, {}},        {"campaign.run", {"wave"}, {}},
-      {"keyguard.close", {}, {}},             {"authority.revoke-replaced", {}, {}}, {"authority.publish-crl", {}, {}},
+      {"repository.rebuild", {}, {}}, {"repository.apply-deltas", {}, {}},   {"repository.holds-certificates", {}, {}},
+      {"direction.draft", {}, {}},    {"keyguard.prepare", {}, {}},          {"campaign.run", {"wave"}, {}},
+      {"keyguard.close", {}, {}},     {"authority.revoke-replaced", {}, {}}, {"authority.publish-crl", {}, {}},
       {"evidence.report", {}, {}},
   };
   return actions;

@@ -1,4 +1,5 @@
-// A runbook: one SEC Appendix L procedure as data (ARCHITECTURE section 5). Reviewed text: no PIN, slot, path, host or port.
+// A runbook: one SEC Appendix L procedure as data (ARCHITECTURE section 5). Reviewed text: no PIN, slot, path, host or
+// port.
 #pragma once
 
 #include <map>
@@ -16,27 +17,29 @@ enum class StepKind { kAttest, kDecide, kAction, kDirection, kCeremony, kWait };
 std::string Name(StepKind kind);
 
 struct Basis {
-  std::string source;       // "SEC L10.1(a)", "DOMAIN section 3", ...
-  std::string confidence;   // read | derived | assumed
+  std::string source;      // "SEC L10.1(a)", "DOMAIN section 3", ...
+  std::string confidence;  // read | derived | assumed
 };
 struct Step {
   std::string id;
-  std::string phase;        // pre-recovery | execution | post-recovery
+  std::string phase;  // pre-recovery | execution | post-recovery
   std::string title;
-  std::string actor;        // role of the policy: incident-lead, incident-operator, pma-member, key-custodian, or "system", or "party"
+  std::string actor;  // role of the policy: incident-lead, incident-operator, pma-member, key-custodian, or "system",
+                      // or "party"
   StepKind kind = StepKind::kAttest;
   std::vector<std::string> requires_;
   std::string purpose;
   std::string guidance;
   std::string verify;
   std::vector<std::string> evidence;
-  std::string action;                          // kAction, kWait, kDirection, kCeremony: registered name, "repository.rebuild"
-  std::map<std::string, std::string> with;     // its parameters
-  std::vector<std::string> choices;            // kDecide
-  std::map<std::string, std::string> when;     // step -> outcome (a choice, or "done"): if it ends otherwise this one is skipped
+  std::string action;  // kAction, kWait, kDirection, kCeremony: registered name, "repository.rebuild"
+  std::map<std::string, std::string> with;  // its parameters
+  std::vector<std::string> choices;         // kDecide
+  std::map<std::string, std::string>
+      when;  // step -> outcome (a choice, or "done"): if it ends otherwise this one is skipped
   std::optional<Millis> deadline;
-  std::string on_failure;                      // retry: may be started again. stop: may not. deviate: may be started again,
-                                               // or skipped by the incident lead with a reason
+  std::string on_failure;  // retry: may be started again. stop: may not. deviate: may be started again,
+                           // or skipped by the incident lead with a reason
   Basis basis;
   int line = 0;
 };
@@ -45,10 +48,10 @@ struct Runbook {
   std::string version;
   std::string title;
   std::string source;
-  std::string key;          // recovery | contingency | none
-  std::string mode;         // GBCS mode name, or "none"
+  std::string key;   // recovery | contingency | none
+  std::string mode;  // GBCS mode name, or "none"
   std::vector<Step> steps;
-  Digest digest{};          // SHA-256 of the file's octets
+  Digest digest{};  // SHA-256 of the file's octets
   const Step* Find(const std::string& id) const;
 };
 
@@ -58,13 +61,13 @@ StatusOr<Runbook> LoadRunbook(std::string_view text, const std::string& file);
 // What a machine can do for a step: registered actions and their parameters.
 struct ActionSpec {
   std::string name;
-  std::vector<std::string> required;   // keys of `with`
+  std::vector<std::string> required;  // keys of `with`
   std::vector<std::string> optional;
 };
 const std::vector<ActionSpec>& KnownActions();
 
 struct LintFinding {
-  bool error = true;        // false: a warning
+  bool error = true;  // false: a warning
   int line = 0;
   std::string message;
 };

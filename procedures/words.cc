@@ -6,9 +6,9 @@
 namespace smki::procedures {
 namespace {
 
-constexpr std::string_view kCellRoles[] = {"root",           "recovery",    "supplier",
-                                           "networkOperator", "accessControlBroker", "transitionalCoS",
-                                           "wanProvider",    "loadController"};
+constexpr std::string_view kCellRoles[] = {
+    "root",        "recovery",      "supplier", "networkOperator", "accessControlBroker", "transitionalCoS",
+    "wanProvider", "loadController"};
 constexpr std::string_view kCellUsages[] = {"digitalSignature", "keyAgreement"};
 constexpr std::string_view kPolicyRoles[] = {"pma-member",    "pma-alternate",     "key-custodian",
                                              "incident-lead", "incident-operator", "auditor"};
@@ -38,7 +38,8 @@ std::string ModeOfKey(std::string_view key) {
   return std::string(key == "recovery" ? kRecoveryMode : key == "contingency" ? kContingencyMode : "");
 }
 
-bool IsCredentialsMode(std::string_view mode) { return mode == kRecoveryMode || mode == kContingencyMode; }
-bool IsPolicyRole(std::string_view role) { return IsOneOf(kPolicyRoles, role); }
+bool IsPolicyRole(std::string_view role) {
+  return IsOneOf(kPolicyRoles, role);
+}
 
 }  // namespace smki::procedures

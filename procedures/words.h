@@ -1,5 +1,5 @@
 // The words of GBCS and of the trust policy that documents may use. The bytes behind the GBCS words are gbcs/'s
-// business; a test there and here keeps the words equal.
+// business; a unit test holds these words against gbcs'.
 #pragma once
 
 #include <optional>
@@ -12,7 +12,6 @@ namespace smki::procedures {
 std::optional<std::string> RoleOfCell(std::string_view cell);
 // GBCS.md 2.1: mode 8 belongs to the recovery key, mode 9 to the contingency key. Empty for any other key.
 std::string ModeOfKey(std::string_view key);
-bool IsCredentialsMode(std::string_view mode);
 // pma-member, pma-alternate, key-custodian, incident-lead, incident-operator, auditor.
 bool IsPolicyRole(std::string_view role);
 

@@ -13,7 +13,9 @@ bool IsDeviceKind(CertificateKind kind) {
   return kind == CertificateKind::kDevice || kind == CertificateKind::kDeviceAuthority;
 }
 
-bool Same(ByteSpan a, ByteSpan b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
+bool Same(ByteSpan a, ByteSpan b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end());
+}
 
 bool IsRoot(const pki::Certificate& certificate, const pki::TrustAnchor& root) {
   return *certificate.public_key == root.key && Same(certificate.subject, certificate.issuer) &&
@@ -44,7 +46,8 @@ Status Contents::Apply(CheckedRecord checked, FileAccount& account) {
   const auto [known, fresh] = by_serial_.emplace(ToString(record.serial), held_.size());
   // Until the deltas after the FULL come, what is not from a delta before it is from the FULL itself.
   const bool full_has_it = !fresh && !sources_[held_[known->second].first_source].before_full;
-  if (before_full && !full_has_it && record.status == CertificateStatus::kInUse) record.status = CertificateStatus::kNotInUse;
+  if (before_full && !full_has_it && record.status == CertificateStatus::kInUse)
+    record.status = CertificateStatus::kNotInUse;
   if (fresh) {
     const pki::Certificate& certificate = checked.certificate;
     Held held;
@@ -86,13 +89,15 @@ Status Contents::Apply(CheckedRecord checked, FileAccount& account) {
   return OkStatus();
 }
 
-Status Contents::VerifyAuthorities(const pki::TrustAnchor& organisation_root, const pki::TrustAnchor& device_root) const {
+Status Contents::VerifyAuthorities(const pki::TrustAnchor& organisation_root,
+                                   const pki::TrustAnchor& device_root) const {
   for (const AuthorityCertificate& authority : authorities_) {
     const Held& held = held_[authority.held];
     const bool device = IsDeviceKind(held.stored.record.kind);
     const pki::TrustAnchor& root = device ? device_root : organisation_root;
     if (IsRoot(authority.certificate, root)) continue;
-    // Its issuer may be an authority too, but no deeper: SMKI has a root and issuing authorities, and path validation takes three.
+    // Its issuer may be an authority too, but no deeper: SMKI has a root and issuing authorities, and path validation
+    // takes three.
     std::vector<pki::Certificate> issuers;
     for (const AuthorityCertificate& other : authorities_) {
       const pki::Certificate& certificate = other.certificate;
@@ -103,9 +108,10 @@ Status Contents::VerifyAuthorities(const pki::TrustAnchor& organisation_root, co
     }
     const pki::PathResult path = pki::ValidatePath(authority.certificate, issuers, root, std::nullopt);
     if (!path.ok()) {
-      return DataLoss("{}: this {} certificate does not chain to the {} root: {}; fetch the file again and check the root",
-                      Where(held), device ? "Device authority" : "organisation authority", device ? "Device" : "organisation",
-                      path.detail);
+      return DataLoss(
+          "{}: this {} certificate does not chain to the {} root: {}; fetch the file again and check the root",
+          Where(held), device ? "Device authority" : "organisation authority", device ? "Device" : "organisation",
+          path.detail);
     }
     if ((authority.certificate.key_usage & pki::kKeyCertSign) == 0) {
       return DataLoss("{}: this authority's certificate does not allow signing certificates", Where(held));
@@ -144,23 +150,25 @@ Status Contents::VerifyChains(const pki::TrustAnchor& organisation_root, const p
     if (held.stored.record.usage == schema::kAuthorityUsage) return OkStatus();
     const auto& candidates = keys[held.issuer];
     if (candidates.empty()) {
-      return DataLoss("{}: none of the authorities in these files issued it; fetch the files again and check the root", Where(held));
+      return DataLoss("{}: none of the authorities in these files issued it; fetch the files again and check the root",
+                      Where(held));
     }
     const bool ours = std::any_of(candidates.begin(), candidates.end(), [&](const pki::PublicKey& key) {
       return key.VerifyDigest(held.tbs, held.signature);
     });
     if (ours) return OkStatus();
-    return DataLoss("{}: it does not chain to its root: the signature is not its issuer's; fetch the file again. If it is the same "
-                    "then, the Repository was tampered with: tell the incident lead", Where(held));
+    return DataLoss(
+        "{}: it does not chain to its root: the signature is not its issuer's; fetch the file again. If it is the same "
+        "then, the Repository was tampered with: tell the incident lead",
+        Where(held));
   });
 }
 
 Status Contents::Visit(const std::function<Status(const Held&)>& visit) const {
   std::vector<size_t> order(held_.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return store_format::KeyLess(held_[a].stored.record, held_[b].stored.record);
-  });
+  std::sort(order.begin(), order.end(),
+            [&](size_t a, size_t b) { return store_format::KeyLess(held_[a].stored.record, held_[b].stored.record); });
   for (const size_t i : order) SMKI_RETURN_IF_ERROR(visit(held_[i]));
   return OkStatus();
 }

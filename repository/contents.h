@@ -19,7 +19,7 @@ namespace smki::repository {
 // A file that is being applied, in the order of application.
 struct Source {
   std::string name;
-  bool before_full = false;   // a delta dated before the FULL: see Apply
+  bool before_full = false;  // a delta dated before the FULL: see Apply
 };
 
 class Contents {
@@ -28,19 +28,19 @@ class Contents {
     store_format::StoredRecord stored;
     Digest sha256{};
     // For VerifyChains, so that nothing is parsed twice.
-    size_t issuer = 0;         // index into issuers_
+    size_t issuer = 0;  // index into issuers_
     Digest tbs{};
     pki::RawSignature signature{};
-    size_t first_source = 0;   // that added it
-    size_t last_source = 0;    // in which it stood last
-    uint64_t number = 0, line = 0;   // in first_source
+    size_t first_source = 0;        // that added it
+    size_t last_source = 0;         // in which it stood last
+    uint64_t number = 0, line = 0;  // in first_source
   };
 
   // Everything applied from now on comes from `source`.
   void Begin(Source source) { sources_.push_back(std::move(source)); }
-  // Adds a certificate or brings its state up to date, and counts it in `account`. A FULL holds everything in use on its day, so a
-  // delta from before it changes nothing that the FULL has, and what such a delta calls in use, but the FULL lacks, is
-  // not in use any more. kDataLoss: the serial is known with another body, or one file gives two states.
+  // Adds a certificate or brings its state up to date, and counts it in `account`. A FULL holds everything in use on
+  // its day, so a delta from before it changes nothing that the FULL has, and what such a delta calls in use, but the
+  // FULL lacks, is not in use any more. kDataLoss: the serial is known with another body, or one file gives two states.
   Status Apply(CheckedRecord checked, FileAccount& account);
 
   // Every certificate chains to its root: authorities by full path validation, all others by their issuer's signature.
@@ -53,7 +53,7 @@ class Contents {
  private:
   // Who must have signed: a name, and a key identifier if the certificate gives one.
   struct Issuer {
-    bool device = false;   // which of the two hierarchies
+    bool device = false;  // which of the two hierarchies
     Bytes name;
     Bytes identifier;
     friend auto operator<=>(const Issuer&, const Issuer&) = default;

@@ -13,7 +13,7 @@ namespace smki::repository {
 
 // Calls work(i) for each i below `count`, on a few threads; returns the error of the smallest i that has one.
 inline Status ForEachInParallel(size_t count, const std::function<Status(size_t)>& work) {
-  constexpr size_t kLeastEach = 32;   // a thread costs about as much as one signature check
+  constexpr size_t kLeastEach = 32;  // a thread costs about as much as one signature check
   const size_t cores = std::clamp<size_t>(std::thread::hardware_concurrency(), 1, 16);
   const size_t threads = std::clamp<size_t>(count / kLeastEach, 1, cores);
   std::vector<Status> faults(threads);

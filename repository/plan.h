@@ -1,4 +1,5 @@
-// Which files make a Repository: the newest FULL and every delta after it, without a gap (I7). Pure. Private to this room.
+// Which files make a Repository: the newest FULL and every delta after it, without a gap (I7). Pure. Private to this
+// room.
 #pragma once
 
 #include <string>
@@ -10,7 +11,7 @@ namespace smki::repository {
 
 struct RebuildPlan {
   ExtractName full;
-  std::vector<ExtractName> deltas;   // in date order; those up to the FULL's own date belong to what it already holds
+  std::vector<ExtractName> deltas;  // in date order; those up to the FULL's own date belong to what it already holds
 };
 
 // `files` are the names in the extracts folder; other files are ignored, but one that only looks like an extract is an

@@ -22,10 +22,12 @@ namespace {
 
 using store_format::StoredRecord;
 
-constexpr size_t kBatch = 1024;   // records checked together
+constexpr size_t kBatch = 1024;  // records checked together
 constexpr char kNothingChanged[] = "the Repository is as it was";
 
-std::string NewPath(const RebuildOptions& options) { return options.store + ".new"; }
+std::string NewPath(const RebuildOptions& options) {
+  return options.store + ".new";
+}
 
 // One rebuild of a store at a time: the second would build into the file that the first is about to swap in.
 class Lock {
@@ -35,7 +37,8 @@ class Lock {
     const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) return Unavailable("cannot open {}: {}", path, std::strerror(errno));
     Lock lock(fd);
-    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) return Unavailable("{}: another rebuild of this store is under way; wait for it", store);
+    if (::flock(fd, LOCK_EX | LOCK_NB) != 0)
+      return Unavailable("{}: another rebuild of this store is under way; wait for it", store);
     return lock;
   }
   Lock(Lock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
@@ -92,8 +95,10 @@ class Builder {
       own.manufacturing = record.manufacturing;
       own.lodged = record.lodged;
       if (store_format::EncodeRecord({own, certificate->not_before}) != store_format::EncodeRecord(stored)) {
-        return DataLoss("{}: the record of {} does not agree with its certificate; build the store again with smkictl "
-                        "repository rebuild", options_.store, certificate->Describe());
+        return DataLoss(
+            "{}: the record of {} does not agree with its certificate; build the store again with smkictl "
+            "repository rebuild",
+            options_.store, certificate->Describe());
       }
       return contents_.Apply({std::move(own), std::move(*certificate), 0, 0}, ignored);
     });
@@ -153,7 +158,8 @@ class Builder {
 
   StatusOr<StoreSummary> Write(const std::string& full_date, const std::string& last_delta_date) const {
     SMKI_ASSIGN_OR_RETURN(const auto writer, StoreWriter::Create(NewPath(options_)));
-    SMKI_RETURN_IF_ERROR(contents_.Visit([&](const Contents::Held& held) { return writer->Add(held.stored, held.sha256); }));
+    SMKI_RETURN_IF_ERROR(
+        contents_.Visit([&](const Contents::Held& held) { return writer->Add(held.stored, held.sha256); }));
     return writer->Finish(full_date, last_delta_date);
   }
 
@@ -214,8 +220,12 @@ StatusOr<RebuildReport> Locked(const RebuildOptions& options, StatusOr<RebuildRe
 
 }  // namespace
 
-StatusOr<RebuildReport> Rebuild(const RebuildOptions& options) { return Locked(options, RebuildLocked); }
+StatusOr<RebuildReport> Rebuild(const RebuildOptions& options) {
+  return Locked(options, RebuildLocked);
+}
 
-StatusOr<RebuildReport> ApplyDeltas(const RebuildOptions& options) { return Locked(options, ApplyLocked); }
+StatusOr<RebuildReport> ApplyDeltas(const RebuildOptions& options) {
+  return Locked(options, ApplyLocked);
+}
 
 }  // namespace smki::repository

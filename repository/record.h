@@ -16,14 +16,14 @@ enum class CertificateKind : uint8_t { kOrganisationAuthority, kDeviceAuthority,
 struct CertificateRecord {
   CertificateKind kind = CertificateKind::kDevice;
   CertificateStatus status = CertificateStatus::kInUse;
-  Eui64 eui;                        // of organisation or Device; 0 for authorities
-  std::string subject_name;         // organisation and authorities
-  Bytes serial;                     // INTEGER contents octets
-  std::optional<uint8_t> role;      // organisation certificates
-  std::string usage;                // DS, KA; CA for authorities
+  Eui64 eui;                    // of organisation or Device; 0 for authorities
+  std::string subject_name;     // organisation and authorities
+  Bytes serial;                 // INTEGER contents octets
+  std::optional<uint8_t> role;  // organisation certificates
+  std::string usage;            // DS, KA; CA for authorities
   bool manufacturing = false;
   Bytes der;
-  std::string lodged;               // date of the file it came from, YYYY-MM-DD
+  std::string lodged;  // date of the file it came from, YYYY-MM-DD
 };
 
 }  // namespace smki::repository

@@ -120,9 +120,10 @@ int main(int argc, char** argv) {
   smki::sim::AddServe(app);
   smki::sim::AddSupplier(app);
   smki::sim::AddVerifyFleet(app);
+  int exit_code = 0;
 #ifdef SMKI_HAS_SCENARIO
-  smki::sim::AddDrillCommand(app);
+  smki::sim::AddDrillCommand(app, exit_code);
 #endif
   CLI11_PARSE(app, argc, argv);
-  return 0;
+  return exit_code;
 }

@@ -18,8 +18,10 @@ struct CellRole {
   const char* also;
 };
 constexpr CellRole kCellRoles[] = {
-    {"recovery", "01", ""},   {"supplier", "02", "04"},         {"networkOperator", "03", "04"}, {"accessControlBroker", "04", ""},
-    {"transitionalCoS", "05", ""}, {"wanProvider", "06", ""}, {"loadController", "08", "02"},
+    {"recovery", "01", ""},          {"supplier", "02", "04"},
+    {"networkOperator", "03", "04"}, {"accessControlBroker", "04", ""},
+    {"transitionalCoS", "05", ""},   {"wanProvider", "06", ""},
+    {"loadController", "08", "02"},
 };
 
 bool RoleFits(const std::string& role, const std::string& ou) {
@@ -56,18 +58,23 @@ class MaterialCheck {
     for (const DirectedGroup& group : direction_.groups) {
       const auto file = materials_.populations.find(group.name);
       if (file == materials_.populations.end()) {
-        return Refuse(Reason::kPOPULATION_DIGEST_MISMATCH, fmt::format("the population file of group {} is missing", group.name));
+        return Refuse(Reason::kPOPULATION_DIGEST_MISMATCH,
+                      fmt::format("the population file of group {} is missing", group.name));
       }
       SMKI_ASSIGN_OR_RETURN(Population population, ParsePopulation(file->second));
-      if (population.environment != direction_.environment) {   // I8
-        return Refuse(Reason::kENVIRONMENT_MISMATCH, fmt::format("the population of group {} is for {}, the Direction for {}", group.name,
-                                                                 population.environment.ToString(), direction_.environment.ToString()));
+      if (population.environment != direction_.environment) {  // I8
+        return Refuse(Reason::kENVIRONMENT_MISMATCH,
+                      fmt::format("the population of group {} is for {}, the Direction for {}", group.name,
+                                  population.environment.ToString(), direction_.environment.ToString()));
       }
       const Digest digest = PopulationDigest(file->second);
-      if (digest != group.population_digest || population.group != group.name || population.devices.size() != group.population_count) {
+      if (digest != group.population_digest || population.group != group.name ||
+          population.devices.size() != group.population_count) {
         return Refuse(Reason::kPOPULATION_DIGEST_MISMATCH,
-                      fmt::format("group {}: directed are {} Devices with digest {}; the file is for group {} and holds {} with digest {}", group.name,
-                                  group.population_count, ToHex(group.population_digest), population.group, population.devices.size(), ToHex(digest)));
+                      fmt::format("group {}: directed are {} Devices with digest {}; the file is for group {} and "
+                                  "holds {} with digest {}",
+                                  group.name, group.population_count, ToHex(group.population_digest), population.group,
+                                  population.devices.size(), ToHex(digest)));
       }
       populations.push_back(std::move(population));
     }
@@ -79,10 +86,12 @@ class MaterialCheck {
   StatusOr<pki::Certificate> Find(const Digest& digest, const std::string& where) const {
     const auto it = materials_.certificates.find(digest);
     if (it == materials_.certificates.end()) {
-      return Refuse(Reason::kCERTIFICATE_DIGEST_MISMATCH, fmt::format("{}: no certificate with SHA-256 {}", where, ToHex(digest)));
+      return Refuse(Reason::kCERTIFICATE_DIGEST_MISMATCH,
+                    fmt::format("{}: no certificate with SHA-256 {}", where, ToHex(digest)));
     }
     auto certificate = pki::Certificate::Parse(it->second);
-    if (!certificate.ok()) return Refuse(Reason::kCERTIFICATE_NOT_FOR_CELL, where + ": " + Message(certificate.status()));
+    if (!certificate.ok())
+      return Refuse(Reason::kCERTIFICATE_NOT_FOR_CELL, where + ": " + Message(certificate.status()));
     if (certificate->sha256() != digest) {
       return Refuse(Reason::kCERTIFICATE_DIGEST_MISMATCH,
                     fmt::format("{}: directed is {}, found {}", where, ToHex(digest), ToHex(certificate->sha256())));
@@ -97,7 +106,8 @@ class MaterialCheck {
     SMKI_ASSIGN_OR_RETURN(const pki::Certificate certificate, Find(direction_.key_certificate, where));
     const bool role_fits = direction_.key != "recovery" || certificate.subject_ou == "01";
     if (!role_fits || certificate.key_usage != pki::kDigitalSignature || !certificate.subject_eui) {
-      return Refuse(Reason::kCERTIFICATE_NOT_FOR_CELL, fmt::format("{}: {} cannot authorise commands", where, certificate.Describe()));
+      return Refuse(Reason::kCERTIFICATE_NOT_FOR_CELL,
+                    fmt::format("{}: {} cannot authorise commands", where, certificate.Describe()));
     }
     return OkStatus();
   }
@@ -129,7 +139,9 @@ class MaterialCheck {
       SMKI_RETURN_IF_ERROR(CheckFits(where, replacement->cell, certificate, organisation_of_role));
       const pki::PathResult result =
           pki::ValidatePath(certificate, path, anchor, group.time_checks ? std::optional<UtcTime>(now_) : std::nullopt);
-      if (!result.ok()) return Refuse(Reason::kCERTIFICATE_PATH_INVALID, fmt::format("{}: {}: {}", where, certificate.Describe(), result.detail));
+      if (!result.ok())
+        return Refuse(Reason::kCERTIFICATE_PATH_INVALID,
+                      fmt::format("{}: {}: {}", where, certificate.Describe(), result.detail));
     }
     return OkStatus();
   }

@@ -11,8 +11,8 @@
 namespace smki::procedures {
 
 struct Materials {
-  std::map<std::string, ByteSpan> populations;   // group -> file (population.h)
-  std::map<Digest, Bytes> certificates;          // SHA-256 -> DER; re-hashed here, the key is not believed
+  std::map<std::string, ByteSpan> populations;  // group -> file (population.h)
+  std::map<Digest, Bytes> certificates;         // SHA-256 -> DER; re-hashed here, the key is not believed
 };
 
 // OK if `materials` hold exactly what `direction` (of this policy's environment) directs:

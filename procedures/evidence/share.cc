@@ -79,13 +79,14 @@ Status CheckShare(const ShareRecord& record, const Environment& environment, con
                                                     record.environment.ToString(), environment.ToString()));
   }
   if (record.key != custody.key || record.person != person || record.index != custodian->index) {
-    return Refuse(Reason::kSHARE_WRONG, fmt::format("the share is number {} of the {} key, held by {}; expected is number {} "
-                                                    "of the {} key, held by {}",
-                                                    record.index, record.key, record.person, custodian->index, custody.key,
-                                                    person));
+    return Refuse(Reason::kSHARE_WRONG,
+                  fmt::format("the share is number {} of the {} key, held by {}; expected is number {} "
+                              "of the {} key, held by {}",
+                              record.index, record.key, record.person, custodian->index, custody.key, person));
   }
   if (!ConstantTimeEqual(CommitmentOf(record), custodian->commitment)) {
-    return Refuse(Reason::kSHARE_WRONG, fmt::format("{}'s share does not match the commitment in the trust policy", person));
+    return Refuse(Reason::kSHARE_WRONG,
+                  fmt::format("{}'s share does not match the commitment in the trust policy", person));
   }
   return OkStatus();
 }
@@ -103,8 +104,9 @@ StatusOr<CeremonyRequest> CheckCeremonyRequest(const TrustPolicy& policy, std::s
   if (!parsed.ok()) return Refuse(Reason::kBAD_REQUEST, Message(parsed.status()));
   const CeremonyRequest& request = *parsed;
   if (request.environment != policy.environment) {
-    return Refuse(Reason::kENVIRONMENT_MISMATCH, fmt::format("the request is for {}, the trust policy for {}",
-                                                             request.environment.ToString(), policy.environment.ToString()));
+    return Refuse(Reason::kENVIRONMENT_MISMATCH,
+                  fmt::format("the request is for {}, the trust policy for {}", request.environment.ToString(),
+                              policy.environment.ToString()));
   }
   if (request.policy_version < policy.version) {
     return Refuse(Reason::kPOLICY_TOO_OLD, fmt::format("the keyguard uses trust policy version {}, yours is version {}",
@@ -119,8 +121,8 @@ StatusOr<CeremonyRequest> CheckCeremonyRequest(const TrustPolicy& policy, std::s
     return Refuse(Reason::kSHARE_FROM_STRANGER, fmt::format("{} is no custodian of the {} key", person, request.key));
   }
   if (request.threshold != custody->threshold) {
-    return Refuse(Reason::kBAD_REQUEST, fmt::format("the request names a threshold of {}, the trust policy {}", request.threshold,
-                                                    custody->threshold));
+    return Refuse(Reason::kBAD_REQUEST, fmt::format("the request names a threshold of {}, the trust policy {}",
+                                                    request.threshold, custody->threshold));
   }
   if (now > request.expires) {
     return Refuse(Reason::kCEREMONY_EXPIRED, "the request expired at " + FormatTime(request.expires));
@@ -128,13 +130,15 @@ StatusOr<CeremonyRequest> CheckCeremonyRequest(const TrustPolicy& policy, std::s
   return request;
 }
 
-StatusOr<PresentedShare> PresentShare(const TrustPolicy& policy, const CeremonyRequest& request, std::string_view request_text,
-                                      const std::string& person, ByteSpan share_envelope, const CustodianKeys& keys, UtcTime now) {
+StatusOr<PresentedShare> PresentShare(const TrustPolicy& policy, const CeremonyRequest& request,
+                                      std::string_view request_text, const std::string& person, ByteSpan share_envelope,
+                                      const CustodianKeys& keys, UtcTime now) {
   SMKI_ASSIGN_OR_RETURN(const Secret record_octets,
                         pki::OpenEnvelope(share_envelope, keys.agreement_key, keys.agreement_certificate));
   SMKI_ASSIGN_OR_RETURN(const ShareRecord record, DecodeShareRecord(record_octets.span()));
   const KeyCustody* const custody = policy.FindKey(request.key);
-  if (custody == nullptr) return Refuse(Reason::kPOLICY_INCOMPLETE, "the trust policy knows no key '" + request.key + "'");
+  if (custody == nullptr)
+    return Refuse(Reason::kPOLICY_INCOMPLETE, "the trust policy knows no key '" + request.key + "'");
   SMKI_RETURN_IF_ERROR(CheckShare(record, policy.environment, *custody, person));
   SMKI_ASSIGN_OR_RETURN(const pki::Certificate ceremony, pki::Certificate::Parse(request.ceremony_certificate.bytes));
 
@@ -149,8 +153,8 @@ StatusOr<PresentedShare> PresentShare(const TrustPolicy& policy, const CeremonyR
   presentation.envelope = pki::Sha256(out.envelope);
   presentation.time = now;
   out.document = Render(presentation);
-  SMKI_ASSIGN_OR_RETURN(out.signature, pki::SignDetached(AsBytes(out.document), keys.signing_key, keys.signing_certificate, now,
-                                                         kPresentationHint));
+  SMKI_ASSIGN_OR_RETURN(out.signature, pki::SignDetached(AsBytes(out.document), keys.signing_key,
+                                                         keys.signing_certificate, now, kPresentationHint));
   return out;
 }
 

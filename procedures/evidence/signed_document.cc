@@ -26,7 +26,8 @@ StatusOr<pki::Certificate> ParseIssued(const std::string& what, const Base64& de
   SMKI_ASSIGN_OR_RETURN(pki::Certificate certificate, ParseNamed(what, der));
   // Exactly one usage: a key that signs must not also open envelopes.
   if (certificate.key_usage != usage) {
-    return Incomplete(what, usage == pki::kDigitalSignature ? "key usage must be digitalSignature only" : "key usage must be keyAgreement only");
+    return Incomplete(what, usage == pki::kDigitalSignature ? "key usage must be digitalSignature only"
+                                                            : "key usage must be keyAgreement only");
   }
   if (certificate.issuer != authority.subject || !certificate.IsSignedBy(*authority.public_key)) {
     return Incomplete(what, "not issued by the persons' authority");
@@ -37,14 +38,22 @@ StatusOr<pki::Certificate> ParseIssued(const std::string& what, const Base64& de
 Reason ReasonOfFault(pki::CmsFault fault) {
   switch (fault) {
     case pki::CmsFault::kNone:
-    case pki::CmsFault::kMalformed: return Reason::kAPPROVAL_MALFORMED;
-    case pki::CmsFault::kNotOneSigner: return Reason::kAPPROVAL_NOT_ONE_SIGNER;
-    case pki::CmsFault::kNoSignedAttributes: return Reason::kAPPROVAL_NO_SIGNED_ATTRIBUTES;
-    case pki::CmsFault::kNoSigningTime: return Reason::kAPPROVAL_NO_SIGNING_TIME;
-    case pki::CmsFault::kOtherDigest: return Reason::kAPPROVAL_OTHER_ALGORITHM;
-    case pki::CmsFault::kWrongCertificate: return Reason::kAPPROVAL_NOT_A_MEMBER;
-    case pki::CmsFault::kDigestMismatch: return Reason::kAPPROVAL_DIGEST_MISMATCH;
-    case pki::CmsFault::kBadSignature: return Reason::kAPPROVAL_BAD_SIGNATURE;
+    case pki::CmsFault::kMalformed:
+      return Reason::kAPPROVAL_MALFORMED;
+    case pki::CmsFault::kNotOneSigner:
+      return Reason::kAPPROVAL_NOT_ONE_SIGNER;
+    case pki::CmsFault::kNoSignedAttributes:
+      return Reason::kAPPROVAL_NO_SIGNED_ATTRIBUTES;
+    case pki::CmsFault::kNoSigningTime:
+      return Reason::kAPPROVAL_NO_SIGNING_TIME;
+    case pki::CmsFault::kOtherDigest:
+      return Reason::kAPPROVAL_OTHER_ALGORITHM;
+    case pki::CmsFault::kWrongCertificate:
+      return Reason::kAPPROVAL_NOT_A_MEMBER;
+    case pki::CmsFault::kDigestMismatch:
+      return Reason::kAPPROVAL_DIGEST_MISMATCH;
+    case pki::CmsFault::kBadSignature:
+      return Reason::kAPPROVAL_BAD_SIGNATURE;
   }
   return Reason::kAPPROVAL_MALFORMED;
 }
@@ -55,13 +64,16 @@ void Fault(SignatureFinding& finding, Reason reason, std::string detail) {
 }
 
 // The time and revocation of one signer's certificate.
-void JudgeCertificate(SignatureFinding& finding, const pki::Certificate& certificate, const pki::RevocationList& revoked, UtcTime now) {
+void JudgeCertificate(SignatureFinding& finding, const pki::Certificate& certificate,
+                      const pki::RevocationList& revoked, UtcTime now) {
   if (!certificate.IsValidAt(now) || !certificate.IsValidAt(finding.signing_time)) {
     Fault(finding, Reason::kSIGNER_CERTIFICATE_EXPIRED,
-          fmt::format("the certificate of {} is valid from {} to {}; signed at {}, it is {}", finding.person, FormatTime(certificate.not_before),
-                      FormatTime(certificate.not_after), FormatTime(finding.signing_time), FormatTime(now)));
+          fmt::format("the certificate of {} is valid from {} to {}; signed at {}, it is {}", finding.person,
+                      FormatTime(certificate.not_before), FormatTime(certificate.not_after),
+                      FormatTime(finding.signing_time), FormatTime(now)));
   } else if (revoked.Contains(certificate.serial)) {
-    Fault(finding, Reason::kSIGNER_CERTIFICATE_REVOKED, fmt::format("the certificate of {}, serial {}, is revoked", finding.person, certificate.SerialHex()));
+    Fault(finding, Reason::kSIGNER_CERTIFICATE_REVOKED,
+          fmt::format("the certificate of {}, serial {}, is revoked", finding.person, certificate.SerialHex()));
   }
 }
 
@@ -71,22 +83,27 @@ StatusOr<PolicyVerifier> PolicyVerifier::Make(const TrustPolicy& policy) {
   PolicyVerifier out;
   SMKI_ASSIGN_OR_RETURN(out.persons_authority_, ParseNamed("persons' authority", policy.persons_authority));
   const pki::Certificate& authority = *out.persons_authority_;
-  if (!authority.is_ca || (authority.key_usage & (pki::kKeyCertSign | pki::kCrlSign)) != (pki::kKeyCertSign | pki::kCrlSign)) {
+  if (!authority.is_ca ||
+      (authority.key_usage & (pki::kKeyCertSign | pki::kCrlSign)) != (pki::kKeyCertSign | pki::kCrlSign)) {
     return Incomplete("persons' authority", "must be a CA with keyCertSign and cRLSign");
   }
-  std::set<std::string> serials;   // by which a signer is found
+  std::set<std::string> serials;  // by which a signer is found
   for (const Person& person : policy.persons) {
     const std::string what = "person " + person.id;
-    SMKI_ASSIGN_OR_RETURN(pki::Certificate signing,
-                          ParseIssued(what + ", signing certificate", person.signing_certificate, authority, pki::kDigitalSignature));
-    SMKI_ASSIGN_OR_RETURN(pki::Certificate agreement,
-                          ParseIssued(what + ", agreement certificate", person.agreement_certificate, authority, pki::kKeyAgreement));
-    if (!serials.insert(signing.SerialHex()).second) return Incomplete(what, "another person has the same signing certificate");
+    SMKI_ASSIGN_OR_RETURN(
+        pki::Certificate signing,
+        ParseIssued(what + ", signing certificate", person.signing_certificate, authority, pki::kDigitalSignature));
+    SMKI_ASSIGN_OR_RETURN(
+        pki::Certificate agreement,
+        ParseIssued(what + ", agreement certificate", person.agreement_certificate, authority, pki::kKeyAgreement));
+    if (!serials.insert(signing.SerialHex()).second)
+      return Incomplete(what, "another person has the same signing certificate");
     out.persons_.emplace(person.id, PersonCertificates{std::move(signing), std::move(agreement)});
   }
-  SMKI_ASSIGN_OR_RETURN(out.keyguard_, ParseIssued("keyguard identity", policy.keyguard_certificate, authority, pki::kDigitalSignature));
-  SMKI_ASSIGN_OR_RETURN(out.orchestrator_,
-                        ParseIssued("orchestrator identity", policy.orchestrator_certificate, authority, pki::kDigitalSignature));
+  SMKI_ASSIGN_OR_RETURN(
+      out.keyguard_, ParseIssued("keyguard identity", policy.keyguard_certificate, authority, pki::kDigitalSignature));
+  SMKI_ASSIGN_OR_RETURN(out.orchestrator_, ParseIssued("orchestrator identity", policy.orchestrator_certificate,
+                                                       authority, pki::kDigitalSignature));
   SMKI_ASSIGN_OR_RETURN(out.organisation_root_, ParseNamed("organisation root", policy.organisation_root));
   if (!out.organisation_root_->is_ca) return Incomplete("organisation root", "must be a CA");
   for (const Base64& der : policy.device_authorities) {
@@ -99,9 +116,11 @@ StatusOr<PolicyVerifier> PolicyVerifier::Make(const TrustPolicy& policy) {
 }
 
 std::string PolicyVerifier::RevocationListFault(const pki::RevocationList& list, UtcTime now) const {
-  if (list.this_update > now + kClockTolerance) return fmt::format("issued at {}, but it is {}", FormatTime(list.this_update), FormatTime(now));
+  if (list.this_update > now + kClockTolerance)
+    return fmt::format("issued at {}, but it is {}", FormatTime(list.this_update), FormatTime(now));
   if (now - list.this_update > revocation_list_max_age_) {
-    return fmt::format("issued at {}; the trust policy allows an age of {}", FormatTime(list.this_update), FormatDuration(revocation_list_max_age_));
+    return fmt::format("issued at {}; the trust policy allows an age of {}", FormatTime(list.this_update),
+                       FormatDuration(revocation_list_max_age_));
   }
   if (list.next_update <= now) return fmt::format("its next update was due at {}", FormatTime(list.next_update));
   return "";
@@ -117,13 +136,15 @@ Status PolicyVerifier::UseRevocationList(ByteSpan crl_der, UtcTime now) {
   const std::string fault = RevocationListFault(*list, now);
   if (!fault.empty()) return stale(fault);
   if (revocation_list_ && list->this_update < revocation_list_->this_update) {
-    return stale(fmt::format("issued at {}; one of {} is in use", FormatTime(list->this_update), FormatTime(revocation_list_->this_update)));
+    return stale(fmt::format("issued at {}; one of {} is in use", FormatTime(list->this_update),
+                             FormatTime(revocation_list_->this_update)));
   }
   revocation_list_ = *std::move(list);
   return OkStatus();
 }
 
-const std::pair<const std::string, PolicyVerifier::PersonCertificates>* PolicyVerifier::FindSigner(const pki::CmsSignerId& id) const {
+const std::pair<const std::string, PolicyVerifier::PersonCertificates>* PolicyVerifier::FindSigner(
+    const pki::CmsSignerId& id) const {
   const auto it = std::find_if(persons_.begin(), persons_.end(), [&](const auto& person) {
     return person.second.signing.issuer == id.issuer && person.second.signing.serial == id.serial;
   });
@@ -132,7 +153,8 @@ const std::pair<const std::string, PolicyVerifier::PersonCertificates>* PolicyVe
 
 SignatureFinding PolicyVerifier::VerifyHinted(ByteSpan document, ByteSpan cms, UtcTime now, std::string& hint) const {
   SignatureFinding finding;
-  const std::string stale = revocation_list_ ? RevocationListFault(*revocation_list_, now) : "no revocation list was given";
+  const std::string stale =
+      revocation_list_ ? RevocationListFault(*revocation_list_, now) : "no revocation list was given";
   if (!stale.empty()) {
     Fault(finding, Reason::kREVOCATION_LIST_STALE, stale);
     return finding;
@@ -160,16 +182,19 @@ SignatureFinding PolicyVerifier::VerifyHinted(ByteSpan document, ByteSpan cms, U
   return finding;
 }
 
-SignatureFinding PolicyVerifier::Verify(ByteSpan document, ByteSpan cms, UtcTime now, const std::string& expected_hint_prefix) const {
+SignatureFinding PolicyVerifier::Verify(ByteSpan document, ByteSpan cms, UtcTime now,
+                                        const std::string& expected_hint_prefix) const {
   std::string hint;
   SignatureFinding finding = VerifyHinted(document, cms, now, hint);
   if (!finding.fault && !hint.empty() && !hint.starts_with(expected_hint_prefix)) {
-    Fault(finding, Reason::kAPPROVAL_OTHER_DOCUMENT, fmt::format("signed as '{}', expected '{}'", hint, expected_hint_prefix));
+    Fault(finding, Reason::kAPPROVAL_OTHER_DOCUMENT,
+          fmt::format("signed as '{}', expected '{}'", hint, expected_hint_prefix));
   }
   return finding;
 }
 
-SignatureFinding PolicyVerifier::VerifyApproval(const Direction& direction, ByteSpan direction_text, ByteSpan cms, UtcTime now) const {
+SignatureFinding PolicyVerifier::VerifyApproval(const Direction& direction, ByteSpan direction_text, ByteSpan cms,
+                                                UtcTime now) const {
   std::string hint;
   SignatureFinding finding = VerifyHinted(direction_text, cms, now, hint);
   const bool other_text = finding.fault == Reason::kAPPROVAL_DIGEST_MISMATCH;
@@ -177,7 +202,8 @@ SignatureFinding PolicyVerifier::VerifyApproval(const Direction& direction, Byte
   if (hint.starts_with(kRejectionHint)) {
     Fault(finding, Reason::kAPPROVAL_IS_REJECTION, fmt::format("{} rejected it", finding.person));
   } else {
-    Fault(finding, Reason::kAPPROVAL_OTHER_DOCUMENT, fmt::format("{} signed '{}', this is {}", finding.person, hint, direction.id));
+    Fault(finding, Reason::kAPPROVAL_OTHER_DOCUMENT,
+          fmt::format("{} signed '{}', this is {}", finding.person, hint, direction.id));
   }
   return finding;
 }
@@ -202,7 +228,8 @@ StatusOr<Direction> AdmitDirection(const TrustPolicy& policy, const PolicyVerifi
   SMKI_ASSIGN_OR_RETURN(Direction direction, ParseDirection(AsText(direction_text)));
   SMKI_RETURN_IF_ERROR(JudgeDirection(policy, direction, incident, now));
   std::vector<SignatureFinding> findings;
-  for (const Bytes& approval : approvals) findings.push_back(verifier.VerifyApproval(direction, direction_text, approval, now));
+  for (const Bytes& approval : approvals)
+    findings.push_back(verifier.VerifyApproval(direction, direction_text, approval, now));
   SMKI_RETURN_IF_ERROR(JudgeApprovals(policy, direction, findings, now));
   return direction;
 }

@@ -31,8 +31,9 @@ class PolicyVerifier {
   Status UseRevocationList(ByteSpan crl_der, UtcTime now);
 
   // Who signed exactly these octets. The signer is looked up among the persons' signing certificates of the policy,
-  // never among certificates that the signature brings. A hint, if there is one, must begin with `expected_hint_prefix`.
-  // Fails closed: without a revocation list that is still fresh at `now`, nobody signed anything (I10).
+  // never among certificates that the signature brings. A hint, if there is one, must begin with
+  // `expected_hint_prefix`. Fails closed: without a revocation list that is still fresh at `now`, nobody signed
+  // anything (I10).
   SignatureFinding Verify(ByteSpan document, ByteSpan cms, UtcTime now, const std::string& expected_hint_prefix) const;
 
   // An approval of `direction`, whose exact text is `direction_text`. Tells a rejection and an approval of

@@ -17,10 +17,17 @@ constexpr size_t kBase64Line = 64;
 void AppendEscaped(std::string& out, std::string_view text) {
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      default:
+        out += c;
     }
   }
 }
@@ -106,8 +113,9 @@ StatusOr<std::unique_ptr<ExtractWriter>> ExtractWriter::Create(const std::string
 Status ReadExtract(const std::string& path, const std::function<Status(CertificateRecord)>& visit) {
   const auto name = ParseExtractName(path.substr(path.rfind('/') + 1));
   if (!name) {
-    return InvalidArgument("{}: is not named as an extract, expected SMKIKR_FULL_YYYY-MM-DD.xml.gz or SMKIKR_DELT_YYYY-MM-DD.xml.gz",
-                           path);
+    return InvalidArgument(
+        "{}: is not named as an extract, expected SMKIKR_FULL_YYYY-MM-DD.xml.gz or SMKIKR_DELT_YYYY-MM-DD.xml.gz",
+        path);
   }
   ExtractParser parser(*name, [&](const RawRecord& raw) -> Status {
     SMKI_ASSIGN_OR_RETURN(CheckedRecord checked, CheckRecord(raw, *name));

@@ -20,12 +20,15 @@ constexpr int kLevel = 6;
 constexpr std::string_view kSuffix = ".gz";
 constexpr size_t kMaxName = 255;
 
-std::string FileNameOf(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+std::string FileNameOf(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
+}
 
 // The last part of the path without ".gz"; empty if it does not end so.
 std::string InnerName(const std::string& path) {
   const std::string file = FileNameOf(path);
-  if (file.size() <= kSuffix.size() || file.compare(file.size() - kSuffix.size(), kSuffix.size(), kSuffix) != 0) return "";
+  if (file.size() <= kSuffix.size() || file.compare(file.size() - kSuffix.size(), kSuffix.size(), kSuffix) != 0)
+    return "";
   return file.substr(0, file.size() - kSuffix.size());
 }
 
@@ -66,7 +69,8 @@ class Inflater {
   Status BeginMember() {
     if (members_ > 0 && (padding_ || *stream_.next_in == 0)) {
       padding_ = true;
-      const bool zeros = std::all_of(stream_.next_in, stream_.next_in + stream_.avail_in, [](Bytef b) { return b == 0; });
+      const bool zeros =
+          std::all_of(stream_.next_in, stream_.next_in + stream_.avail_in, [](Bytef b) { return b == 0; });
       stream_.avail_in = 0;
       return zeros ? OkStatus() : Damaged("something follows the last member");
     }
@@ -123,11 +127,14 @@ class Inflater {
 class FileGzipWriter : public GzipWriter {
  public:
   FileGzipWriter(std::string path, std::string temporary, std::unique_ptr<AppendFile> file)
-      : path_(std::move(path)), temporary_(std::move(temporary)), inner_name_(InnerName(path_)), file_(std::move(file)),
+      : path_(std::move(path)),
+        temporary_(std::move(temporary)),
+        inner_name_(InnerName(path_)),
+        file_(std::move(file)),
         out_(kChunk) {
     SMKI_CHECK(deflateInit2(&stream_, kLevel, Z_DEFLATED, kGzipOnly, 8, Z_DEFAULT_STRATEGY) == Z_OK);
     header_.name = reinterpret_cast<Bytef*>(inner_name_.data());
-    header_.os = 3;   // Unix
+    header_.os = 3;  // Unix
     SMKI_CHECK(deflateSetHeader(&stream_, &header_) == Z_OK);
   }
   ~FileGzipWriter() override {

@@ -9,7 +9,9 @@ namespace {
 
 using schema::Field;
 
-std::string_view Element(Field field) { return schema::kFieldRules[field].element; }
+std::string_view Element(Field field) {
+  return schema::kFieldRules[field].element;
+}
 
 Status Differs(Field field, const std::string& in_file, const std::string& in_certificate) {
   return DataLoss("<{}> is \"{}\", but its certificate says \"{}\"; fetch the file again", Element(field),
@@ -20,21 +22,26 @@ Status Differs(Field field, const std::string& in_file, const std::string& in_ce
 std::string SerialText(const std::string& hex) {
   const size_t first = std::min(hex.find_first_not_of('0'), hex.size());
   std::string out = hex.substr(first);
-  std::transform(out.begin(), out.end(), out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   return out;
 }
 
 std::string UsageOf(const pki::Certificate& certificate) {
   if (certificate.is_ca) return std::string(schema::kAuthorityUsage);
   switch (certificate.key_usage) {
-    case pki::kDigitalSignature: return std::string(schema::kSignatureUsage);
-    case pki::kKeyAgreement: return std::string(schema::kAgreementUsage);
-    default: return "";
+    case pki::kDigitalSignature:
+      return std::string(schema::kSignatureUsage);
+    case pki::kKeyAgreement:
+      return std::string(schema::kAgreementUsage);
+    default:
+      return "";
   }
 }
 
 StatusOr<CertificateKind> KindOf(const pki::Certificate& certificate) {
-  // GBCS.md 6: the subject of an OCA has an OU, that of a DCA none. Which root it chains to decides in the end (rebuild).
+  // GBCS.md 6: the subject of an OCA has an OU, that of a DCA none. Which root it chains to decides in the end
+  // (rebuild).
   if (certificate.is_ca) {
     return certificate.subject_ou.empty() ? CertificateKind::kDeviceAuthority : CertificateKind::kOrganisationAuthority;
   }
@@ -94,7 +101,8 @@ Status Check(const RawRecord& raw, CheckedRecord& out) {
   record.status = *status;
 
   const std::string& serial = *raw.fields[schema::kSerial];
-  if (SerialText(serial) != SerialText(ToHex(record.serial))) return Differs(schema::kSerial, serial, ToHex(record.serial));
+  if (SerialText(serial) != SerialText(ToHex(record.serial)))
+    return Differs(schema::kSerial, serial, ToHex(record.serial));
   SMKI_RETURN_IF_ERROR(CheckSubject(raw, record));
   SMKI_RETURN_IF_ERROR(CheckRole(raw, out.certificate, record));
   const std::string& usage = *raw.fields[schema::kUsage];

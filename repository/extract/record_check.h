@@ -17,8 +17,8 @@ struct CheckedRecord {
 // All that a certificate itself says of its record: everything but status, manufacturing flag and date. Any thread.
 StatusOr<CertificateRecord> RecordOf(const pki::Certificate& certificate);
 
-// Status and usage known, Base64, DER, and serial, subject, EUI-64, role and usage equal to those in the DER. No signature is
-// checked. The error begins "FILE:line N: record M: ". Any thread.
+// Status and usage known, Base64, DER, and serial, subject, EUI-64, role and usage equal to those in the DER. No
+// signature is checked. The error begins "FILE:line N: record M: ". Any thread.
 StatusOr<CheckedRecord> CheckRecord(const RawRecord& raw, const ExtractName& name);
 
 }  // namespace smki::repository

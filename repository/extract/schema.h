@@ -18,8 +18,8 @@ inline constexpr std::string_view kRecord = "CertificateResponse";
 enum Header : size_t { kType, kDate, kHeaders };
 // Of a record, each at most once, in any order.
 enum Field : size_t {
-  kSubjectName,      // organisations: EUI-64; authorities: common name
-  kSubjectAltName,   // Devices: EUI-64
+  kSubjectName,     // organisations: EUI-64; authorities: common name
+  kSubjectAltName,  // Devices: EUI-64
   kSerial,
   kStatus,
   kBody,
@@ -31,7 +31,7 @@ enum Field : size_t {
 
 struct Rule {
   std::string_view element;
-  size_t max_octets;   // of its text
+  size_t max_octets;  // of its text
   bool required;
 };
 

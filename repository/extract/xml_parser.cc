@@ -10,13 +10,17 @@
 namespace smki::repository {
 namespace {
 
-constexpr int kMaxDepth = 3;                      // root, record, field
+constexpr int kMaxDepth = 3;  // root, record, field
 constexpr uint64_t kMaxRecords = uint64_t{1} << 30;
 constexpr size_t kMaxPiece = 1 << 20;
 
-std::string_view Text(const xmlChar* text) { return reinterpret_cast<const char*>(text); }
+std::string_view Text(const xmlChar* text) {
+  return reinterpret_cast<const char*>(text);
+}
 
-bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+bool IsSpace(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
 
 std::string Trimmed(std::string text) {
   while (!text.empty() && IsSpace(text.back())) text.pop_back();
@@ -41,10 +45,11 @@ struct ExtractParser::Impl {
     xmlSAXHandler sax{};
     sax.initialized = XML_SAX2_MAGIC;
     sax.startElementNs = [](void* self, const xmlChar* local, const xmlChar*, const xmlChar*, int, const xmlChar**,
-                            int attributes, int, const xmlChar**) {
-      static_cast<Impl*>(self)->Start(Text(local), attributes);
+                            int attributes, int,
+                            const xmlChar**) { static_cast<Impl*>(self)->Start(Text(local), attributes); };
+    sax.endElementNs = [](void* self, const xmlChar*, const xmlChar*, const xmlChar*) {
+      static_cast<Impl*>(self)->End();
     };
-    sax.endElementNs = [](void* self, const xmlChar*, const xmlChar*, const xmlChar*) { static_cast<Impl*>(self)->End(); };
     sax.characters = [](void* self, const xmlChar* text, int size) {
       static_cast<Impl*>(self)->Characters({reinterpret_cast<const char*>(text), static_cast<size_t>(size)});
     };
@@ -84,7 +89,8 @@ struct ExtractParser::Impl {
     if (++depth > kMaxDepth) return Fail(fmt::format("<{}> is nested too deep", Shown(element)));
     if (depth > 1 && attributes > 0) return Fail(fmt::format("<{}> has attributes, expected none", Shown(element)));
     if (depth == 1) {
-      if (element != schema::kRoot) Fail(fmt::format("the document is <{}>, expected <{}>", Shown(element), schema::kRoot));
+      if (element != schema::kRoot)
+        Fail(fmt::format("the document is <{}>, expected <{}>", Shown(element), schema::kRoot));
     } else if (depth == 2) {
       StartInRoot(element);
     } else {
@@ -180,7 +186,7 @@ struct ExtractParser::Impl {
   uint64_t records = 0;
   std::array<std::optional<std::string>, schema::kHeaders> headers;
   std::optional<RawRecord> record;
-  std::string* text = nullptr;   // of the element that is open
+  std::string* text = nullptr;  // of the element that is open
   const schema::Rule* rule = nullptr;
 };
 
@@ -188,7 +194,9 @@ ExtractParser::ExtractParser(ExtractName name, Visitor visit)
     : impl_(std::make_unique<Impl>(std::move(name), std::move(visit))) {}
 ExtractParser::~ExtractParser() = default;
 
-uint64_t ExtractParser::records() const { return impl_->records; }
+uint64_t ExtractParser::records() const {
+  return impl_->records;
+}
 
 Status ExtractParser::Feed(ByteSpan xml) {
   while (!xml.empty() && impl_->fault.ok()) {
@@ -202,7 +210,8 @@ Status ExtractParser::Feed(ByteSpan xml) {
 Status ExtractParser::Finish() {
   if (!impl_->fault.ok()) return impl_->fault;
   xmlParseChunk(impl_->context, nullptr, 0, 1);
-  if (impl_->fault.ok() && (!impl_->complete || impl_->context->wellFormed == 0)) impl_->Fail("the document is incomplete; fetch the file again");
+  if (impl_->fault.ok() && (!impl_->complete || impl_->context->wellFormed == 0))
+    impl_->Fail("the document is incomplete; fetch the file again");
   return impl_->fault;
 }
 

@@ -18,8 +18,8 @@ namespace smki::repository {
 // One record as it stands in the file; nothing is checked but which elements there are, each once, of bounded size.
 struct RawRecord {
   std::array<std::optional<std::string>, schema::kFields> fields;
-  uint64_t number = 0;   // from 1
-  uint64_t line = 0;     // where it begins
+  uint64_t number = 0;  // from 1
+  uint64_t line = 0;    // where it begins
 };
 
 class ExtractParser {

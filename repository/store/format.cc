@@ -42,7 +42,8 @@ StatusOr<StoredRecord> DecodeRecord(ByteSpan payload) {
   r.serial = ToBytes(in.Octets());
   r.der = ToBytes(in.Octets());
   SMKI_RETURN_IF_ERROR(in.Finish("record of the store"));
-  if (kind > static_cast<uint8_t>(CertificateKind::kDevice)) return DataLoss("record of the store: unknown kind {}", kind);
+  if (kind > static_cast<uint8_t>(CertificateKind::kDevice))
+    return DataLoss("record of the store: unknown kind {}", kind);
   r.kind = static_cast<CertificateKind>(kind);
   r.status = static_cast<CertificateStatus>(status);
   if (has_role) r.role = role;
@@ -60,7 +61,8 @@ Bytes SerialKey(ByteSpan serial) {
 Bytes EncodeFooter(const Footer& footer) {
   WireWriter out;
   const StoreSummary& s = footer.summary;
-  for (const uint64_t count : {s.certificates, s.in_use, s.revoked, s.other, s.authorities, s.organisations, s.devices}) {
+  for (const uint64_t count :
+       {s.certificates, s.in_use, s.revoked, s.other, s.authorities, s.organisations, s.devices}) {
     out.U64(count);
   }
   out.Text(s.full_date);
@@ -82,7 +84,8 @@ StatusOr<Footer> DecodeFooter(ByteSpan bytes) {
   WireReader in(bytes);
   Footer out;
   StoreSummary& s = out.summary;
-  for (uint64_t* count : {&s.certificates, &s.in_use, &s.revoked, &s.other, &s.authorities, &s.organisations, &s.devices}) {
+  for (uint64_t* count :
+       {&s.certificates, &s.in_use, &s.revoked, &s.other, &s.authorities, &s.organisations, &s.devices}) {
     *count = in.U64();
   }
   s.full_date = in.Text();
@@ -115,15 +118,27 @@ bool KeyLess(const CertificateRecord& a, const CertificateRecord& b) {
 void Count(const CertificateRecord& record, StoreSummary& summary) {
   ++summary.certificates;
   switch (record.status) {
-    case CertificateStatus::kInUse: ++summary.in_use; break;
-    case CertificateStatus::kRevoked: ++summary.revoked; break;
-    default: ++summary.other; break;
+    case CertificateStatus::kInUse:
+      ++summary.in_use;
+      break;
+    case CertificateStatus::kRevoked:
+      ++summary.revoked;
+      break;
+    default:
+      ++summary.other;
+      break;
   }
   switch (record.kind) {
     case CertificateKind::kOrganisationAuthority:
-    case CertificateKind::kDeviceAuthority: ++summary.authorities; break;
-    case CertificateKind::kOrganisation: ++summary.organisations; break;
-    case CertificateKind::kDevice: ++summary.devices; break;
+    case CertificateKind::kDeviceAuthority:
+      ++summary.authorities;
+      break;
+    case CertificateKind::kOrganisation:
+      ++summary.organisations;
+      break;
+    case CertificateKind::kDevice:
+      ++summary.devices;
+      break;
   }
 }
 

@@ -42,7 +42,7 @@ struct StoredRecord {
 
 Bytes EncodeRecord(const StoredRecord& stored);
 StatusOr<StoredRecord> DecodeRecord(ByteSpan payload);
-Bytes SerialKey(ByteSpan serial);   // empty if there is no such serial number
+Bytes SerialKey(ByteSpan serial);  // empty if there is no such serial number
 Bytes EncodeFooter(const Footer& footer);
 StatusOr<Footer> DecodeFooter(ByteSpan bytes);
 

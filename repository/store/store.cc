@@ -14,12 +14,12 @@
 
 namespace smki::repository {
 
-using namespace store_format;   // the file's own words
+using namespace store_format;  // the file's own words
 
 namespace {
 
 constexpr size_t kReadAhead = 1 << 20;
-constexpr size_t kFrame = 4 + sizeof(Digest);   // around a payload
+constexpr size_t kFrame = 4 + sizeof(Digest);  // around a payload
 
 // A file that is never written: reads are positioned, so any thread may read.
 class StoreFile {
@@ -45,7 +45,8 @@ class StoreFile {
     return DataLoss("{}: {}; build the store again with smkictl repository rebuild", path_, what);
   }
   Status ReadInto(uint64_t offset, std::span<uint8_t> out) const {
-    if (offset > size_ || out.size() > size_ - offset) return Damaged(fmt::format("it ends before octet {}", offset + out.size()));
+    if (offset > size_ || out.size() > size_ - offset)
+      return Damaged(fmt::format("it ends before octet {}", offset + out.size()));
     size_t done = 0;
     while (done < out.size()) {
       const ssize_t n = ::pread(fd_, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
@@ -103,7 +104,8 @@ StatusOr<StoredRecord> DecodeFramed(const StoreFile& file, uint64_t offset, Byte
   WireReader in(framed);
   const ByteSpan payload = in.Octets();
   const Digest seal = in.Digest();
-  if (!in.ok() || pki::Sha256(payload) != seal) return file.Damaged(fmt::format("the record at octet {} was changed", offset));
+  if (!in.ok() || pki::Sha256(payload) != seal)
+    return file.Damaged(fmt::format("the record at octet {} was changed", offset));
   auto stored = DecodeRecord(payload);
   if (!stored.ok()) return file.Damaged(Message(stored.status()));
   return stored;

@@ -13,9 +13,9 @@ struct StoreSummary {
   uint64_t certificates = 0;
   uint64_t in_use = 0, revoked = 0, other = 0;
   uint64_t authorities = 0, organisations = 0, devices = 0;
-  std::string full_date;          // of the FULL it was built from
-  std::string last_delta_date;    // empty if none
-  Digest digest{};                // over all records in key order: equal content, equal digest (I7)
+  std::string full_date;        // of the FULL it was built from
+  std::string last_delta_date;  // empty if none
+  Digest digest{};              // over all records in key order: equal content, equal digest (I7)
 };
 
 class Store {

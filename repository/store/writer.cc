@@ -4,7 +4,7 @@
 
 namespace smki::repository {
 
-using namespace store_format;   // the file's own words
+using namespace store_format;  // the file's own words
 
 namespace {
 constexpr size_t kBuffer = 1 << 20;

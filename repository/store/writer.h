@@ -29,7 +29,7 @@ class StoreWriter {
   Bytes buffer_;
   pki::MerkleTree digest_;
   StoreSummary summary_;
-  std::optional<CertificateRecord> last_;   // its key only
+  std::optional<CertificateRecord> last_;  // its key only
   std::array<std::vector<Bytes>, store_format::kIndexes> indexes_;
 };
 

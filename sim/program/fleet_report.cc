@@ -56,16 +56,16 @@ std::string NameOf(const EstateFile& estate, Eui64 eui) {
   return eui.ToString();
 }
 
-// Devices of everybody but the party, and how many of them nothing was sent to.
+// Devices of everybody but the party, and to how many of them a command was sent.
 struct Bystanders {
-  uint64_t devices = 0, untouched = 0;
+  uint64_t devices = 0, touched = 0;
 };
 Bystanders BystandersOf(const Facts& facts) {
   Bystanders out;
   for (const auto& [supplier, fleet] : facts.report.suppliers) {
     if (supplier == facts.party->eui) continue;
     out.devices += fleet.devices;
-    out.untouched += fleet.devices - fleet.reached;
+    out.touched += fleet.reached;
   }
   return out;
 }
@@ -94,7 +94,8 @@ StatusOr<std::string> FleetReportJson(const std::string& estate, const std::stri
                         {"recovered", recovered.recovered},
                         {"half_replaced", recovered.half_replaced},
                         {"unchanged", recovered.unchanged},
-                        {"bystanders", {{"devices", bystanders.devices}, {"untouched", bystanders.untouched}}},
+                        {"bystanders", bystanders.devices},
+                        {"touched_bystanders", bystanders.touched},
                         {"intended", nlohmann::json::object()},
                         {"suppliers", nlohmann::json::object()},
                         {"events", facts.report.events}};

@@ -64,7 +64,12 @@ class Drill {
     result_.scenario = options.rehearsal.runbook;
     result_.seed = options.rehearsal.seed;
     result_.folder = rehearsal_.options().folder;
-    rehearsal_.on_page = [this](const Page& page) { screen_.Progress(page); };
+    rehearsal_.on_page = [this](const Page& page) {
+      screen_.Progress(page);
+      // Known only while the campaign runs.
+      const json& failures = page.status["progress"]["failures"];
+      if (!failures.empty()) failures_ = failures;
+    };
   }
 
   const DrillResult& Run(bool keep_running) {
@@ -129,7 +134,7 @@ class Drill {
     result_.silent = progress.value("silent", uint64_t{0});
     result_.evidence = rehearsal_.EvidenceFolder();
     std::map<std::string, uint64_t> refusals;
-    for (const json& failure : progress["failures"]) refusals[failure.value("code", "")] += failure.value("count", uint64_t{0});
+    for (const json& failure : failures_) refusals[failure.value("code", "")] += failure.value("count", uint64_t{0});
     SMKI_ASSIGN_OR_RETURN(const json keyguard, rehearsal_.Ask(rehearsal_.lead, {"keyguard", "status"}));
     result_.signatures = keyguard.value("signatures", uint64_t{0});
     result_.keyguard_refusals = keyguard.value("refusals", uint64_t{0});
@@ -157,19 +162,21 @@ class Drill {
     SMKI_ASSIGN_OR_RETURN(const json fleet, rehearsal_.VerifyFleet());
     Check("every Device holds the new keys, says the Device", fleet.value("recovered", uint64_t{0}) == result_.total,
           fmt::format("{} of {}", fleet.value("recovered", uint64_t{0}), result_.total));
-    Check("no other Device was touched", fleet.value("touched_bystanders", uint64_t{1}) == 0,
-          fmt::format("{} were", fleet.value("touched_bystanders", uint64_t{0})));
+    const json& bystanders = fleet["bystanders"];
+    const uint64_t others = bystanders.value("devices", uint64_t{0}), untouched = bystanders.value("untouched", uint64_t{0});
+    Check("no other Device was touched", others > 0 && others == untouched, fmt::format("{} of {} were", others - untouched, others));
     return OkStatus();
   }
 
   Rehearsal rehearsal_;
   Screen screen_;
   DrillResult result_;
+  json failures_ = json::array();
 };
 
 }  // namespace
 
-void AddDrillCommand(CLI::App& app, int& exit_code) {
+void AddDrillCommand(CLI::App& app) {
   CLI::App* drill = app.add_subcommand("drill", "rehearse a whole recovery on this machine, with real processes");
   auto options = std::make_shared<DrillOptions>();
   drill->add_option("--out", options->rehearsal.folder, "folder for the estate, logs, transcript and evidence; must not exist")->required();
@@ -178,7 +185,7 @@ void AddDrillCommand(CLI::App& app, int& exit_code) {
   drill->add_option("--runbooks", options->rehearsal.runbooks, "folder of runbooks")->required();
   drill->add_option("--output", options->output, "text or json")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
   drill->add_flag("--keep-running", options->keep_running, "leave the servers running after the recovery, until Control-C");
-  drill->callback([options, &exit_code] {
+  drill->callback([options] {
     CatchInterrupts();
     Drill run(*options);
     const DrillResult& result = run.Run(options->keep_running);
@@ -189,7 +196,8 @@ void AddDrillCommand(CLI::App& app, int& exit_code) {
     } else {
       std::fputs(ToText(result, ::isatty(STDOUT_FILENO) == 1).c_str(), stdout);
     }
-    exit_code = result.passed() ? 0 : 1;
+    std::fflush(stdout);
+    if (!result.passed()) throw CLI::RuntimeError(1);
   });
 }
 

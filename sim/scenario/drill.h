@@ -7,8 +7,8 @@ class App;
 
 namespace smki::sim {
 
-// Adds "drill" to `app`. When it is chosen and parsed it runs, prints its result, and sets `exit_code`: 0 only if every check
-// held. Both outlive the parsing.
-void AddDrillCommand(CLI::App& app, int& exit_code);
+// Adds "drill" to `app`. When it is chosen it runs and prints its result; it ends with CLI::RuntimeError(1) unless every check
+// held.
+void AddDrillCommand(CLI::App& app);
 
 }  // namespace smki::sim

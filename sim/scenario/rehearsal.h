@@ -74,7 +74,7 @@ class Rehearsal {
   // The lead opens it.
   Status Open();
   // Does whatever the incident waits for, whoever must do it, until `step` is done (or skipped); empty: until the incident is
-  // closed. Starts a dead server again without a fail point, and opens the key again when it was closed by a crash. Gives up
+  // closed and its evidence folder complete. Starts a dead server again without a fail point, and opens the key again when it was closed by a crash. Gives up
   // when nothing has moved for `patience`.
   Status Drive(const std::string& step = "", Millis patience = Millis(120'000));
   const Page& page() const { return page_; }

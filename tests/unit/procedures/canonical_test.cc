@@ -90,7 +90,9 @@ std::string ErrorOf(const std::string& text) {
   return parsed.ok() ? "" : Message(parsed.status());
 }
 
-TEST(Canonical, WritesEveryKindOfFieldAsDocumented) { EXPECT_EQ(RenderCanonical(Full()), kEverything); }
+TEST(Canonical, WritesEveryKindOfFieldAsDocumented) {
+  EXPECT_EQ(RenderCanonical(Full()), kEverything);
+}
 
 TEST(Canonical, ReadsBackWhatItWrites) {
   for (const Everything& e : {Full(), Everything()}) {
@@ -171,10 +173,17 @@ TEST(Canonical, AcceptsNothingThatIsNotItsOwnRendering) {
     std::string text = base;
     const size_t at = random.Below(text.size());
     switch (random.Below(4)) {
-      case 0: text[at] = static_cast<char>(random.Below(256)); break;
-      case 1: text.erase(at, 1 + random.Below(8)); break;
-      case 2: text.insert(at, 1, static_cast<char>(random.Below(256))); break;
-      default: text.insert(at, base.substr(random.Below(base.size()), random.Below(40)));
+      case 0:
+        text[at] = static_cast<char>(random.Below(256));
+        break;
+      case 1:
+        text.erase(at, 1 + random.Below(8));
+        break;
+      case 2:
+        text.insert(at, 1, static_cast<char>(random.Below(256)));
+        break;
+      default:
+        text.insert(at, base.substr(random.Below(base.size()), random.Below(40)));
     }
     const auto parsed = ParseCanonical<Everything>(text, kMaxDocument);
     if (!parsed.ok()) continue;

@@ -46,15 +46,16 @@ TEST(Direction, AnyEditedTextIsNotCanonical) {
 
 TEST(Direction, IsTheDocumentedText) {
   const std::string text = RenderDirection(SampleDirection());
-  EXPECT_TRUE(text.starts_with("apiVersion: smki.recovery/v1\n"
-                               "kind: Direction\n"
-                               "id: DIR-2026-0001\n"
-                               "environment:\n"
-                               "  kind: drill\n"
-                               "  estate: estate-7\n"
-                               "incident: INC-2026-0001\n"
-                               "ledger:\n"
-                               "  sequence: 12\n"))
+  EXPECT_TRUE(
+      text.starts_with("apiVersion: smki.recovery/v1\n"
+                       "kind: Direction\n"
+                       "id: DIR-2026-0001\n"
+                       "environment:\n"
+                       "  kind: drill\n"
+                       "  estate: estate-7\n"
+                       "incident: INC-2026-0001\n"
+                       "ledger:\n"
+                       "  sequence: 12\n"))
       << text;
   EXPECT_NE(text.find("    floors:\n"
                       "      - role: supplier\n"
@@ -94,15 +95,24 @@ TEST(Direction, RefusesEveryBrokenRuleByName) {
        "groups must be from 1 to 64"},
       {[](Direction& d) { d.groups[0].population_count = 0; }, "population count"},
       {[](Direction& d) { d.groups[0].replacements.clear(); }, "replacements"},
-      {[](Direction& d) { d.groups[0].replacements[1].cell = "supplier/digitalSignature"; }, "increasing order, each once"},
-      {[](Direction& d) { std::swap(d.groups[0].replacements[0], d.groups[0].replacements[1]); }, "increasing order, each once"},
+      {[](Direction& d) { d.groups[0].replacements[1].cell = "supplier/digitalSignature"; },
+       "increasing order, each once"},
+      {[](Direction& d) { std::swap(d.groups[0].replacements[0], d.groups[0].replacements[1]); },
+       "increasing order, each once"},
       {[](Direction& d) { d.groups[0].replacements[0].cell = "supplier/keyCertSign"; }, "no trust anchor cell"},
       {[](Direction& d) { d.groups[0].replacements[0].cell = "supplier"; }, "no trust anchor cell"},
-      {[](Direction& d) { d.groups[0].replacements[0].cell = "issuingAuthority/digitalSignature"; }, "no trust anchor cell"},
+      {[](Direction& d) { d.groups[0].replacements[0].cell = "issuingAuthority/digitalSignature"; },
+       "no trust anchor cell"},
       {[](Direction& d) { d.groups[0].replacements[0].cell = "root/digitalSignature"; }, "no trust anchor cell"},
       {[](Direction& d) { d.groups[0].path_certificates.clear(); }, "pathCertificates"},
-      {[](Direction& d) { d.groups[0].path_certificates = {Filled(1), Filled(2), Filled(3), Filled(4)}; }, "pathCertificates"},
-      {[](Direction& d) { d.groups[0].path_certificates = {Filled(1), Filled(1)}; }, "twice"},
+      {[](Direction& d) {
+         d.groups[0].path_certificates = {Filled(1), Filled(2), Filled(3), Filled(4)};
+       },
+       "pathCertificates"},
+      {[](Direction& d) {
+         d.groups[0].path_certificates = {Filled(1), Filled(1)};
+       },
+       "twice"},
       {[](Direction& d) { d.groups[0].floors[0].role = "networkOperator"; }, "no cell of this role is replaced"},
       {[](Direction& d) { d.groups[0].floors.push_back(d.groups[0].floors[0]); }, "given twice"},
       {[](Direction& d) { d.groups[0].floors[0].floor = uint64_t{1} << 63; }, "floor of 'supplier'"},

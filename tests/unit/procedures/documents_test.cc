@@ -13,10 +13,18 @@ using test::Replaced;
 
 const Environment kDrill{"drill", "estate-7"};
 
-Rejection SampleRejection() { return {kDrill, Filled(1), "ann", {"too many Devices at once"}}; }
-PmaOrder SampleOrder() { return {"halt", kDrill, Filled(1), "ann", Now(), {"stop"}}; }
-Statement SampleStatement() { return {kDrill, "INC-1", "proceed", "decide", "proceed", 17, "leo", Now(), {""}}; }
-SharePresentation SamplePresentation() { return {kDrill, "CER-0011223344556677", Filled(2), "recovery", "kim", Filled(3), Now()}; }
+Rejection SampleRejection() {
+  return {kDrill, Filled(1), "ann", {"too many Devices at once"}};
+}
+PmaOrder SampleOrder() {
+  return {"halt", kDrill, Filled(1), "ann", Now(), {"stop"}};
+}
+Statement SampleStatement() {
+  return {kDrill, "INC-1", "proceed", "decide", "proceed", 17, "leo", Now(), {""}};
+}
+SharePresentation SamplePresentation() {
+  return {kDrill, "CER-0011223344556677", Filled(2), "recovery", "kim", Filled(3), Now()};
+}
 CeremonyRequest SampleRequest() {
   CeremonyRequest r;
   r.environment = kDrill;
@@ -56,24 +64,27 @@ TEST(Documents, EachReadsBackWhatItWrites) {
 }
 
 TEST(Documents, NoKindIsEverReadAsAnother) {
-  const std::string texts[] = {Render(SampleRejection()), Render(SampleOrder()), Render(SampleStatement()), Render(SampleRequest()),
+  const std::string texts[] = {Render(SampleRejection()),    Render(SampleOrder()),
+                               Render(SampleStatement()),    Render(SampleRequest()),
                                Render(SamplePresentation()), RenderDirection(test::SampleDirection())};
   int read = 0;
   for (const std::string& text : texts) {
-    read += ParseRejection(text).ok() + ParsePmaOrder(text).ok() + ParseStatement(text).ok() + ParseCeremonyRequest(text).ok() +
-            ParseSharePresentation(text).ok() + ParseDirection(text).ok();
+    read += ParseRejection(text).ok() + ParsePmaOrder(text).ok() + ParseStatement(text).ok() +
+            ParseCeremonyRequest(text).ok() + ParseSharePresentation(text).ok() + ParseDirection(text).ok();
   }
   EXPECT_EQ(read, 6);
 }
 
 TEST(Documents, ErrorsNameTheKindAndTheLine) {
-  EXPECT_NE(Message(ParseRejection(Replaced(Render(SampleRejection()), "person: ann", "person: Ann Member")).status()).find("Rejection line 7: expected 'person'"),
+  EXPECT_NE(Message(ParseRejection(Replaced(Render(SampleRejection()), "person: ann", "person: Ann Member")).status())
+                .find("Rejection line 7: expected 'person'"),
             std::string::npos);
 }
 
 TEST(Documents, RefuseWordsThatTheirRulesDoNotKnow) {
-  const std::string rejection = Render(SampleRejection()), order = Render(SampleOrder()), statement = Render(SampleStatement()),
-                    request = Render(SampleRequest()), presentation = Render(SamplePresentation());
+  const std::string rejection = Render(SampleRejection()), order = Render(SampleOrder()),
+                    statement = Render(SampleStatement()), request = Render(SampleRequest()),
+                    presentation = Render(SamplePresentation());
   EXPECT_FALSE(ParseRejection(Replaced(rejection, "kind: drill", "kind: live")).ok());
   EXPECT_FALSE(ParsePmaOrder(Replaced(order, "order: halt", "order: wait")).ok());
   EXPECT_TRUE(ParsePmaOrder(Replaced(order, "order: halt", "order: withdraw")).ok());
@@ -84,7 +95,8 @@ TEST(Documents, RefuseWordsThatTheirRulesDoNotKnow) {
   EXPECT_FALSE(ParseCeremonyRequest(Replaced(request, "threshold: 2", "threshold: 1")).ok());
   EXPECT_FALSE(ParseCeremonyRequest(Replaced(request, "CER-0011223344556677", "CER-001122334455667")).ok());
   EXPECT_FALSE(ParseCeremonyRequest(Replaced(request, "CER-00112233445566", "CER-AA112233445566")).ok());
-  EXPECT_FALSE(ParseCeremonyRequest(Replaced(request, "expires: 2026-11-21T03:30:00Z", "expires: 2026-11-21T03:00:00Z")).ok());
+  EXPECT_FALSE(
+      ParseCeremonyRequest(Replaced(request, "expires: 2026-11-21T03:30:00Z", "expires: 2026-11-21T03:00:00Z")).ok());
   EXPECT_FALSE(ParseSharePresentation(Replaced(presentation, "key: recovery", "key: other")).ok());
 }
 

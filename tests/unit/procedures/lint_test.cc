@@ -11,7 +11,9 @@ namespace {
 
 using test::MethodThree;
 
-Step& At(Runbook& r, const std::string& id) { return const_cast<Step&>(*r.Find(id)); }
+Step& At(Runbook& r, const std::string& id) {
+  return const_cast<Step&>(*r.Find(id));
+}
 
 bool Finds(const std::vector<LintFinding>& findings, const std::string& text, bool error = true) {
   for (const LintFinding& f : findings) {
@@ -32,31 +34,58 @@ TEST(Lint, FindsEachFaultByName) {
       {[](Runbook& r) { At(r, "canary").basis = {}; }, "'canary': no basis"},
       {[](Runbook& r) { At(r, "review").actor = "system"; }, "'review': a step of kind attest needs a person"},
       {[](Runbook& r) { At(r, "direction").actor = "pma-member"; }, "the pma-member must not request the Direction"},
-      {[](Runbook& r) { At(r, "direction").actor = "key-custodian"; }, "the key-custodian must not request the Direction"},
-      {[](Runbook& r) { At(r, "ceremony").on_failure = "deviate"; }, "'ceremony': a step of kind ceremony cannot be skipped"},
-      {[](Runbook& r) { At(r, "direction").on_failure = "deviate"; }, "'direction': a step of kind direction cannot be skipped"},
-      {[](Runbook& r) { At(r, "proceed").on_failure = "deviate"; }, "'proceed': a step of kind decide cannot be skipped"},
+      {[](Runbook& r) { At(r, "direction").actor = "key-custodian"; },
+       "the key-custodian must not request the Direction"},
+      {[](Runbook& r) { At(r, "ceremony").on_failure = "deviate"; },
+       "'ceremony': a step of kind ceremony cannot be skipped"},
+      {[](Runbook& r) { At(r, "direction").on_failure = "deviate"; },
+       "'direction': a step of kind direction cannot be skipped"},
+      {[](Runbook& r) { At(r, "proceed").on_failure = "deviate"; },
+       "'proceed': a step of kind decide cannot be skipped"},
       {[](Runbook& r) { At(r, "review").action = "evidence.report"; }, "'review': a step of kind attest has no action"},
       {[](Runbook& r) { At(r, "report").action = "evidence.burn"; }, "'report': unknown action 'evidence.burn'"},
       {[](Runbook& r) { At(r, "canary").with.clear(); }, "action campaign.run needs parameter 'wave'"},
       {[](Runbook& r) { At(r, "canary").with["speed"] = "fast"; }, "action campaign.run has no parameter 'speed'"},
       {[](Runbook& r) { At(r, "canary").with["wave"] = "third"; }, "wave must be canary or main"},
-      {[](Runbook& r) { At(r, "report").action = "direction.draft"; }, "action direction.draft belongs to a step of kind direction"},
-      {[](Runbook& r) { At(r, "direction").action = "evidence.report"; }, "action direction.draft belongs to a step of kind direction"},
-      {[](Runbook& r) { At(r, "report").action = "keyguard.prepare"; }, "action keyguard.prepare belongs to a step of kind ceremony"},
-      {[](Runbook& r) { At(r, "review").choices = {"a", "b"}; }, "only a decide step has choices"},
+      {[](Runbook& r) { At(r, "report").action = "direction.draft"; },
+       "action direction.draft belongs to a step of kind direction"},
+      {[](Runbook& r) { At(r, "direction").action = "evidence.report"; },
+       "action direction.draft belongs to a step of kind direction"},
+      {[](Runbook& r) { At(r, "report").action = "keyguard.prepare"; },
+       "action keyguard.prepare belongs to a step of kind ceremony"},
+      {[](Runbook& r) {
+         At(r, "review").choices = {"a", "b"};
+       },
+       "only a decide step has choices"},
       {[](Runbook& r) { At(r, "proceed").choices = {"proceed"}; }, "at least two choices"},
-      {[](Runbook& r) { At(r, "proceed").choices = {"proceed", "proceed"}; }, "a choice is given twice"},
+      {[](Runbook& r) {
+         At(r, "proceed").choices = {"proceed", "proceed"};
+       },
+       "a choice is given twice"},
       {[](Runbook& r) { At(r, "report").requires_ = {"nothing"}; }, "'report': requires the unknown step 'nothing'"},
-      {[](Runbook& r) { At(r, "guidance").requires_.push_back("report"); }, "'guidance': is of phase pre-recovery but requires 'report'"},
+      {[](Runbook& r) { At(r, "guidance").requires_.push_back("report"); },
+       "'guidance': is of phase pre-recovery but requires 'report'"},
       {[](Runbook& r) { At(r, "canary").requires_.push_back("campaign"); }, "'canary': requires itself"},
       {[](Runbook& r) { At(r, "canary").requires_.push_back("campaign"); }, "'review': can never be reached"},
       {[](Runbook& r) { At(r, "report").requires_ = {"nothing"}; }, "'review': can never be reached"},
-      {[](Runbook& r) { At(r, "campaign").when = {{"nothing", "done"}}; }, "when names the unknown step 'nothing'"},
-      {[](Runbook& r) { At(r, "campaign").when = {{"proceed", "maybe"}}; }, "when names the choice 'maybe'"},
-      {[](Runbook& r) { At(r, "campaign").when = {{"canary", "proceed"}}; }, "the outcome of 'canary' can only be done"},
-      {[](Runbook& r) { At(r, "ceremony").when = {{"proceed", "proceed"}}; }, "'ceremony': when depends on 'proceed' without requiring it"},
-      {[](Runbook& r) { std::swap(r.steps.front(), r.steps.back()); }, "of phase pre-recovery stands after a step of phase post-recovery"},
+      {[](Runbook& r) {
+         At(r, "campaign").when = {{"nothing", "done"}};
+       },
+       "when names the unknown step 'nothing'"},
+      {[](Runbook& r) {
+         At(r, "campaign").when = {{"proceed", "maybe"}};
+       },
+       "when names the choice 'maybe'"},
+      {[](Runbook& r) {
+         At(r, "campaign").when = {{"canary", "proceed"}};
+       },
+       "the outcome of 'canary' can only be done"},
+      {[](Runbook& r) {
+         At(r, "ceremony").when = {{"proceed", "proceed"}};
+       },
+       "'ceremony': when depends on 'proceed' without requiring it"},
+      {[](Runbook& r) { std::swap(r.steps.front(), r.steps.back()); },
+       "of phase pre-recovery stands after a step of phase post-recovery"},
       {[](Runbook& r) { r.mode = "anyByContingency"; }, "mode anyByContingency does not belong to key recovery"},
       {[](Runbook& r) { r.key = "none"; }, "mode anyExceptAbnormalRootByRecovery does not belong to key none"},
       {[](Runbook& r) {
@@ -64,13 +93,19 @@ TEST(Lint, FindsEachFaultByName) {
          r.mode = "none";
        },
        "'canary': the runbook uses no key, but this step does"},
-      {[](Runbook& r) { At(r, "ceremony").requires_ = {"guidance"}; }, "'ceremony': uses the key without a direction step before it"},
-      {[](Runbook& r) { At(r, "canary").requires_ = {"guidance"}; }, "'canary': uses the key without a direction step before it"},
-      {[](Runbook& r) { At(r, "canary").requires_ = {"direction"}; }, "'canary': uses the key without a ceremony step before it"},
-      {[](Runbook& r) { At(r, "direction").requires_ = {"guidance"}; }, "directs before the Repository holds the new certificates"},
+      {[](Runbook& r) { At(r, "ceremony").requires_ = {"guidance"}; },
+       "'ceremony': uses the key without a direction step before it"},
+      {[](Runbook& r) { At(r, "canary").requires_ = {"guidance"}; },
+       "'canary': uses the key without a direction step before it"},
+      {[](Runbook& r) { At(r, "canary").requires_ = {"direction"}; },
+       "'canary': uses the key without a ceremony step before it"},
+      {[](Runbook& r) { At(r, "direction").requires_ = {"guidance"}; },
+       "directs before the Repository holds the new certificates"},
       {[](Runbook& r) { r.steps.pop_back(); }, "no way to end: no post-recovery step in which a person looks"},
-      {[](Runbook& r) { At(r, "close-key").action = "evidence.report"; }, "'ceremony': no way to end: no step after it closes the key"},
-      {[](Runbook& r) { At(r, "close-key").requires_ = {"guidance"}; }, "'ceremony': no way to end: no step after it closes the key"},
+      {[](Runbook& r) { At(r, "close-key").action = "evidence.report"; },
+       "'ceremony': no way to end: no step after it closes the key"},
+      {[](Runbook& r) { At(r, "close-key").requires_ = {"guidance"}; },
+       "'ceremony': no way to end: no step after it closes the key"},
   };
   for (const auto& c : kCases) {
     Runbook r = MethodThree();

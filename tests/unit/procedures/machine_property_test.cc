@@ -14,7 +14,8 @@ using test::kVoteDigest;
 
 class RandomRequests {
  public:
-  RandomRequests(const Runbook& runbook, const TrustPolicy& policy, SeededRandom& random) : runbook_(runbook), policy_(policy), random_(random) {}
+  RandomRequests(const Runbook& runbook, const TrustPolicy& policy, SeededRandom& random)
+      : runbook_(runbook), policy_(policy), random_(random) {}
 
   Request Next(const IncidentState& state) {
     Request out{Body(state), state.events};
@@ -29,7 +30,9 @@ class RandomRequests {
   std::string Step(const IncidentState& state) {
     std::vector<std::string> likely;
     for (const auto& [id, step] : state.steps) {
-      if (step.status == StepStatus::kReady || step.status == StepStatus::kRunning || step.status == StepStatus::kFailed) likely.push_back(id);
+      if (step.status == StepStatus::kReady || step.status == StepStatus::kRunning ||
+          step.status == StepStatus::kFailed)
+        likely.push_back(id);
     }
     if (!likely.empty() && Often()) return likely[random_.Below(likely.size())];
     const uint64_t any = random_.Below(runbook_.steps.size() + 1);
@@ -42,29 +45,48 @@ class RandomRequests {
   std::string Actor(const std::string& step) {
     const struct Step* found = runbook_.Find(step);
     if (found == nullptr || !Often()) return Anyone();
-    return found->actor == "system" ? "" : found->actor == "incident-lead" ? (random_.Below(4) == 0 ? "pam" : "leo") : "ola";
+    return found->actor == "system"          ? ""
+           : found->actor == "incident-lead" ? (random_.Below(4) == 0 ? "pam" : "leo")
+                                             : "ola";
   }
   RequestBody Body(const IncidentState& state) {
     const std::string step = Step(state);
     const struct Step* found = runbook_.Find(step);
     switch (state.open ? random_.Below(24) : 0) {
-      case 0: return OpenRequest{"INC-1", Often() ? "leo" : Anyone(), {}};
-      case 1: return PauseRequest{Anyone(), random_.Below(2) == 0, "why"};
-      case 2: return PauseRequest{"leo", true, "why"};
-      case 3: return DeviateRequest{step, Often() ? "leo" : Anyone(), Often() ? "why" : ""};
-      case 4: return CloseRequest{Often() ? "leo" : Anyone()};
-      case 5: case 6: case 7: case 8: return ApprovalRequest{Often() ? "direction" : step, Anyone(), kVoteDigest, !Often()};
-      case 9: case 10: case 11: case 12: {
+      case 0:
+        return OpenRequest{"INC-1", Often() ? "leo" : Anyone(), {}};
+      case 1:
+        return PauseRequest{Anyone(), random_.Below(2) == 0, "why"};
+      case 2:
+        return PauseRequest{"leo", true, "why"};
+      case 3:
+        return DeviateRequest{step, Often() ? "leo" : Anyone(), Often() ? "why" : ""};
+      case 4:
+        return CloseRequest{Often() ? "leo" : Anyone()};
+      case 5:
+      case 6:
+      case 7:
+      case 8:
+        return ApprovalRequest{Often() ? "direction" : step, Anyone(), kVoteDigest, !Often()};
+      case 9:
+      case 10:
+      case 11:
+      case 12: {
         std::map<std::string, std::string> outputs;
         if (random_.Below(2) == 0) outputs["key" + std::to_string(random_.Below(3))] = "value";
         return ActionResult{step, Often(), "detail", outputs};
       }
-      case 13: case 14: case 15: return DoneRequest{step, Actor(step), "evidence"};
-      case 16: case 17: {
+      case 13:
+      case 14:
+      case 15:
+        return DoneRequest{step, Actor(step), "evidence"};
+      case 16:
+      case 17: {
         const bool known = found != nullptr && !found->choices.empty() && Often();
         return DecideRequest{step, Actor(step), known ? found->choices[random_.Below(found->choices.size())] : "maybe"};
       }
-      default: return StartRequest{step, Actor(step)};
+      default:
+        return StartRequest{step, Actor(step)};
     }
   }
 
@@ -74,20 +96,24 @@ class RandomRequests {
 };
 
 bool Same(const IncidentState& a, const IncidentState& b) {
-  if (a.events != b.events || a.open != b.open || a.paused != b.paused || a.closed != b.closed || a.outputs != b.outputs || a.acted != b.acted ||
-      a.approved_by != b.approved_by || a.rejected_by != b.rejected_by || a.newest != b.newest || a.steps.size() != b.steps.size()) {
+  if (a.events != b.events || a.open != b.open || a.paused != b.paused || a.closed != b.closed ||
+      a.outputs != b.outputs || a.acted != b.acted || a.approved_by != b.approved_by ||
+      a.rejected_by != b.rejected_by || a.newest != b.newest || a.steps.size() != b.steps.size()) {
     return false;
   }
   for (const auto& [id, x] : a.steps) {
     const StepState& y = b.steps.at(id);
-    if (x.status != y.status || x.attempts != y.attempts || x.started != y.started || x.finished != y.finished || x.person != y.person || x.result != y.result) {
+    if (x.status != y.status || x.attempts != y.attempts || x.started != y.started || x.finished != y.finished ||
+        x.person != y.person || x.result != y.result) {
       return false;
     }
   }
   return true;
 }
 
-bool IsFinished(StepStatus s) { return s == StepStatus::kDone || s == StepStatus::kSkipped; }
+bool IsFinished(StepStatus s) {
+  return s == StepStatus::kDone || s == StepStatus::kSkipped;
+}
 
 void CheckRules(const Incident& i) {
   for (const Step& step : i.runbook_.steps) {
@@ -95,15 +121,18 @@ void CheckRules(const Incident& i) {
     const StepState& at = i.state_.steps.at(step.id);
     for (const std::string& id : step.requires_) {
       const bool met = IsFinished(i.state_.steps.at(id).status);
-      ASSERT_TRUE(met || at.status == StepStatus::kBlocked || at.status == StepStatus::kSkipped) << step.id << " went before " << id;
+      ASSERT_TRUE(met || at.status == StepStatus::kBlocked || at.status == StepStatus::kSkipped)
+          << step.id << " went before " << id;
     }
     if (step.kind == StepKind::kDirection && at.status == StepStatus::kDone) {
       ASSERT_GE(i.state_.approved_by.size(), i.policy_.approvals_needed);
     }
   }
   for (const auto& [person, roles] : i.state_.acted) {
-    for (const RoleConflict& c : i.policy_.conflicts) ASSERT_FALSE(roles.contains(c.a) && roles.contains(c.b)) << person;
-    for (const std::string& role : roles) ASSERT_TRUE(i.policy_.FindPerson(person)->HasRole(role)) << person << " as " << role;
+    for (const RoleConflict& c : i.policy_.conflicts)
+      ASSERT_FALSE(roles.contains(c.a) && roles.contains(c.b)) << person;
+    for (const std::string& role : roles)
+      ASSERT_TRUE(i.policy_.FindPerson(person)->HasRole(role)) << person << " as " << role;
   }
   ASSERT_FALSE(i.state_.approved_by.contains(i.state_.steps.at("direction").person));
 }
@@ -132,7 +161,7 @@ TEST(MachineProperty, RandomIncidentsKeepEveryRuleAndReplayToTheSameState) {
         ASSERT_TRUE(ReasonFromCode(ReasonOf(once.status())).has_value()) << Message(once.status());
       }
       const Status done = i.Do(request);
-      ASSERT_EQ(done.ok(), once.ok()) << Message(done);   // what Decide says, Apply takes
+      ASSERT_EQ(done.ok(), once.ok()) << Message(done);  // what Decide says, Apply takes
       ASSERT_NO_FATAL_FAILURE(CheckRules(i));
     }
     IncidentState replayed;

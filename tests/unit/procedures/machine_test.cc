@@ -11,12 +11,14 @@ using test::Incident;
 using test::kVoteDigest;
 using test::Now;
 
-bool Says(const Status& status, const std::string& text) { return Message(status).find(text) != std::string::npos; }
+bool Says(const Status& status, const std::string& text) {
+  return Message(status).find(text) != std::string::npos;
+}
 
-#define EXPECT_REFUSED(status, reason)                                             \
-  do {                                                                             \
-    const Status refused = (status);                                               \
-    EXPECT_TRUE(IsRefusal(refused, Reason::k##reason)) << Message(refused);        \
+#define EXPECT_REFUSED(status, reason)                                      \
+  do {                                                                      \
+    const Status refused = (status);                                        \
+    EXPECT_TRUE(IsRefusal(refused, Reason::k##reason)) << Message(refused); \
   } while (false)
 
 TEST(Machine, RunsAWholeIncidentFromReportToClose) {
@@ -91,7 +93,7 @@ TEST(Machine, I4_AStepIsForThePersonsOfItsRole) {
 
 TEST(Machine, I4_NobodyActsInTwoConflictingRoles) {
   Incident i;
-  ASSERT_TRUE(i.Open("pam").ok());   // as incident-lead, though she has a seat too
+  ASSERT_TRUE(i.Open("pam").ok());  // as incident-lead, though she has a seat too
   i.Reach("direction");
   ASSERT_TRUE(i.Do(StartRequest{"direction", "leo"}).ok());
   const Status status = i.Do(ApprovalRequest{"direction", "pam", kVoteDigest});
@@ -138,7 +140,8 @@ TEST(Machine, VotesAreOnOneTextAndOnlyWhileTheDirectionIsOpen) {
   ASSERT_TRUE(i.Do(StartRequest{"direction", "leo"}).ok());
   EXPECT_REFUSED(i.Do(ApprovalRequest{"direction", "ann", "not a digest"}), BAD_REQUEST);
   EXPECT_REFUSED(i.Do(ApprovalRequest{"campaign", "ann", kVoteDigest}), BAD_REQUEST);
-  ASSERT_TRUE(i.Do(Request{ApprovalRequest{"direction", "ann", kVoteDigest}, std::nullopt}).ok()) << "a vote carries no page";
+  ASSERT_TRUE(i.Do(Request{ApprovalRequest{"direction", "ann", kVoteDigest}, std::nullopt}).ok())
+      << "a vote carries no page";
   EXPECT_REFUSED(i.Do(ApprovalRequest{"direction", "bob", std::string(64, 'b')}), APPROVAL_OTHER_DOCUMENT);
 }
 
@@ -149,9 +152,11 @@ TEST(Machine, ADirectionIsDoneOnlyWithItsQuorum) {
   ASSERT_TRUE(i.Do(ApprovalRequest{"direction", "ann", kVoteDigest}).ok());
   ASSERT_TRUE(i.Do(ApprovalRequest{"direction", "bob", kVoteDigest}).ok());
   EXPECT_REFUSED(i.Do(ActionResult{"direction", true, "", {}}), QUORUM_SHORT);
-  EXPECT_EQ(i.machine_.WaitingFor(i.state_, *i.runbook_.Find("direction")), std::vector<std::string>{"approvals 2 of 3"});
+  EXPECT_EQ(i.machine_.WaitingFor(i.state_, *i.runbook_.Find("direction")),
+            std::vector<std::string>{"approvals 2 of 3"});
   ASSERT_TRUE(i.Do(ApprovalRequest{"direction", "cal", kVoteDigest}).ok());
-  EXPECT_REFUSED(i.Do(ActionResult{"direction", true, "", {{"direction.digest", std::string(64, 'b')}}}), WRONG_DIRECTION);
+  EXPECT_REFUSED(i.Do(ActionResult{"direction", true, "", {{"direction.digest", std::string(64, 'b')}}}),
+                 WRONG_DIRECTION);
   EXPECT_TRUE(i.Do(ActionResult{"direction", true, "", {{"direction.digest", kVoteDigest}}}).ok());
   EXPECT_REFUSED(i.Do(ApprovalRequest{"direction", "eve", kVoteDigest}), STEP_ALREADY_DONE);
 }
@@ -195,7 +200,8 @@ TEST(Machine, AFailedStepIsTriedAgainOnlyWhereTheRunbookSaysSo) {
   ASSERT_TRUE(i.Do(ActionResult{"rebuild-repository", false, "delta of 2026-11-19 is missing", {}}).ok());
   EXPECT_EQ(i.StatusOf("rebuild-repository"), StepStatus::kFailed);
   EXPECT_EQ(i.state_.steps.at("rebuild-repository").result, "delta of 2026-11-19 is missing");
-  for (const Step* step : i.machine_.Startable(i.state_)) EXPECT_NE(step->id, "rebuild-repository") << "a failed step waits for somebody";
+  for (const Step* step : i.machine_.Startable(i.state_))
+    EXPECT_NE(step->id, "rebuild-repository") << "a failed step waits for somebody";
   ASSERT_TRUE(i.Do(StartRequest{"rebuild-repository", "ola"}).ok()) << "the team may start a system step";
   EXPECT_EQ(i.log_.back().fields.at("attempt"), "2");
   ASSERT_TRUE(i.Do(ActionResult{"rebuild-repository", true, "", {}}).ok());
@@ -240,7 +246,8 @@ TEST(Machine, StoppingBeforeTheDirectionSkipsEveryUseOfTheKey) {
   Incident i;
   i.Reach("guidance");
   ASSERT_TRUE(i.Do(DecideRequest{"guidance", "leo", "stop"}).ok());
-  for (const char* id : {"direction", "ceremony", "canary", "proceed", "campaign", "close-key", "revoke-old", "publish-crl"}) {
+  for (const char* id :
+       {"direction", "ceremony", "canary", "proceed", "campaign", "close-key", "revoke-old", "publish-crl"}) {
     EXPECT_EQ(i.StatusOf(id), StepStatus::kSkipped) << id;
   }
   EXPECT_EQ(i.StatusOf("report"), StepStatus::kReady);
@@ -355,7 +362,8 @@ TEST(Machine, I10_AClockBehindTheIncidentIsRefusedAndASmallStepBackKeepsTimeInOr
   ASSERT_TRUE(i.Open().ok());
   const Request request{StartRequest{"rebuild-repository", ""}, std::nullopt};
   ASSERT_TRUE(i.Do(DoneRequest{"report-received", "leo", ""}).ok());
-  EXPECT_REFUSED(i.machine_.Decide(i.state_, request, i.state_.newest - std::chrono::minutes(6)).status(), CLOCK_IMPLAUSIBLE);
+  EXPECT_REFUSED(i.machine_.Decide(i.state_, request, i.state_.newest - std::chrono::minutes(6)).status(),
+                 CLOCK_IMPLAUSIBLE);
   const auto events = i.machine_.Decide(i.state_, request, i.state_.newest - std::chrono::minutes(1));
   ASSERT_TRUE(events.ok());
   EXPECT_EQ(events->front().time, i.state_.newest);
@@ -368,7 +376,8 @@ TEST(Machine, NextListsWhatIsReadyRunningOrFailedInRunbookOrder) {
   ASSERT_TRUE(i.Do(StartRequest{"rebuild-repository", ""}).ok());
   std::vector<std::string> ids;
   for (const auto& next : i.machine_.Next(i.state_)) ids.push_back(next.step->id + ":" + Name(next.status));
-  EXPECT_EQ(ids, (std::vector<std::string>{"notify-pma:ready", "rebuild-repository:running", "new-certificates:ready"}));
+  EXPECT_EQ(ids,
+            (std::vector<std::string>{"notify-pma:ready", "rebuild-repository:running", "new-certificates:ready"}));
   EXPECT_EQ(i.machine_.WaitingFor(i.state_, *i.runbook_.Find("apply-delta")),
             (std::vector<std::string>{"new-certificates", "rebuild-repository"}));
   EXPECT_TRUE(i.machine_.WaitingFor(i.state_, *i.runbook_.Find("report-received")).empty());

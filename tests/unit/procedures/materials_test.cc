@@ -39,7 +39,8 @@ TEST_F(MaterialsTest, I1_APopulationThatIsMissingAlteredOrOfAnotherGroupIsRefuse
   estate_.populations.erase("supplier-a-esme");
   EXPECT_REFUSED(Check(), POPULATION_DIGEST_MISMATCH);
   estate_.populations = kept;
-  estate_.populations["supplier-a-esme"] = EncodePopulation({estate_.direction.environment, "supplier-a-esme", {Eui64(1), Eui64(3)}});
+  estate_.populations["supplier-a-esme"] =
+      EncodePopulation({estate_.direction.environment, "supplier-a-esme", {Eui64(1), Eui64(3)}});
   EXPECT_REFUSED(Check(), POPULATION_DIGEST_MISMATCH);
   estate_.populations = kept;
   estate_.populations["supplier-a-esme"].pop_back();
@@ -89,7 +90,8 @@ TEST_F(MaterialsTest, I1_ACertificateMustFitRoleAndUsageOfItsCell) {
   EXPECT_REFUSED(with("networkOperator/keyAgreement", 2, kSupplierA, pki::kKeyAgreement), CERTIFICATE_NOT_FOR_CELL);
   EXPECT_TRUE(with("networkOperator/keyAgreement", 3, kSupplierB, pki::kKeyAgreement).ok());
   EXPECT_TRUE(with("loadController/keyAgreement", 2, kSupplierA, pki::kKeyAgreement).ok()) << "GBCS.md 4.4";
-  EXPECT_TRUE(with("networkOperator/keyAgreement", 4, kSupplierB, pki::kKeyAgreement).ok()) << "method 2 places the ACB's";
+  EXPECT_TRUE(with("networkOperator/keyAgreement", 4, kSupplierB, pki::kKeyAgreement).ok())
+      << "method 2 places the ACB's";
   EXPECT_REFUSED(with("recovery/digitalSignature", 4, kSupplierB, pki::kDigitalSignature), CERTIFICATE_NOT_FOR_CELL);
 }
 
@@ -117,7 +119,8 @@ TEST_F(MaterialsTest, I1_ACertificateMustChainToTheDevicesRoot) {
 
 TEST_F(MaterialsTest, ValidityIsLookedAtOnlyWhereTimeChecksAreOn) {
   const UtcTime later = Now() + std::chrono::hours(24 * 400);
-  EXPECT_REFUSED(CheckMaterials(people_.policy, estate_.direction, estate_.materials(), later), CERTIFICATE_PATH_INVALID);
+  EXPECT_REFUSED(CheckMaterials(people_.policy, estate_.direction, estate_.materials(), later),
+                 CERTIFICATE_PATH_INVALID);
   for (DirectedGroup& group : estate_.direction.groups) group.time_checks = false;
   EXPECT_TRUE(CheckMaterials(people_.policy, estate_.direction, estate_.materials(), later).ok());
 }
@@ -127,9 +130,12 @@ TEST_F(MaterialsTest, CertificatesBesideANewRootChainToTheNewRoot) {
   Estate next(people);
   const auto new_root = pki::Certificate::Parse(people.policy.organisation_root.bytes);
   ASSERT_TRUE(new_root.ok());
-  for (DirectedGroup& group : next.direction.groups) group.replacements.insert(group.replacements.begin(), {"root/keyCertSign", next.Add(*new_root)});
-  EXPECT_TRUE(CheckMaterials(people_.policy, next.direction, next.materials(), Now()).ok()) << "the policy has the old root";
-  next.direction.groups[0].replacements[0].certificate = next.Add(next.Organisation(2, kSupplierA, pki::kDigitalSignature));
+  for (DirectedGroup& group : next.direction.groups)
+    group.replacements.insert(group.replacements.begin(), {"root/keyCertSign", next.Add(*new_root)});
+  EXPECT_TRUE(CheckMaterials(people_.policy, next.direction, next.materials(), Now()).ok())
+      << "the policy has the old root";
+  next.direction.groups[0].replacements[0].certificate =
+      next.Add(next.Organisation(2, kSupplierA, pki::kDigitalSignature));
   EXPECT_REFUSED(CheckMaterials(people_.policy, next.direction, next.materials(), Now()), CERTIFICATE_NOT_FOR_CELL);
 }
 

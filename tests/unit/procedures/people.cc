@@ -48,23 +48,28 @@ Bytes Attribute(const char* oid, uint8_t tag, ByteSpan value) {
 People::People() : policy(SamplePolicy()), authority_key(Must(pki::PrivateKey::Generate())) {
   const pki::AuthoritySubject subject{"Persons", "PA"};
   authority = {&authority_key, pki::AuthorityName(subject)};
-  policy.persons_authority.bytes =
-      Must(pki::IssueAuthorityCertificate(authority, subject, authority_key.public_key(), 0, pki::kPersonPolicy, Serial(), kFrom, kTo)).der();
+  policy.persons_authority.bytes = Must(pki::IssueAuthorityCertificate(authority, subject, authority_key.public_key(),
+                                                                       0, pki::kPersonPolicy, Serial(), kFrom, kTo))
+                                       .der();
   for (Person& person : policy.persons) {
     keys_.emplace(person.id, Must(pki::PrivateKey::Generate()));
     const pki::PrivateKey agreement = Must(pki::PrivateKey::Generate());
-    person.signing_certificate.bytes = Issue(person.id, pki::kDigitalSignature, KeyOf(person.id).public_key(), kFrom, kTo).der();
+    person.signing_certificate.bytes =
+        Issue(person.id, pki::kDigitalSignature, KeyOf(person.id).public_key(), kFrom, kTo).der();
     person.agreement_certificate.bytes = Issue(person.id, pki::kKeyAgreement, agreement.public_key(), kFrom, kTo).der();
   }
   for (const char* identity : {"keyguard", "orchestrator"}) keys_.emplace(identity, Must(pki::PrivateKey::Generate()));
-  policy.keyguard_certificate.bytes = Issue("keyguard", pki::kDigitalSignature, KeyOf("keyguard").public_key(), kFrom, kTo).der();
-  policy.orchestrator_certificate.bytes = Issue("orchestrator", pki::kDigitalSignature, KeyOf("orchestrator").public_key(), kFrom, kTo).der();
+  policy.keyguard_certificate.bytes =
+      Issue("keyguard", pki::kDigitalSignature, KeyOf("keyguard").public_key(), kFrom, kTo).der();
+  policy.orchestrator_certificate.bytes =
+      Issue("orchestrator", pki::kDigitalSignature, KeyOf("orchestrator").public_key(), kFrom, kTo).der();
   // Any authority will do until an Estate brings its own root.
   policy.organisation_root = policy.persons_authority;
   policy.device_authorities = {policy.persons_authority};
 }
 
-pki::Certificate People::Issue(const std::string& person, pki::KeyUsageBits usage, const pki::PublicKey& key, UtcTime from, UtcTime to) {
+pki::Certificate People::Issue(const std::string& person, pki::KeyUsageBits usage, const pki::PublicKey& key,
+                               UtcTime from, UtcTime to) {
   return Must(pki::IssuePersonCertificate(authority, person, "org", key, usage, Serial(), from, to, false));
 }
 
@@ -73,21 +78,25 @@ Bytes People::Sign(const std::string& person, ByteSpan document, const std::stri
 }
 
 Bytes People::Sign(const std::string& person, ByteSpan document, const std::string& hint, UtcTime time) {
-  const Base64& der = person == "keyguard" ? policy.keyguard_certificate : policy.FindPerson(person)->signing_certificate;
+  const Base64& der =
+      person == "keyguard" ? policy.keyguard_certificate : policy.FindPerson(person)->signing_certificate;
   return Must(pki::SignDetached(document, KeyOf(person), Must(pki::Certificate::Parse(der.bytes)), time, hint));
 }
 
 Bytes People::SignOddly(const std::string& person, ByteSpan document, const CmsForm& form) {
-  const pki::Certificate certificate = Must(pki::Certificate::Parse(policy.FindPerson(person)->signing_certificate.bytes));
+  const pki::Certificate certificate =
+      Must(pki::Certificate::Parse(policy.FindPerson(person)->signing_certificate.bytes));
   std::vector<Bytes> attributes;
   DerWriter data_oid;
   data_oid.Oid("1.2.840.113549.1.7.1");
   const DerValue data = Must(DerReader(data_oid.bytes()).Next());
   attributes.push_back(Attribute("1.2.840.113549.1.9.3", der::kOid, data.content));
   attributes.push_back(Attribute("1.2.840.113549.1.9.4", der::kOctetString, pki::Sha256(document)));
-  if (form.signing_time) attributes.push_back(Attribute("1.2.840.113549.1.9.5", der::kUtcTime, AsBytes("261121025500Z")));
-  std::sort(attributes.begin(), attributes.end(),
-            [](const Bytes& a, const Bytes& b) { return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end()); });
+  if (form.signing_time)
+    attributes.push_back(Attribute("1.2.840.113549.1.9.5", der::kUtcTime, AsBytes("261121025500Z")));
+  std::sort(attributes.begin(), attributes.end(), [](const Bytes& a, const Bytes& b) {
+    return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
+  });
   DerWriter attribute_set, to_sign;
   for (const Bytes& attribute : attributes) attribute_set.Raw(attribute);
   to_sign.Wrap(der::kSet, attribute_set);
@@ -123,7 +132,8 @@ Bytes People::SignOddly(const std::string& person, ByteSpan document, const CmsF
 Bytes People::RevocationList(std::vector<std::string> revoked, UtcTime issued, UtcTime next) {
   std::vector<pki::Revoked> list;
   for (const std::string& person : revoked) {
-    list.push_back({Must(pki::Certificate::Parse(policy.FindPerson(person)->signing_certificate.bytes)).serial, issued, 1});
+    list.push_back(
+        {Must(pki::Certificate::Parse(policy.FindPerson(person)->signing_certificate.bytes)).serial, issued, 1});
   }
   return Must(pki::IssueRevocationList(authority, 1, issued, next, std::move(list))).der;
 }
@@ -139,14 +149,18 @@ PolicyVerifier People::Verifier(std::vector<std::string> revoked) {
 }
 
 Estate::Estate(People& people)
-    : direction(SampleDirection()), root_key(Must(pki::PrivateKey::Generate())), issuing_key(Must(pki::PrivateKey::Generate())) {
+    : direction(SampleDirection()),
+      root_key(Must(pki::PrivateKey::Generate())),
+      issuing_key(Must(pki::PrivateKey::Generate())) {
   const pki::AuthoritySubject root_subject{"Root", "00"}, issuing_subject{"Issuing", "07"};
   root = {&root_key, pki::AuthorityName(root_subject)};
   issuing = {&issuing_key, pki::AuthorityName(issuing_subject)};
   people.policy.organisation_root.bytes =
-      Must(pki::IssueAuthorityCertificate(root, root_subject, root_key.public_key(), 1, pki::kOrganisationPolicy, Serial(), kFrom, kTo)).der();
-  const pki::Certificate issuing_certificate =
-      Must(pki::IssueAuthorityCertificate(root, issuing_subject, issuing_key.public_key(), 0, pki::kOrganisationPolicy, Serial(), kFrom, kTo));
+      Must(pki::IssueAuthorityCertificate(root, root_subject, root_key.public_key(), 1, pki::kOrganisationPolicy,
+                                          Serial(), kFrom, kTo))
+          .der();
+  const pki::Certificate issuing_certificate = Must(pki::IssueAuthorityCertificate(
+      root, issuing_subject, issuing_key.public_key(), 0, pki::kOrganisationPolicy, Serial(), kFrom, kTo));
   const Eui64 supplier(0x90B3D51F30010000);
   direction.key_certificate = Add(Organisation(1, Eui64(0x90B3D51F30000001), pki::kDigitalSignature));
   for (size_t i = 0; i < direction.groups.size(); ++i) {
@@ -162,7 +176,8 @@ Estate::Estate(People& people)
 
 pki::Certificate Estate::Organisation(uint8_t role, Eui64 eui, pki::KeyUsageBits usage) {
   const pki::PrivateKey key = Must(pki::PrivateKey::Generate());
-  return Must(pki::IssueOrganisationCertificate(issuing, {"", role, eui}, key.public_key(), usage, Serial(), kFrom, kTo));
+  return Must(
+      pki::IssueOrganisationCertificate(issuing, {"", role, eui}, key.public_key(), usage, Serial(), kFrom, kTo));
 }
 
 void Estate::Direct(const std::string& cell, const pki::Certificate& certificate) {

@@ -29,7 +29,8 @@ class People {
   People();
 
   pki::PrivateKey& KeyOf(const std::string& person) { return keys_.at(person); }
-  pki::Certificate Issue(const std::string& person, pki::KeyUsageBits usage, const pki::PublicKey& key, UtcTime from, UtcTime to);
+  pki::Certificate Issue(const std::string& person, pki::KeyUsageBits usage, const pki::PublicKey& key, UtcTime from,
+                         UtcTime to);
   // As `person` signs it, at Now() - 5 min.
   Bytes Sign(const std::string& person, ByteSpan document, const std::string& hint);
   Bytes Sign(const std::string& person, ByteSpan document, const std::string& hint, UtcTime time);

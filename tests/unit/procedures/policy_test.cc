@@ -102,7 +102,9 @@ TEST(Approvals, I1_AQuorumOfDistinctMembersIsEnough) {
   EXPECT_TRUE(Judge({Signed("alt"), Signed("bob"), Signed("cal"), Signed("eve")}).ok());
 }
 
-TEST(Approvals, I1_NoApprovalIsUnsigned) { EXPECT_TRUE(IsRefusal(Judge({}), Reason::kDIRECTION_UNSIGNED)); }
+TEST(Approvals, I1_NoApprovalIsUnsigned) {
+  EXPECT_TRUE(IsRefusal(Judge({}), Reason::kDIRECTION_UNSIGNED));
+}
 
 TEST(Approvals, I1_OneApprovalShortIsRefused) {
   EXPECT_TRUE(IsRefusal(Judge({Signed("ann"), Signed("bob")}), Reason::kQUORUM_SHORT));

@@ -26,8 +26,8 @@ TEST(Population, ReadsBackWhatItWrites) {
 
 TEST(Population, LayoutIsAsDocumented) {
   EXPECT_EQ(ToHex(EncodePopulation(Sample("g", {0x00DB1234567890A0}))),
-            ToHex(AsBytes("SMKIPOP1")) + "00000005" + ToHex(AsBytes("drill")) + "00000008" + ToHex(AsBytes("estate-7")) + "0000000167" +
-                "0000000000000001" + "00db1234567890a0");
+            ToHex(AsBytes("SMKIPOP1")) + "00000005" + ToHex(AsBytes("drill")) + "00000008" +
+                ToHex(AsBytes("estate-7")) + "0000000167" + "0000000000000001" + "00db1234567890a0");
 }
 
 TEST(Population, DigestIsTheMerkleRootOverHeaderAndDevices) {
@@ -60,7 +60,7 @@ TEST(Population, RefusesACountThatIsNotTheFiles) {
   Bytes file = EncodePopulation(Sample("g", {1, 2}));
   for (const size_t size : {file.size() - 1, file.size() - 8, file.size() - 17, size_t{20}, size_t{0}}) {
     EXPECT_TRUE(IsRefusal(ParsePopulation(ByteSpan(file).first(size)).status(), Reason::kPOPULATION_MALFORMED)) << size;
-    PopulationDigest(ByteSpan(file).first(size));   // defined for any octets
+    PopulationDigest(ByteSpan(file).first(size));  // defined for any octets
   }
   file.push_back(0);
   EXPECT_TRUE(IsRefusal(ParsePopulation(file).status(), Reason::kPOPULATION_MALFORMED));
@@ -89,7 +89,8 @@ TEST(Population, RankIsTheIndexOfADevice) {
 }
 
 TEST(Population, OverlapNamesTheDeviceAndBothGroups) {
-  const Population a = Sample("a", {1, 5, 9}), b = Sample("b", {2, 6}), c = Sample("c", {3, 9, 12}), none = Sample("none", {});
+  const Population a = Sample("a", {1, 5, 9}), b = Sample("b", {2, 6}), c = Sample("c", {3, 9, 12}),
+                   none = Sample("none", {});
   EXPECT_TRUE(CheckDisjoint({&a, &b, &none}).ok());
   const Status status = CheckDisjoint({&a, &b, &c});
   EXPECT_TRUE(IsRefusal(status, Reason::kPOPULATIONS_OVERLAP));

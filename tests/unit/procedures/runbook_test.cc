@@ -90,12 +90,14 @@ TEST(RunbookLoader, RefusesAStepTwiceNoStepAndTooMany) {
   const std::string text = kSmall;
   const size_t first = text.find("    - id: look");
   const std::string step = text.substr(first);
-  EXPECT_NE(Message(LoadRunbook(text + step, "f").status()).find("'look' stands here a second time"), std::string::npos);
+  EXPECT_NE(Message(LoadRunbook(text + step, "f").status()).find("'look' stands here a second time"),
+            std::string::npos);
   EXPECT_FALSE(LoadRunbook(text.substr(0, first - 1) + " []\n", "f").ok());
   std::string many = text;
   for (int i = 0; i < 200; ++i) many += Replaced(step, "id: look", fmt::format("id: look{}", i));
   EXPECT_NE(Message(LoadRunbook(many, "f").status()).find("1 to 200 steps"), std::string::npos);
-  EXPECT_NE(Message(LoadRunbook(Replaced(text, "purpose: p", "purpose: " + std::string(4001, 'x')), "f").status()).find("longer than 4000"),
+  EXPECT_NE(Message(LoadRunbook(Replaced(text, "purpose: p", "purpose: " + std::string(4001, 'x')), "f").status())
+                .find("longer than 4000"),
             std::string::npos);
 }
 

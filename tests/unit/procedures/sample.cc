@@ -26,7 +26,9 @@ DirectedGroup MakeGroup(const std::string& name, const std::string& type, uint8_
 
 }  // namespace
 
-UtcTime Now() { return *ParseTime("2026-11-21T03:00:00Z"); }
+UtcTime Now() {
+  return *ParseTime("2026-11-21T03:00:00Z");
+}
 
 Digest Filled(uint8_t fill) {
   Digest out;
@@ -35,7 +37,7 @@ Digest Filled(uint8_t fill) {
 }
 
 std::string MethodThreeText() {
-  std::ifstream file("runbooks/appendix-l/method-3.yaml");   // tests run in the root of the source tree
+  std::ifstream file("runbooks/appendix-l/method-3.yaml");  // tests run in the root of the source tree
   SMKI_CHECK(file.good());
   std::ostringstream out;
   out << file.rdbuf();
@@ -54,7 +56,9 @@ std::string Replaced(std::string text, const std::string& from, const std::strin
   return text.replace(at, from.size(), to);
 }
 
-SignatureFinding Signed(const std::string& person) { return {std::nullopt, "", person, Now() - std::chrono::minutes(5)}; }
+SignatureFinding Signed(const std::string& person) {
+  return {std::nullopt, "", person, Now() - std::chrono::minutes(5)};
+}
 
 TrustPolicy SamplePolicy() {
   TrustPolicy p;
@@ -63,19 +67,14 @@ TrustPolicy SamplePolicy() {
   p.approvals_needed = 3;
   p.seats = {{"large-supplier-1", "ann", {"alt"}}, {"large-supplier-2", "bob", {}}, {"network", "cal", {}},
              {"small-supplier", "dee", {}},        {"security", "eve", {}},         {"technical", "pam", {}}};
-  p.persons = {MakePerson("ann", "org-a", {"pma-member"}),
-               MakePerson("bob", "org-b", {"pma-member"}),
-               MakePerson("cal", "org-c", {"pma-member"}),
-               MakePerson("dee", "org-a", {"pma-member"}),
-               MakePerson("eve", "org-e", {"pma-member"}),
-               MakePerson("pam", "org-p", {"pma-member", "incident-lead"}),
-               MakePerson("alt", "org-x", {"pma-alternate"}),
-               MakePerson("leo", "dcc", {"incident-lead"}),
-               MakePerson("ola", "dcc", {"incident-operator"}),
-               MakePerson("oli", "dcc", {"incident-operator", "auditor"}),
-               MakePerson("kim", "org-a", {"key-custodian"}),
-               MakePerson("kay", "org-b", {"key-custodian"}),
-               MakePerson("kit", "org-c", {"key-custodian"})};
+  p.persons = {
+      MakePerson("ann", "org-a", {"pma-member"}),      MakePerson("bob", "org-b", {"pma-member"}),
+      MakePerson("cal", "org-c", {"pma-member"}),      MakePerson("dee", "org-a", {"pma-member"}),
+      MakePerson("eve", "org-e", {"pma-member"}),      MakePerson("pam", "org-p", {"pma-member", "incident-lead"}),
+      MakePerson("alt", "org-x", {"pma-alternate"}),   MakePerson("leo", "dcc", {"incident-lead"}),
+      MakePerson("ola", "dcc", {"incident-operator"}), MakePerson("oli", "dcc", {"incident-operator", "auditor"}),
+      MakePerson("kim", "org-a", {"key-custodian"}),   MakePerson("kay", "org-b", {"key-custodian"}),
+      MakePerson("kit", "org-c", {"key-custodian"})};
   p.keys = {{"recovery", "smki-recovery", 2, {{"kim", 1, Filled(41)}, {"kay", 2, Filled(42)}, {"kit", 3, Filled(43)}}}};
   p.allowed = {{"method-3", Filled(5), "recovery", {"anyExceptAbnormalRootByRecovery"}}};
   p.conflicts = {{"pma-member", "incident-lead"}, {"incident-operator", "auditor"}};

@@ -24,7 +24,9 @@ class Evidence : public testing::Test {
  protected:
   Evidence() : people_(SharedPeople()), verifier_(people_.Verifier()) {}
 
-  SignatureFinding Approval(ByteSpan cms) const { return verifier_.VerifyApproval(direction_, AsBytes(text_), cms, Now()); }
+  SignatureFinding Approval(ByteSpan cms) const {
+    return verifier_.VerifyApproval(direction_, AsBytes(text_), cms, Now());
+  }
   Bytes Approve(const std::string& person) { return people_.Sign(person, AsBytes(text_), ApprovalHint(direction_.id)); }
 
   People& people_;
@@ -33,11 +35,11 @@ class Evidence : public testing::Test {
   std::string text_ = RenderDirection(direction_);
 };
 
-#define EXPECT_FAULT(finding, reason)                                                          \
-  do {                                                                                         \
-    const SignatureFinding found = (finding);                                                  \
-    ASSERT_TRUE(found.fault.has_value());                                                      \
-    EXPECT_EQ(TextOf(*found.fault).code, #reason) << found.detail;                             \
+#define EXPECT_FAULT(finding, reason)                              \
+  do {                                                             \
+    const SignatureFinding found = (finding);                      \
+    ASSERT_TRUE(found.fault.has_value());                          \
+    EXPECT_EQ(TextOf(*found.fault).code, #reason) << found.detail; \
   } while (false)
 
 TEST_F(Evidence, I1_AnApprovalNamesThePersonAndTheTime) {
@@ -52,12 +54,18 @@ TEST_F(Evidence, I1_ASignatureMadeWithOtherToolsHasNoHintAndCounts) {
 }
 
 TEST_F(Evidence, I1_EachWrongFormHasItsOwnReason) {
-  EXPECT_FALSE(Approval(people_.SignOddly("ann", AsBytes(text_), {})).fault.has_value()) << "the odd signer signs well when asked to";
-  EXPECT_FAULT(Approval(people_.SignOddly("ann", AsBytes(text_), CmsForm{false, true, true, 1})), APPROVAL_NO_SIGNED_ATTRIBUTES);
-  EXPECT_FAULT(Approval(people_.SignOddly("ann", AsBytes(text_), CmsForm{true, false, true, 1})), APPROVAL_NO_SIGNING_TIME);
-  EXPECT_FAULT(Approval(people_.SignOddly("ann", AsBytes(text_), CmsForm{true, true, false, 1})), APPROVAL_OTHER_ALGORITHM);
-  EXPECT_FAULT(Approval(people_.SignOddly("ann", AsBytes(text_), CmsForm{true, true, true, 2})), APPROVAL_NOT_ONE_SIGNER);
-  EXPECT_FAULT(Approval(people_.SignOddly("ann", AsBytes(text_), CmsForm{true, true, true, 0})), APPROVAL_NOT_ONE_SIGNER);
+  EXPECT_FALSE(Approval(people_.SignOddly("ann", AsBytes(text_), {})).fault.has_value())
+      << "the odd signer signs well when asked to";
+  EXPECT_FAULT(Approval(people_.SignOddly("ann", AsBytes(text_), CmsForm{false, true, true, 1})),
+               APPROVAL_NO_SIGNED_ATTRIBUTES);
+  EXPECT_FAULT(Approval(people_.SignOddly("ann", AsBytes(text_), CmsForm{true, false, true, 1})),
+               APPROVAL_NO_SIGNING_TIME);
+  EXPECT_FAULT(Approval(people_.SignOddly("ann", AsBytes(text_), CmsForm{true, true, false, 1})),
+               APPROVAL_OTHER_ALGORITHM);
+  EXPECT_FAULT(Approval(people_.SignOddly("ann", AsBytes(text_), CmsForm{true, true, true, 2})),
+               APPROVAL_NOT_ONE_SIGNER);
+  EXPECT_FAULT(Approval(people_.SignOddly("ann", AsBytes(text_), CmsForm{true, true, true, 0})),
+               APPROVAL_NOT_ONE_SIGNER);
   EXPECT_FAULT(Approval(AsBytes("not a signature")), APPROVAL_MALFORMED);
 }
 
@@ -88,8 +96,8 @@ TEST_F(Evidence, I1_ARejectionIsNoApprovalWhateverItIsOver) {
 }
 
 TEST_F(Evidence, I1_OnlyThePolicysOwnSigningCertificatesAreBelieved) {
-  const pki::Certificate again =
-      people_.Issue("ann", pki::kDigitalSignature, people_.KeyOf("ann").public_key(), Now() - std::chrono::hours(1), Now() + std::chrono::hours(1));
+  const pki::Certificate again = people_.Issue("ann", pki::kDigitalSignature, people_.KeyOf("ann").public_key(),
+                                               Now() - std::chrono::hours(1), Now() + std::chrono::hours(1));
   const auto cms = pki::SignDetached(AsBytes(text_), people_.KeyOf("ann"), again, Now(), "");
   ASSERT_TRUE(cms.ok());
   EXPECT_FAULT(Approval(*cms), APPROVAL_NOT_A_MEMBER);
@@ -110,10 +118,13 @@ TEST_F(Evidence, I1_ASignersCertificateMustBeValidNowAndWhenItSigned) {
     return people.Verifier();
   };
   const PolicyVerifier expired = reissue(Now() - std::chrono::hours(48), Now() - std::chrono::minutes(1));
-  EXPECT_FAULT(expired.Verify(AsBytes(text_), people.Sign("ann", AsBytes(text_), ""), Now(), ""), SIGNER_CERTIFICATE_EXPIRED);
+  EXPECT_FAULT(expired.Verify(AsBytes(text_), people.Sign("ann", AsBytes(text_), ""), Now(), ""),
+               SIGNER_CERTIFICATE_EXPIRED);
   const PolicyVerifier fresh = reissue(Now() - std::chrono::minutes(1), Now() + std::chrono::hours(48));
-  EXPECT_FAULT(fresh.Verify(AsBytes(text_), people.Sign("ann", AsBytes(text_), ""), Now(), ""), SIGNER_CERTIFICATE_EXPIRED);
-  EXPECT_FALSE(fresh.Verify(AsBytes(text_), people.Sign("ann", AsBytes(text_), "", Now()), Now(), "").fault.has_value());
+  EXPECT_FAULT(fresh.Verify(AsBytes(text_), people.Sign("ann", AsBytes(text_), ""), Now(), ""),
+               SIGNER_CERTIFICATE_EXPIRED);
+  EXPECT_FALSE(
+      fresh.Verify(AsBytes(text_), people.Sign("ann", AsBytes(text_), "", Now()), Now(), "").fault.has_value());
 }
 
 TEST_F(Evidence, I10_WithoutAFreshRevocationListNobodySignedAnything) {
@@ -133,23 +144,33 @@ TEST_F(Evidence, I10_AnUnusableRevocationListIsNotTakenIntoUse) {
   People strangers;
   Bytes broken = people_.FreshList();
   broken.back() ^= 1;
-  for (const Bytes& list : {people_.RevocationList({}, now + std::chrono::minutes(6), now + hours(9)),
-                            people_.RevocationList({}, now - hours(25), now + hours(9)), people_.RevocationList({}, now - hours(2), now),
-                            strangers.FreshList(), broken, ToBytes(AsBytes("none"))}) {
+  for (const Bytes& list :
+       {people_.RevocationList({}, now + std::chrono::minutes(6), now + hours(9)),
+        people_.RevocationList({}, now - hours(25), now + hours(9)), people_.RevocationList({}, now - hours(2), now),
+        strangers.FreshList(), broken, ToBytes(AsBytes("none"))}) {
     EXPECT_TRUE(IsRefusal(verifier->UseRevocationList(list, now), Reason::kREVOCATION_LIST_STALE));
     EXPECT_EQ(verifier->RevocationListTime(), std::nullopt);
   }
-  EXPECT_TRUE(verifier->UseRevocationList(people_.RevocationList({}, now + std::chrono::minutes(5), now + hours(9)), now).ok());
-  EXPECT_TRUE(IsRefusal(verifier->UseRevocationList(people_.FreshList(), now), Reason::kREVOCATION_LIST_STALE)) << "older than the one in use";
+  EXPECT_TRUE(
+      verifier->UseRevocationList(people_.RevocationList({}, now + std::chrono::minutes(5), now + hours(9)), now).ok());
+  EXPECT_TRUE(IsRefusal(verifier->UseRevocationList(people_.FreshList(), now), Reason::kREVOCATION_LIST_STALE))
+      << "older than the one in use";
 }
 
 TEST_F(Evidence, OtherDocumentsAreVerifiedUnderTheirOwnHint) {
   const std::string statement = "any document";
-  EXPECT_FALSE(verifier_.Verify(AsBytes(statement), people_.Sign("leo", AsBytes(statement), "smki statement"), Now(), "smki statement").fault.has_value());
-  EXPECT_FALSE(verifier_.Verify(AsBytes(statement), people_.Sign("leo", AsBytes(statement), ""), Now(), "smki statement").fault.has_value());
-  EXPECT_FAULT(verifier_.Verify(AsBytes(statement), people_.Sign("leo", AsBytes(statement), "smki order"), Now(), "smki statement"),
+  EXPECT_FALSE(verifier_
+                   .Verify(AsBytes(statement), people_.Sign("leo", AsBytes(statement), "smki statement"), Now(),
+                           "smki statement")
+                   .fault.has_value());
+  EXPECT_FALSE(
+      verifier_.Verify(AsBytes(statement), people_.Sign("leo", AsBytes(statement), ""), Now(), "smki statement")
+          .fault.has_value());
+  EXPECT_FAULT(verifier_.Verify(AsBytes(statement), people_.Sign("leo", AsBytes(statement), "smki order"), Now(),
+                                "smki statement"),
                APPROVAL_OTHER_DOCUMENT);
-  EXPECT_FAULT(verifier_.Verify(AsBytes("another"), people_.Sign("leo", AsBytes(statement), ""), Now(), ""), APPROVAL_DIGEST_MISMATCH);
+  EXPECT_FAULT(verifier_.Verify(AsBytes("another"), people_.Sign("leo", AsBytes(statement), ""), Now(), ""),
+               APPROVAL_DIGEST_MISMATCH);
 }
 
 TEST_F(Evidence, KnowsThePersonsCertificatesAndTheIdentities) {
@@ -170,10 +191,14 @@ TEST_F(Evidence, I10_APolicyWithAWrongCertificateIsIncomplete) {
     const char* says;
   } kCases[] = {
       {[](TrustPolicy& p) { p.persons[0].signing_certificate.bytes.pop_back(); }, "person ann, signing certificate"},
-      {[](TrustPolicy& p) { p.persons[0].signing_certificate = p.persons[0].agreement_certificate; }, "digitalSignature only"},
-      {[](TrustPolicy& p) { p.persons[0].agreement_certificate = p.persons[0].signing_certificate; }, "keyAgreement only"},
-      {[](TrustPolicy& p) { p.persons[1].signing_certificate = p.persons[0].signing_certificate; }, "another person has the same"},
-      {[&](TrustPolicy& p) { p.persons[0].signing_certificate = strangers.policy.persons[0].signing_certificate; }, "not issued by the persons' authority"},
+      {[](TrustPolicy& p) { p.persons[0].signing_certificate = p.persons[0].agreement_certificate; },
+       "digitalSignature only"},
+      {[](TrustPolicy& p) { p.persons[0].agreement_certificate = p.persons[0].signing_certificate; },
+       "keyAgreement only"},
+      {[](TrustPolicy& p) { p.persons[1].signing_certificate = p.persons[0].signing_certificate; },
+       "another person has the same"},
+      {[&](TrustPolicy& p) { p.persons[0].signing_certificate = strangers.policy.persons[0].signing_certificate; },
+       "not issued by the persons' authority"},
       {[&](TrustPolicy& p) { p.keyguard_certificate = strangers.policy.keyguard_certificate; }, "keyguard identity"},
       {[](TrustPolicy& p) { p.keyguard_certificate = p.persons[0].agreement_certificate; }, "keyguard identity"},
       {[](TrustPolicy& p) { p.orchestrator_certificate.bytes = {1}; }, "orchestrator identity"},
@@ -202,9 +227,12 @@ TEST_F(Evidence, I1_AdmissionIsTheWholeJudgementInOneCall) {
   EXPECT_TRUE(IsRefusal(admit(text_ + " ", approvals, direction_.incident).status(), Reason::kDIRECTION_NOT_CANONICAL));
   EXPECT_TRUE(IsRefusal(admit(text_, approvals, "INC-2").status(), Reason::kWRONG_INCIDENT));
   EXPECT_TRUE(IsRefusal(admit(text_, {}, direction_.incident).status(), Reason::kDIRECTION_UNSIGNED));
-  EXPECT_TRUE(IsRefusal(admit(text_, {approvals[0], approvals[1]}, direction_.incident).status(), Reason::kQUORUM_SHORT));
-  EXPECT_TRUE(IsRefusal(admit(text_, {approvals[0], approvals[1], approvals[0]}, direction_.incident).status(), Reason::kAPPROVAL_DUPLICATE_MEMBER));
-  EXPECT_TRUE(IsRefusal(admit(text_, {approvals[0], approvals[1], Approve("ola")}, direction_.incident).status(), Reason::kAPPROVAL_NOT_A_MEMBER));
+  EXPECT_TRUE(
+      IsRefusal(admit(text_, {approvals[0], approvals[1]}, direction_.incident).status(), Reason::kQUORUM_SHORT));
+  EXPECT_TRUE(IsRefusal(admit(text_, {approvals[0], approvals[1], approvals[0]}, direction_.incident).status(),
+                        Reason::kAPPROVAL_DUPLICATE_MEMBER));
+  EXPECT_TRUE(IsRefusal(admit(text_, {approvals[0], approvals[1], Approve("ola")}, direction_.incident).status(),
+                        Reason::kAPPROVAL_NOT_A_MEMBER));
   const std::string changed = test::Replaced(text_, "total: 3000", "total: 3001");
   EXPECT_TRUE(IsRefusal(admit(changed, approvals, direction_.incident).status(), Reason::kAPPROVAL_DIGEST_MISMATCH));
 }

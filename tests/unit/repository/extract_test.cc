@@ -88,7 +88,8 @@ TEST_F(ExtractTest, ReadsOtherLayoutsOfTheSameDocument) {
   const std::string variants[] = {
       good,
       one_line,
-      With(good, "<SMKIRepositoryExtract>", "<!-- c --><s:SMKIRepositoryExtract xmlns:s=\"urn:x\" xmlns=\"urn:y\" version=\"1\">"),
+      With(good, "<SMKIRepositoryExtract>",
+           "<!-- c --><s:SMKIRepositoryExtract xmlns:s=\"urn:x\" xmlns=\"urn:y\" version=\"1\">"),
       With(good, "<CertificateBody>\n", "<CertificateBody>\r\n\t"),
       With(good, ">" + ToHex(device.serial) + "<", "> 00" + ToHex(device.serial) + " <"),
       With(good, ">I</CertificateStatus>", "><![CDATA[I]]></CertificateStatus>"),
@@ -128,7 +129,8 @@ TEST_F(ExtractTest, I7_WordsThatDifferFromTheCertificateAreRefused) {
       {organisation, ">02<", ">03<", "<CertificateRole> is \"03\""},
       {organisation, ">02<", ">supplier<", "two hexadecimal digits"},
       {organisation, "    <CertificateRole>02</CertificateRole>\n", "", "<CertificateRole> is missing"},
-      {organisation, "<CertificateSerial>", "<CertificateSubjectAltName>90-B3-D5-1F-30-01-00-00</CertificateSubjectAltName><CertificateSerial>",
+      {organisation, "<CertificateSerial>",
+       "<CertificateSubjectAltName>90-B3-D5-1F-30-01-00-00</CertificateSubjectAltName><CertificateSerial>",
        "nothing else as the subject"},
       {authority, ">issuing OCA<", ">issuing OCB<", "<CertificateSubjectName> is"},
       {authority, ">CA<", ">DS<", "<CertificateUsage> is"},
@@ -138,6 +140,20 @@ TEST_F(ExtractTest, I7_WordsThatDifferFromTheCertificateAreRefused) {
     EXPECT_THAT(error, HasSubstr(c.expected)) << c.from << " -> " << c.to;
     EXPECT_THAT(error, HasSubstr("SMKIKR_FULL_2026-11-15.xml.gz:line 5: record 1: "));
   }
+}
+
+TEST_F(ExtractTest, ACertificateThatIsNoneOfTheFourKindsIsRefused) {
+  const auto key = pki::PrivateKey::Generate();
+  const auto both = static_cast<pki::KeyUsageBits>(pki::kDigitalSignature | pki::kKeyAgreement);
+  const auto two_usages = pki::IssueDeviceCertificate(pki_.devices.identity, Eui64(1), key->public_key(), both,
+                                                      Bytes(16, 0x55), Day("2026-01-01"));
+  ASSERT_TRUE(two_usages.ok()) << two_usages.status();
+  EXPECT_THAT(Message(RecordOf(*two_usages).status()), HasSubstr("neither digitalSignature nor keyAgreement"));
+  const auto person =
+      pki::IssuePersonCertificate(pki_.organisations.identity, "ada", "DCC", key->public_key(), pki::kDigitalSignature,
+                                  Bytes(16, 0x56), Day("2026-01-01"), Day("2027-01-01"), false);
+  ASSERT_TRUE(person.ok()) << person.status();
+  EXPECT_THAT(Message(RecordOf(*person).status()), HasSubstr("neither an authority's nor"));
 }
 
 TEST_F(ExtractTest, I7_WhatIsNotTheSchemaIsRefused) {
@@ -150,11 +166,13 @@ TEST_F(ExtractTest, I7_WhatIsNotTheSchemaIsRefused) {
       {">FULL<", ">DELT<", "but the file's name says \"FULL\""},
       {">2026-11-15<", ">2026-11-14<", "but the file's name says \"2026-11-15\""},
       {"<ExtractDate>", "<ExtractType>FULL</ExtractType><ExtractDate>", "<ExtractType> stands there twice"},
-      {"</SMKIRepositoryExtract>", "<ExtractDate>2026-11-15</ExtractDate></SMKIRepositoryExtract>", "after the first record"},
+      {"</SMKIRepositoryExtract>", "<ExtractDate>2026-11-15</ExtractDate></SMKIRepositoryExtract>",
+       "after the first record"},
       {"<CertificateResponse>", "<CertificateAnswer>", "unknown element <CertificateAnswer>"},
       {"<CertificateStatus>", "<Status>I</Status><CertificateStatus>", "unknown element <Status>"},
       {"<CertificateStatus>", "<CertificateStatus lang=\"en\">", "has attributes"},
-      {"<CertificateStatus>", "<CertificateStatus>I</CertificateStatus><CertificateStatus>", "<CertificateStatus> stands there twice"},
+      {"<CertificateStatus>", "<CertificateStatus>I</CertificateStatus><CertificateStatus>",
+       "<CertificateStatus> stands there twice"},
       {"    <CertificateStatus>I</CertificateStatus>\n", "", "<CertificateStatus> is missing"},
       {"<CertificateStatus>I", "<CertificateStatus><b>I</b>", "<b> is nested too deep"},
       {"<ExtractDate>", "<ExtractDate><b/>", "unexpected element <b>"},
@@ -184,11 +202,13 @@ TEST_F(ExtractTest, I7_DocumentTypesAndEntitiesAreRefused) {
       "<!DOCTYPE SMKIRepositoryExtract>",
       "<!DOCTYPE SMKIRepositoryExtract SYSTEM \"file:///etc/passwd\">",
       "<!DOCTYPE x [<!ENTITY a \"I\">]>",
-      "<!DOCTYPE x [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;\"><!ENTITY c \"&b;&b;&b;&b;&b;&b;\">]>",
+      "<!DOCTYPE x [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;\"><!ENTITY c "
+      "\"&b;&b;&b;&b;&b;&b;\">]>",
       "<!DOCTYPE x [<!ENTITY % p SYSTEM \"http://localhost/x\"> %p;]>",
   };
   for (const std::string& type : types) {
-    EXPECT_THAT(ReadError(With(good, "<SMKIRepositoryExtract>", type + "<SMKIRepositoryExtract>")), HasSubstr("a document type (DTD) is not allowed"));
+    EXPECT_THAT(ReadError(With(good, "<SMKIRepositoryExtract>", type + "<SMKIRepositoryExtract>")),
+                HasSubstr("a document type (DTD) is not allowed"));
   }
 }
 
@@ -200,7 +220,8 @@ TEST_F(ExtractTest, I7_DeepNestingIsRefusedAtOnce) {
 
 TEST_F(ExtractTest, I7_ATagWithoutEndDoesNotFillTheMemory) {
   const std::string good = Xml({pki_.Device(0x00DB123456000001)});
-  EXPECT_THAT(ReadError(With(good, "<CertificateStatus>", "<CertificateStatus " + std::string(12 << 20, ' '))), HasSubstr("line"));
+  EXPECT_THAT(ReadError(With(good, "<CertificateStatus>", "<CertificateStatus " + std::string(12 << 20, ' '))),
+              HasSubstr("line"));
 }
 
 TEST_F(ExtractTest, I7_EveryFlippedOctetIsRefusedOrChangesNothing) {
@@ -243,7 +264,9 @@ TEST_F(ExtractTest, I7_ARenamedFileIsRefused) {
 
 TEST_F(ExtractTest, ForeignTextInAnErrorCannotDisturbATerminal) {
   const std::string good = Xml({pki_.Device(0x00DB123456000001)});
-  const std::string error = ReadError(With(good, ">I<", ">\xC2\x9B" "2J\xE2\x80\xAE<"));
+  const std::string error = ReadError(With(good, ">I<",
+                                           ">\xC2\x9B"
+                                           "2J\xE2\x80\xAE<"));
   EXPECT_THAT(error, HasSubstr("is \"??2J???\""));
 }
 
@@ -266,7 +289,8 @@ TEST_F(ExtractTest, AnyPiecesGiveTheSameRecords) {
       EXPECT_EQ(raw.number, ++seen);
       return CheckRecord(raw, {true, kDate, "file"}).status();
     });
-    for (size_t at = 0; at < xml.size(); at += piece) ASSERT_TRUE(parser.Feed(AsBytes(std::string_view(xml).substr(at, piece))).ok());
+    for (size_t at = 0; at < xml.size(); at += piece)
+      ASSERT_TRUE(parser.Feed(AsBytes(std::string_view(xml).substr(at, piece))).ok());
     ASSERT_TRUE(parser.Finish().ok());
     EXPECT_EQ(seen, 2u);
     EXPECT_EQ(parser.records(), 2u);

@@ -23,14 +23,16 @@ std::string Gzip(const Member& m) {
   z_stream stream{};
   EXPECT_EQ(deflateInit2(&stream, m.level, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
   gz_header header{};
-  const auto octets = [](const std::string& s) { return s.empty() ? Z_NULL : reinterpret_cast<Bytef*>(const_cast<char*>(s.c_str())); };
+  const auto octets = [](const std::string& s) {
+    return s.empty() ? Z_NULL : reinterpret_cast<Bytef*>(const_cast<char*>(s.c_str()));
+  };
   header.name = octets(m.name);
   header.comment = octets(m.comment);
   header.extra = octets(m.extra);
   header.extra_len = static_cast<uInt>(m.extra.size());
   header.hcrc = m.header_checksum ? 1 : 0;
   deflateSetHeader(&stream, &header);
-  std::string out(m.content.size() + 1000, '\0');
+  std::string out(m.content.size() + m.name.size() + 1000, '\0');
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(m.content.data()));
   stream.avail_in = static_cast<uInt>(m.content.size());
   stream.next_out = reinterpret_cast<Bytef*>(out.data());
@@ -67,7 +69,8 @@ TEST_F(GzipTest, ReadsEveryVariantOfGzip) {
   for (int level = 0; level <= 9; ++level) EXPECT_EQ(ReadBack(Gzip({"content", level})), "content");
   EXPECT_EQ(ReadBack(Gzip({"content", 6, "list.crl", "a comment", "extra field", true})), "content");
   const std::string large(600'000, 'x');
-  EXPECT_EQ(ReadBack(Gzip({"one ", 1, "list.crl"}) + Gzip({large, 9}) + Gzip({"", 6}) + Gzip({" three", 0})), "one " + large + " three");
+  EXPECT_EQ(ReadBack(Gzip({"one ", 1, "list.crl"}) + Gzip({large, 9}) + Gzip({"", 6}) + Gzip({" three", 0})),
+            "one " + large + " three");
   EXPECT_EQ(ReadBack(Gzip({"padded"}) + std::string(1000, '\0')), "padded");
   EXPECT_EQ(ReadBack(Gzip({std::string(300'000, 'y')}) + std::string(300'000, '\0')).size(), 300'000u);
 }
@@ -84,7 +87,8 @@ TEST_F(GzipTest, I7_RefusesWhatIsNotWholeGzip) {
   const std::string good = Gzip({"some content that is long enough", 6, "list.crl"});
   EXPECT_THAT(ReadBack(""), HasSubstr("ends too early"));
   EXPECT_THAT(ReadBack("no gzip at all"), HasSubstr("damaged"));
-  for (size_t size = 1; size < good.size(); ++size) ASSERT_THAT(ReadBack(good.substr(0, size)), HasSubstr("ends too early")) << size;
+  for (size_t size = 1; size < good.size(); ++size)
+    ASSERT_THAT(ReadBack(good.substr(0, size)), HasSubstr("ends too early")) << size;
   EXPECT_THAT(ReadBack(good + "garbage"), HasSubstr("damaged"));
   EXPECT_THAT(ReadBack(good + std::string(3, '\0') + "x"), HasSubstr("something follows"));
   EXPECT_THAT(ReadBack(good + std::string(500'000, '\0') + "x"), HasSubstr("something follows"));

@@ -8,8 +8,12 @@ namespace {
 
 using ::testing::HasSubstr;
 
-std::string Full(const std::string& day) { return "SMKIKR_FULL_2026-11-" + day + ".xml.gz"; }
-std::string Delta(const std::string& day) { return "SMKIKR_DELT_2026-11-" + day + ".xml.gz"; }
+std::string Full(const std::string& day) {
+  return "SMKIKR_FULL_2026-11-" + day + ".xml.gz";
+}
+std::string Delta(const std::string& day) {
+  return "SMKIKR_DELT_2026-11-" + day + ".xml.gz";
+}
 
 // The plan as "FULL day: delta days".
 std::string Planned(const std::vector<std::string>& files, const std::string& target = "") {
@@ -34,7 +38,10 @@ TEST(Plan, I7_StopsAtTheTarget) {
 }
 
 TEST(Plan, I7_CrossesMonthsAndLeapDays) {
-  EXPECT_TRUE(PlanRebuild({"SMKIKR_FULL_2028-02-28.xml.gz", "SMKIKR_DELT_2028-02-29.xml.gz", "SMKIKR_DELT_2028-03-01.xml.gz"}, "").ok());
+  EXPECT_TRUE(
+      PlanRebuild({"SMKIKR_FULL_2028-02-28.xml.gz", "SMKIKR_DELT_2028-02-29.xml.gz", "SMKIKR_DELT_2028-03-01.xml.gz"},
+                  "")
+          .ok());
 }
 
 TEST(Plan, I7_AGapIsRefusedAndNamesTheMissingFile) {
@@ -61,7 +68,9 @@ TEST(Plan, RefusesAFileThatOnlyLooksLikeAnExtract) {
   EXPECT_THAT(Planned({Full("15"), "SMKIKR_DELT_2026-11-31.xml.gz"}), HasSubstr("looks like an extract"));
 }
 
-TEST(Plan, RefusesATargetThatIsNoDate) { EXPECT_THAT(Planned({Full("15")}, "yesterday"), HasSubstr("is no date")); }
+TEST(Plan, RefusesATargetThatIsNoDate) {
+  EXPECT_THAT(Planned({Full("15")}, "yesterday"), HasSubstr("is no date"));
+}
 
 TEST(Plan, DeltasOfAStoreGoOnWhereItStands) {
   const std::vector<std::string> files = {Delta("15"), Delta("16"), Delta("17")};
@@ -81,9 +90,10 @@ TEST(ExtractName, IsReadOnlyInItsOneForm) {
   EXPECT_TRUE(name->full);
   EXPECT_EQ(name->date, "2026-11-15");
   EXPECT_EQ(ExtractFileName(false, "2026-11-15"), "SMKIKR_DELT_2026-11-15.xml.gz");
-  for (const char* file : {"", "SMKIKR_FULL_2026-11-15.xml", "SMKIKR_FULL_2026-13-15.xml.gz", "SMKIKR_FULL_2026-02-30.xml.gz",
-                           "SMKIKR_DELTA_2026-11-15.xml.gz", "smkikr_FULL_2026-11-15.xml.gz", "SMKIKR_FULL_2026-11-15.xml.gz ",
-                           "x/SMKIKR_FULL_2026-11-15.xml.gz"}) {
+  for (const char* file :
+       {"", "SMKIKR_FULL_2026-11-15.xml", "SMKIKR_FULL_2026-13-15.xml.gz", "SMKIKR_FULL_2026-02-30.xml.gz",
+        "SMKIKR_DELTA_2026-11-15.xml.gz", "smkikr_FULL_2026-11-15.xml.gz", "SMKIKR_FULL_2026-11-15.xml.gz ",
+        "x/SMKIKR_FULL_2026-11-15.xml.gz"}) {
     EXPECT_FALSE(ParseExtractName(file).has_value()) << file;
   }
 }

@@ -16,17 +16,19 @@
 
 namespace smki::repository {
 
-inline UtcTime Day(const std::string& date) { return *ParseDate(date); }
+inline UtcTime Day(const std::string& date) {
+  return *ParseDate(date);
+}
 
 // A root and an issuing authority below it.
 struct Hierarchy {
-  Hierarchy(const std::string& name, const std::string& root_ou, const std::string& issuing_ou, const std::string& policy,
-            uint8_t serial) {
+  Hierarchy(const std::string& name, const std::string& root_ou, const std::string& issuing_ou,
+            const std::string& policy, uint8_t serial) {
     const pki::AuthoritySubject root_subject{"root " + name, root_ou}, issuing_subject{"issuing " + name, issuing_ou};
     const pki::IssuerIdentity root_identity{&root_key, pki::AuthorityName(root_subject)};
     const UtcTime from = Day("2020-01-01"), to = Day("2060-01-01");
-    root = *pki::IssueAuthorityCertificate(root_identity, root_subject, root_key.public_key(), -1, policy, Bytes(16, serial),
-                                           from, to);
+    root = *pki::IssueAuthorityCertificate(root_identity, root_subject, root_key.public_key(), -1, policy,
+                                           Bytes(16, serial), from, to);
     issuing = *pki::IssueAuthorityCertificate(root_identity, issuing_subject, issuing_key.public_key(), 0, policy,
                                               Bytes(16, static_cast<uint8_t>(serial + 1)), from, to);
     identity = {&issuing_key, pki::AuthorityName(issuing_subject)};
@@ -34,7 +36,7 @@ struct Hierarchy {
   pki::PrivateKey root_key = *pki::PrivateKey::Generate();
   pki::PrivateKey issuing_key = *pki::PrivateKey::Generate();
   std::optional<pki::Certificate> root, issuing;
-  pki::IssuerIdentity identity;   // of the issuing authority
+  pki::IssuerIdentity identity;  // of the issuing authority
 };
 
 class SmallPki {
@@ -42,14 +44,16 @@ class SmallPki {
   Hierarchy organisations{"OCA", "00", "07", pki::kOrganisationPolicy, 1};
   Hierarchy devices{"DCA", "", "", pki::kDevicePolicy, 3};
 
-  CertificateRecord Record(const pki::Certificate& certificate, CertificateStatus status = CertificateStatus::kInUse) const {
+  CertificateRecord Record(const pki::Certificate& certificate,
+                           CertificateStatus status = CertificateStatus::kInUse) const {
     CertificateRecord record = *RecordOf(certificate);
     record.status = status;
     return record;
   }
   CertificateRecord Supplier(uint64_t eui, pki::KeyUsageBits usage = pki::kDigitalSignature) {
-    return Record(*pki::IssueOrganisationCertificate(organisations.identity, {"supplier", 2, Eui64(eui)}, key_.public_key(),
-                                                     usage, NextSerial(), Day("2026-01-01"), Day("2036-01-01")));
+    return Record(*pki::IssueOrganisationCertificate(organisations.identity, {"supplier", 2, Eui64(eui)},
+                                                     key_.public_key(), usage, NextSerial(), Day("2026-01-01"),
+                                                     Day("2036-01-01")));
   }
   CertificateRecord Device(uint64_t eui, const std::string& from = "2026-01-01") {
     return Record(*pki::IssueDeviceCertificate(devices.identity, Eui64(eui), key_.public_key(), pki::kDigitalSignature,
@@ -59,8 +63,8 @@ class SmallPki {
   CertificateRecord ForgedDevice(uint64_t eui) {
     pki::PrivateKey thief = *pki::PrivateKey::Generate();
     const pki::IssuerIdentity identity{&thief, devices.identity.name};
-    pki::Certificate forged = *pki::IssueDeviceCertificate(identity, Eui64(eui), key_.public_key(), pki::kDigitalSignature,
-                                                           NextSerial(), Day("2026-01-01"));
+    pki::Certificate forged = *pki::IssueDeviceCertificate(identity, Eui64(eui), key_.public_key(),
+                                                           pki::kDigitalSignature, NextSerial(), Day("2026-01-01"));
     // The key identifier of the true issuer, so that only the signature can tell.
     Bytes der = forged.der();
     const auto own = thief.public_key().identifier(), true_one = devices.issuing_key.public_key().identifier();
@@ -69,7 +73,8 @@ class SmallPki {
     return Record(*pki::Certificate::Parse(der));
   }
   std::vector<CertificateRecord> Authorities() const {
-    return {Record(*organisations.root), Record(*organisations.issuing), Record(*devices.root), Record(*devices.issuing)};
+    return {Record(*organisations.root), Record(*organisations.issuing), Record(*devices.root),
+            Record(*devices.issuing)};
   }
 
  private:
@@ -83,9 +88,17 @@ class SmallPki {
   uint32_t serials_ = 0;
 };
 
-inline std::string ReadText(const std::string& path) { return ToString(*PosixFiles().Read(path, 1 << 26)); }
+inline std::string ReadText(const std::string& path) {
+  return ToString(*PosixFiles().Read(path, 1 << 26));
+}
+// In place if it is there: a file system may write a truncated file through to the disk, which thousands of tries would
+// feel.
 inline void WriteText(const std::string& path, std::string_view text) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc) << text;
+  const bool there = PosixFiles().Exists(path);
+  std::fstream file(path, std::ios::binary | std::ios::out | (there ? std::ios::in : std::ios::trunc));
+  file << text;
+  file.close();
+  std::filesystem::resize_file(path, text.size());
 }
 
 class RepositoryTest : public ::testing::Test {
@@ -101,7 +114,9 @@ class RepositoryTest : public ::testing::Test {
     for (const CertificateRecord& record : records) ASSERT_TRUE((*writer)->Add(record).ok());
     ASSERT_TRUE((*writer)->Finish().ok());
   }
-  std::string Extract(bool full, const std::string& date) const { return extracts_ + "/" + ExtractFileName(full, date); }
+  std::string Extract(bool full, const std::string& date) const {
+    return extracts_ + "/" + ExtractFileName(full, date);
+  }
 
   Scratch scratch_;
   std::string extracts_ = scratch_ / "extracts";

@@ -1,0 +1,315 @@
+#include "evidence_story.h"
+
+#include <filesystem>
+
+#include "cli/evidence.h"
+#include "gbcs/message.h"
+#include "ledger/checkpoint.h"
+#include "ledger/record_log.h"
+#include "pki/digest.h"
+#include "procedures/documents.h"
+#include "sample.h"
+
+namespace smki::cli::test {
+namespace {
+
+using procedures::test::Now;
+
+template <typename T>
+T Must(StatusOr<T> value) {
+  if (!value.ok()) CheckFailed(Message(value.status()).c_str(), __FILE__, __LINE__);
+  return std::move(value).value();
+}
+void Must(const Status& status) {
+  if (!status.ok()) CheckFailed(Message(status).c_str(), __FILE__, __LINE__);
+}
+
+bool IsSignedAct(const procedures::Event& event) {
+  return !event.person.empty() && event.kind != "step-started" && event.kind != "approval-recorded";
+}
+
+}  // namespace
+
+EvidenceStory::EvidenceStory(const Spoiled& spoiled) : spoiled_(spoiled), folder_(scratch_ / "evidence") {
+  Prepare();
+  Tell();
+  WriteStore();
+  Seal();
+}
+
+void EvidenceStory::Prepare() {
+  if (!spoiled_.runbook_not_allowed) people_.policy.allowed[0].digest = incident_.runbook_.digest;
+  people_.policy.device_authorities = {{small_.devices.root->der()}, {small_.devices.issuing->der()}};
+  estate_.direction.incident = "INC-1";
+  estate_.direction.procedure_digest = incident_.runbook_.digest;
+  estate_.direction.key_certificate = estate_.Add(Must(pki::IssueOrganisationCertificate(
+      estate_.issuing, {"", 1, Eui64(0x90B3D51F30000001)}, recovery_key_.public_key(), pki::kDigitalSignature, Bytes(16, 0x21),
+      Now() - std::chrono::hours(24), Now() + std::chrono::hours(24 * 300))));
+  Must(PosixFiles().CreateDirectories(folder_));
+  incident_.Reach("the end");
+  incident_.Must(incident_.Do(procedures::CloseRequest{"leo"}));
+}
+
+ledger::Entry EvidenceStory::Append(const std::string& kind, const std::string& person, const std::string& payload) {
+  return Must(ledger_->Append({kind == "genesis" ? "" : "INC-1", person, kind, ToBytes(AsBytes(payload))}));
+}
+
+void EvidenceStory::File(const std::string& file, ByteSpan octets) {
+  Must(PosixFiles().CreateDirectories(DirectoryOf(folder_ + "/" + file)));
+  Must(PosixFiles().WriteDurably(folder_ + "/" + file, octets));
+  ledger::v1::Artefact artefact;
+  artefact.set_name(file);
+  artefact.set_sha256(ToString(pki::Sha256(octets)));
+  artefact.set_size(octets.size());
+  artefact.set_file(file);
+  Append("artefact", "", artefact.SerializeAsString());
+}
+
+void EvidenceStory::Tell() {
+  ledger_ = Must(ledger::Ledger::Open(scratch_ / "ledger.sqlite", clock_));
+  const std::string policy = procedures::RenderPolicy(people_.policy);
+  anchor_ = pki::Sha256(policy);
+  ledger::v1::Genesis genesis;
+  genesis.set_environment(people_.policy.environment.kind);
+  genesis.set_estate(people_.policy.environment.estate);
+  genesis.set_policy_digest(spoiled_.other_genesis_policy ? std::string(32, 'x') : ToString(anchor_));
+  genesis.set_policy_version(1);
+  Append("genesis", "", genesis.SerializeAsString());
+  for (const procedures::Event& event : incident_.log_) {
+    clock_.SetWall(event.time);
+    if (IsSignedAct(event)) TellStatement(event);
+    TellEvent(event);
+    if (event.kind == "incident-opened") {
+      File("runbook.yaml", AsBytes(procedures::test::MethodThreeText()));
+      File("policy/trust-policy.yaml", AsBytes(policy));
+      File("policy/persons.crl", people_.FreshList());
+    }
+    if (event.kind == "step-started" && event.step == "direction") Draft();
+    if (event.kind == "step-started" && event.step == "ceremony") TellCeremony();
+    if (event.kind == "step-started" && event.step == "campaign") TellCampaign();
+  }
+}
+
+void EvidenceStory::TellEvent(const procedures::Event& event) {
+  ledger::v1::IncidentEvent payload;
+  payload.set_step(event.step);
+  for (const auto& [key, value] : event.fields) {
+    auto* field = payload.add_fields();
+    field->set_key(key);
+    field->set_value(value);
+  }
+  Append("incident." + event.kind, event.person, payload.SerializeAsString());
+  ++events_;
+}
+
+void EvidenceStory::TellStatement(const procedures::Event& event) {
+  if (spoiled_.no_statement && event.kind == "incident-closed") return;
+  procedures::Statement statement;
+  statement.environment = people_.policy.environment;
+  statement.incident = event.kind == "incident-opened" ? "new" : "INC-1";
+  statement.step = event.step.empty() ? "none" : event.step;
+  statement.verb = event.kind == "incident-opened" ? "open" : event.kind == "step-decided" ? "decide" : event.kind == "incident-closed" ? "close" : "done";
+  statement.choice = "none";
+  statement.expected_sequence = events_ + spoiled_.statement_page;
+  statement.person = event.person;
+  statement.time = event.time;
+  const std::string document = procedures::Render(statement);
+  const std::string signer = spoiled_.statement_signer.empty() ? event.person : spoiled_.statement_signer;
+  ledger::v1::SignedStatement payload;
+  payload.set_document(document);
+  payload.set_cms(ToString(people_.Sign(signer, AsBytes(document), "")));
+  Append("statement", event.person, payload.SerializeAsString());
+}
+
+void EvidenceStory::Draft() {
+  procedures::Direction& direction = estate_.direction;
+  direction.ledger_sequence = ledger_->head().entries - 1;
+  direction.ledger_head = spoiled_.drafted_against == Digest{} ? ledger_->head().hash : spoiled_.drafted_against;
+  direction_text_ = procedures::RenderDirection(direction);
+  File("direction/direction.yaml", AsBytes(direction_text_));
+  for (const auto& [group, octets] : estate_.populations) File("direction/populations/" + group + ".pop", octets);
+  for (const auto& [digest, der] : estate_.certificates) File("direction/certificates/" + ToHex(digest) + ".der", der);
+  int number = 0;
+  for (const std::string& member : spoiled_.approvers) {
+    File(fmt::format("direction/approvals/{}-{}.cms", ++number, member),
+         people_.Sign(member, AsBytes(direction_text_), procedures::ApprovalHint(direction.id)));
+  }
+}
+
+void EvidenceStory::TellCeremony() {
+  procedures::CeremonyRequest request;
+  request.environment = people_.policy.environment;
+  request.id = "CER-0123456789abcdef";
+  request.incident = "INC-1";
+  request.direction = pki::Sha256(direction_text_);
+  request.direction_id = estate_.direction.id;
+  request.key = "recovery";
+  request.policy = anchor_;
+  request.policy_version = 1;
+  request.threshold = 2;
+  request.keyguard_time = Now();
+  request.expires = Now() + std::chrono::hours(1);
+  const std::string text = procedures::Render(request);
+  request_ = pki::Sha256(text);
+  File("ceremony/CER-0123456789abcdef.request.txt", AsBytes(text));
+  File("ceremony/CER-0123456789abcdef.request.cms",
+       people_.Sign(spoiled_.ceremony_signed_by_stranger ? "leo" : "keyguard", AsBytes(text), ""));
+}
+
+std::vector<EvidenceStory::Command> EvidenceStory::Commands() {
+  Evidence words;   // only for the encoder
+  words.direction = estate_.direction;
+  for (const auto& [digest, der] : estate_.certificates) words.certificates.insert_or_assign(digest, Must(pki::Certificate::Parse(der)));
+  std::vector<Command> out;
+  uint64_t counter = estate_.direction.counter_first;
+  for (const procedures::DirectedGroup& group : estate_.direction.groups) {
+    const auto encoder = Must(gbcs::CommandTemplate::Make(Eui64(0x90B3D51F30000001), Must(DirectedPayload(words, group)), 1000, 4999));
+    for (const Eui64 device : Must(procedures::ParsePopulation(estate_.populations[group.name])).devices) {
+      Command command{device, group.name, counter++, {}, {}};
+      command.octets = encoder.Encode(device, command.counter);
+      Bytes to_sign = ToBytes(gbcs::CommandTemplate::ToBeSigned(command.octets));
+      if (spoiled_.other_command_signed && out.empty()) to_sign.back() ^= 1;
+      command.signature = Must(recovery_key_.Sign(to_sign));
+      gbcs::CommandTemplate::AppendSignature(command.octets, command.signature);
+      out.push_back(std::move(command));
+    }
+  }
+  return out;
+}
+
+void EvidenceStory::TellCampaign() {
+  const std::vector<Command> commands = Commands();
+  Must(PosixFiles().CreateDirectories(folder_ + "/keyguard"));
+  auto journal = Must(ledger::RecordLog::Open(PosixFiles(), folder_ + "/keyguard/journal.log", ledger::kJournalKind,
+                                              [](const ledger::Record&) { return OkStatus(); }));
+  const auto write = [&](ledger::JournalType type, const Bytes& payload) { Must(journal->Append(static_cast<uint8_t>(type), payload).status()); };
+  const Digest direction = pki::Sha256(direction_text_);
+  const ledger::Head head = ledger_->head();
+  write(ledger::JournalType::kDirection, Encode(ledger::JournalDirection{Now(), direction, estate_.direction.id, "INC-1", "drill/estate-7",
+                                                                        estate_.direction.nonce, 1000, 4999, head.entries - 1, head.hash, Now()}));
+  for (const std::string& person : spoiled_.attendants) write(ledger::JournalType::kAttendance, Encode(ledger::JournalAttendance{Now(), request_, person}));
+  write(ledger::JournalType::kOpened, Encode(ledger::JournalOpened{Now(), direction, request_, 1}));
+  for (const procedures::DirectedGroup& group : estate_.direction.groups) {
+    ledger::JournalBurn burn{Now(), direction, group.name, 0, {}, {}};
+    ledger::JournalSignatures signatures;
+    pki::MerkleTree announced;
+    for (const Command& command : commands) {
+      if (command.group != group.name) continue;
+      const bool first = &command == &commands.front();
+      ledger::JournalBurnItem item{command.device, 1, command.counter};
+      if (first && spoiled_.burned_device) item.device = *spoiled_.burned_device;
+      if (first) item.counter += spoiled_.burned_counter;
+      if (first) item.attempt += spoiled_.burned_attempt;
+      burn.items.push_back(item);
+      signatures.signatures.push_back(command.signature);
+      Bytes leaf = ToBytes(item.device.bytes());
+      const uint8_t attempt[] = {0, 0, 0, static_cast<uint8_t>(item.attempt + (spoiled_.other_items_announced ? 1 : 0))};
+      smki::Append(leaf, attempt);
+      announced.AddLeaf(leaf);
+    }
+    ledger::v1::CampaignIntent intent;
+    intent.set_direction_digest(ToString(direction));
+    intent.set_group(group.name);
+    intent.set_batch(1);
+    intent.set_items(static_cast<uint32_t>(burn.items.size()));
+    intent.set_items_digest(ToString(announced.Root()));
+    const ledger::Entry entry = Append(spoiled_.burn_without_intent ? "campaign.batch" : "campaign.intent", "", intent.SerializeAsString());
+    burn.ledger_sequence = entry.sequence;
+    burn.ledger_head = entry.hash;
+    signatures.burn = journal->records();
+    write(ledger::JournalType::kBurn, Encode(burn));
+    write(ledger::JournalType::kSignatures, Encode(signatures));
+  }
+  write(ledger::JournalType::kClosed, Encode(ledger::JournalClosed{Now(), direction, "done"}));
+  journal->Sync();
+  journal.reset();
+  File("keyguard/journal.log", Must(PosixFiles().Read(folder_ + "/keyguard/journal.log", 1 << 20)));
+  WriteCampaignLog(commands);
+}
+
+void EvidenceStory::WriteCampaignLog(const std::vector<Command>& commands) {
+  Must(PosixFiles().CreateDirectories(folder_ + "/campaign"));
+  auto log = Must(ledger::RecordLog::Open(PosixFiles(), folder_ + "/campaign/campaign.log", ledger::kCampaignKind,
+                                          [](const ledger::Record&) { return OkStatus(); }));
+  const auto write = [&](ledger::CampaignType type, const Bytes& payload) { Must(log->Append(static_cast<uint8_t>(type), payload).status()); };
+  ledger::CampaignSigned batch;
+  batch.batch = 1;
+  for (const Command& command : commands) {
+    batch.items.push_back({command.device, 1, command.counter + spoiled_.campaign_counter, pki::Sha256(command.octets)});
+  }
+  write(ledger::CampaignType::kSigned, Encode(batch));
+  uint64_t sequence = 0;
+  for (const Command& command : commands) {
+    write(ledger::CampaignType::kResponse,
+          Encode(ledger::CampaignResponse{++sequence, Now(), command.device, 1, command.counter, ledger::DeviceOutcome::kRecovered, "", Answer(command)}));
+  }
+  log->Sync();
+  ledger::v1::CampaignSummary summary;
+  summary.set_total(commands.size());
+  summary.set_recovered(commands.size() + spoiled_.summed_recovered);
+  summary.set_signatures(commands.size() + spoiled_.summed_signatures);
+  summary.set_log_records(log->records());
+  summary.set_log_head(ToString(log->head()));
+  summary.set_wave("main");
+  log.reset();
+  File("campaign/campaign.log", Must(PosixFiles().Read(folder_ + "/campaign/campaign.log", 1 << 20)));
+  Append("campaign.summary", "", summary.SerializeAsString());
+}
+
+// A Device's response; the spoiled ones are those of the first Device.
+Bytes EvidenceStory::Answer(const Command& command) {
+  const bool spoil = command.counter == estate_.direction.counter_first;
+  gbcs::ExecutionOutcome outcome;
+  outcome.seq_number = command.counter;
+  for (const procedures::DirectedReplacement& replacement : estate_.direction.FindGroup(command.group)->replacements) {
+    const pki::Certificate certificate = Must(pki::Certificate::Parse(estate_.certificates[replacement.certificate]));
+    gbcs::ReplacementOutcome cell;
+    cell.cell = *gbcs::TrustAnchorCell::Parse(replacement.cell);
+    if (spoil && spoiled_.cell_failed) cell.status = gbcs::StatusCode::kNoTrustAnchor;
+    std::copy(certificate.subject_key_identifier.begin(), certificate.subject_key_identifier.end(), cell.replacing_ski.begin());
+    if (spoil && spoiled_.other_key_in_cell) cell.replacing_ski[7] ^= 1;
+    outcome.outcomes.push_back(cell);
+  }
+  gbcs::Message message;
+  message.cra = gbcs::Cra::kResponse;
+  message.originator_counter = command.counter;
+  message.originator = command.device;
+  message.recipient = Eui64(0x90B3D51F30000001);
+  message.date_time = Bytes(12, 0);
+  message.message_code = gbcs::kAnyExceptAbnormalRootByRecoveryCode;
+  message.payload = gbcs::EncodeResponsePayload({outcome, DerLengths::kMinimal});
+  pki::PrivateKey stranger = Must(pki::PrivateKey::Generate());
+  message.signature = Must((spoil && spoiled_.response_by_stranger ? stranger : device_key_).Sign(gbcs::SignedOctets(message)));
+  return gbcs::EncodeMessage(message);
+}
+
+void EvidenceStory::WriteStore() {
+  const std::string extracts = scratch_ / "extracts";
+  Must(PosixFiles().CreateDirectories(extracts));
+  auto writer = Must(repository::ExtractWriter::Create(extracts, true, "2026-11-15"));
+  for (const auto& record : small_.Authorities()) Must(writer->Add(record));
+  uint8_t serial = 0x60;
+  for (const auto& [group, octets] : estate_.populations) {
+    for (const Eui64 device : Must(procedures::ParsePopulation(octets)).devices) {
+      Must(writer->Add(small_.Record(Must(pki::IssueDeviceCertificate(small_.devices.identity, device, device_key_.public_key(), pki::kDigitalSignature,
+                                                                      Bytes(16, serial++), repository::Day("2026-01-01"))))));
+    }
+  }
+  Must(writer->Finish());
+  repository::RebuildOptions options{extracts, scratch_ / "store.sqlite", "", pki::AnchorOf(*small_.organisations.root),
+                                     pki::AnchorOf(*small_.devices.root), {}};
+  Must(repository::Rebuild(options).status());
+  File("repository/store.sqlite", Must(PosixFiles().Read(options.store, 16 << 20)));
+}
+
+void EvidenceStory::Seal() {
+  const std::string body = ledger::RenderCheckpoint({"smki-ledger/drill/estate-7", ledger_->head()});
+  std::string note = body + "\n" + Must(ledger::SignatureLine(body, "orchestrator", people_.KeyOf("orchestrator")));
+  if (spoiled_.countersigned) note += Must(ledger::SignatureLine(body, "keyguard", people_.KeyOf("keyguard")));
+  Must(PosixFiles().WriteDurably(folder_ + "/checkpoint.note", AsBytes(note)));
+  if (spoiled_.entry_after_checkpoint) Append("campaign.batch", "", "");
+  Must(ledger_->CopyTo(folder_ + "/ledger.sqlite"));
+  ledger_.reset();
+}
+
+}  // namespace smki::cli::test

@@ -1,0 +1,93 @@
+// A small evidence folder, made by hand: one incident, two groups of two Devices, every signature real. A test spoils one
+// thing of the story before it is told, or one file afterwards.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "incident.h"
+#include "ledger/campaign_records.h"
+#include "ledger/journal_records.h"
+#include "ledger/ledger.h"
+#include "people.h"
+#include "tests/unit/ledger/scratch.h"
+#include "tests/unit/repository/small_pki.h"
+
+namespace smki::cli::test {
+
+struct Spoiled {
+  std::string statement_signer;                 // instead of who acted
+  uint64_t statement_page = 0;                  // added to the true one
+  bool no_statement = false;                    // of the last person who acted
+  std::vector<std::string> approvers = {"ann", "bob", "cal"};
+  bool ceremony_signed_by_stranger = false;
+  std::vector<std::string> attendants = {"kim", "kay"};
+  std::optional<Eui64> burned_device;           // instead of the first
+  uint64_t burned_counter = 0;                  // added to the true one
+  uint32_t burned_attempt = 0;                  // added
+  bool other_command_signed = false;            // the key signed something else
+  bool burn_without_intent = false;
+  bool other_items_announced = false;
+  uint64_t campaign_counter = 0;                // added, in the campaign log only
+  uint64_t summed_signatures = 0;               // added, in the summary only
+  uint64_t summed_recovered = 0;                // added
+  bool response_by_stranger = false;
+  bool cell_failed = false;
+  bool other_key_in_cell = false;
+  bool countersigned = true;
+  bool entry_after_checkpoint = false;
+  Digest drafted_against{};                     // instead of the true head
+  bool runbook_not_allowed = false;
+  bool other_genesis_policy = false;
+};
+
+class EvidenceStory {
+ public:
+  explicit EvidenceStory(const Spoiled& spoiled = {});
+  const std::string& folder() const { return folder_; }
+  Digest anchor() const { return anchor_; }
+
+ private:
+  struct Command {
+    Eui64 device;
+    std::string group;
+    uint64_t counter = 0;
+    Bytes octets;       // whole
+    pki::RawSignature signature{};
+  };
+  void Prepare();
+  void Tell();
+  void TellEvent(const procedures::Event& event);
+  void TellStatement(const procedures::Event& event);
+  void Draft();
+  void TellCeremony();
+  void TellCampaign();
+  std::vector<Command> Commands();
+  void WriteCampaignLog(const std::vector<Command>& commands);
+  Bytes Answer(const Command& command);
+  void WriteStore();
+  void Seal();
+  void File(const std::string& file, ByteSpan octets);
+  ledger::Entry Append(const std::string& kind, const std::string& person, const std::string& payload);
+
+  Spoiled spoiled_;
+  Scratch scratch_;
+  std::string folder_;
+  Digest anchor_{};
+  ManualClock clock_{procedures::test::Now()};
+  procedures::test::People people_;
+  procedures::test::Estate estate_{people_};
+  repository::SmallPki small_;
+  procedures::test::Incident incident_;
+  pki::PrivateKey recovery_key_ = *pki::PrivateKey::Generate();
+  pki::PrivateKey device_key_ = *pki::PrivateKey::Generate();
+  std::unique_ptr<ledger::Ledger> ledger_;
+  uint64_t events_ = 0;
+  std::string direction_text_;
+  Digest request_{};
+};
+
+}  // namespace smki::cli::test

@@ -1,0 +1,157 @@
+// A small estate in memory: persons, policy, certificates, two groups of Devices, a Direction with its approvals, and a signer
+// before software tokens. Everything is public and meant to be bent: a test changes one thing and expects one refusal.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "hsm/custody/shares.h"
+#include "hsm/signer/signer.h"
+#include "pki/cms.h"
+#include "procedures/evidence/share.h"
+#include "tests/unit/hsm/soft_token.h"
+
+namespace smki::hsm::test {
+
+inline constexpr UtcTime kStart{1795230000000};   // 2026-11-21T03:00:00Z
+inline const Eui64 kSupplierA(0x90B3D51F30010000);
+inline const Eui64 kSupplierB(0x90B3D51F30030000);
+inline const Eui64 kRecovery(0x90B3D51F30000001);
+
+// Value or the end of the test program: what fails here is the fixture.
+template <typename T>
+T Must(StatusOr<T> value) {
+  if (!value.ok()) {
+    ADD_FAILURE() << value.status();
+    std::abort();
+  }
+  return *std::move(value);
+}
+
+struct Identity {
+  pki::PrivateKey key;
+  pki::Certificate certificate;
+};
+
+struct TestPerson {
+  std::string organisation;
+  std::vector<std::string> roles;
+  std::optional<Identity> sign, agree;
+};
+
+// A token of a software key.
+class SoftwareToken : public KeyToken {
+ public:
+  SoftwareToken() : key(Must(pki::PrivateKey::Generate())) {}
+  StatusOr<TokenBinding> ReadBinding() override { return binding; }
+  StatusOr<TokenWitness> ReadWitness() override { return witness; }
+  StatusOr<pki::PublicKey> ReadPublicKey() override { return key.public_key(); }
+  StatusOr<std::unique_ptr<BatchSigner>> Open(const Secret& tried) override;
+  ::smki::Status WriteWitness(const TokenWitness& w) override {
+    witness = w;
+    return OkStatus();
+  }
+  void Close() override { open = false; }
+
+  pki::PrivateKey key;
+  Bytes secret;
+  TokenBinding binding;
+  TokenWitness witness;
+  bool open = false;
+  // The key that signs, where a test wants it to be another than the one shown.
+  std::optional<pki::PrivateKey> impostor;
+};
+
+class TestEstate {
+ public:
+  TestEstate();
+
+  // --- Documents as they stand now ---
+  std::string PolicyText() const { return procedures::RenderPolicy(policy); }
+  std::string DirectionText() const { return procedures::RenderDirection(direction); }
+  Digest DirectionDigest() const;
+  // Puts the current policy's version and digest into the tokens.
+  void BindTokens();
+  // Puts count and digest of the current populations into the Direction.
+  void DirectPopulations();
+  Bytes Approve(const std::string& person, const std::string& text, const std::string& hint);
+  // Everything for the current Direction, approved by `approvers`.
+  Bundle MakeBundle();
+  Bytes RevocationList(std::vector<std::string> revoked_persons = {});
+
+  // --- The signer ---
+  // Ends the one there was, without a word to it: a crash. Its journal stays.
+  void StartSigner();
+  Signer& signer() { return *signer_; }
+  SoftwareToken& token(const std::string& key) { return *tokens_.at(key); }
+  template <typename Answer, typename Request>
+  StatusOr<Answer> Ask(FrameType type, const Request& request) {
+    signer_->Submit(FrameOf(MakeFrame(type, request)));
+    return DecodeAnswer<Answer>(signer_->TakeAnswers(true).back());
+  }
+  static Frame FrameOf(const Bytes& octets);
+  template <typename Answer>
+  static StatusOr<Answer> DecodeAnswer(const Bytes& octets) {
+    const Frame frame = FrameOf(octets);
+    if (frame.type == FrameType::kError) return StatusOf(Must(DecodePayload<ErrorFrame>(frame.payload)));
+    return DecodePayload<Answer>(frame.payload);
+  }
+
+  StatusOr<CeremonyFrame> Prepare() { return Prepare(MakeBundle()); }
+  StatusOr<CeremonyFrame> Prepare(const Bundle& bundle);
+  PresentFrame Presentation(const std::string& person, const CeremonyFrame& ceremony);
+  StatusOr<CeremonyFrame> Present(const std::string& person, const CeremonyFrame& ceremony) {
+    return Ask<CeremonyFrame>(FrameType::kPresent, Presentation(person, ceremony));
+  }
+  StatusOr<CeremonyFrame> Present(const PresentFrame& presentation) { return Ask<CeremonyFrame>(FrameType::kPresent, presentation); }
+  // Prepares and presents three shares.
+  ::smki::Status Open();
+  SignFrame SignRequest(const std::string& group, std::vector<SignItem> items) const;
+  StatusOr<SignedFrame> Sign(const std::string& group, std::vector<SignItem> items) {
+    return Ask<SignedFrame>(FrameType::kSign, SignRequest(group, std::move(items)));
+  }
+  // What the Device answers to a command: every directed cell replaced. `bend` may change the outcome before it is signed.
+  ProofItem Proof(const SignedItem& signed_item, const std::function<void(gbcs::ExecutionOutcome&)>& bend = {});
+  StatusOr<ProvedFrame> Prove(std::vector<ProofItem> proofs);
+  StatusOr<StatusFrame> Close() { return Ask<StatusFrame>(FrameType::kClose, CloseFrame{DirectionDigest(), "done"}); }
+  StatusFrame Status() { return Must(Ask<StatusFrame>(FrameType::kStatus, EmptyFrame{})); }
+  StatusOr<StatusFrame> Order(const std::string& order, const std::string& person);
+  uint64_t Refusals(const std::string& code);
+
+  ManualClock clock{kStart};
+  SeededRandom random{7};
+  TempFolder folder;
+  std::map<std::string, TestPerson> persons;
+  Identity persons_authority, root_oca, issuing_oca, root_dca, issuing_dca, keyguard, orchestrator;
+  procedures::TrustPolicy policy;
+  std::map<std::string, Custody> custody;                          // by key
+  std::map<std::string, pki::Certificate> certificates;            // by what they are for: "recovery", "supplier-ds", ...
+  std::map<std::string, procedures::Population> populations;       // by group
+  procedures::Direction direction;
+  std::vector<std::string> approvers{"anna.pma", "carla.pma", "dario.pma"};
+  std::map<Digest, Bytes> handed_over;                             // certificates
+  std::map<Eui64, Identity> devices;                               // made when first needed
+
+ private:
+  Identity MakeAuthority(const std::string& name, const std::string& unit, const Identity* issuer, const std::string& policy_oid);
+  Identity IssuePerson(const std::string& id, const std::string& organisation, pki::KeyUsageBits usage);
+  pki::Certificate IssueOrganisation(uint8_t role, Eui64 eui, pki::KeyUsageBits usage, const pki::PublicKey& key);
+  void MakePersons();
+  void MakePolicy();
+  void MakeDirection();
+  Bytes Serial();
+
+  std::map<std::string, SoftwareToken*> tokens_;   // in table_
+  KeyTokens table_;
+  std::unique_ptr<Signer> signer_;
+};
+
+}  // namespace smki::hsm::test

@@ -1,0 +1,391 @@
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "fleet.h"
+#include "procedures/reason.h"
+#include "smki/ledger/v1/ledger.pb.h"
+
+namespace smki::orchestrator {
+namespace {
+
+using test::Behaviour;
+using test::CampaignWorld;
+using test::Fleet;
+
+const DeviceState& StateOf(const CampaignWorld& world, Eui64 device) {
+  return world.campaign->state()[*world.campaign->state().RankOf(device)];
+}
+
+// Records of one type in the campaign log.
+std::vector<ledger::CampaignIgnored> Ignored(const CampaignWorld& world) {
+  std::vector<ledger::CampaignIgnored> out;
+  const auto read = ledger::ReadRecordLog(PosixFiles(), world.scratch.path() + "/campaign.log", ledger::kCampaignKind,
+                                          [&](const ledger::Record& record) {
+                                            if (record.type == static_cast<uint8_t>(ledger::CampaignType::kIgnored)) {
+                                              out.push_back(*ledger::DecodeCampaignIgnored(record.payload));
+                                            }
+                                            return OkStatus();
+                                          });
+  EXPECT_TRUE(read.ok()) << read.status();
+  return out;
+}
+
+TEST(Campaign, RecoversEveryDeviceThatAnswersAsDirected) {
+  Fleet fleet(20, 10);
+  CampaignWorld world(fleet);
+  ASSERT_TRUE(world.Run("main").ok());
+  const CampaignCounts& counts = world.campaign->state().counts();
+  EXPECT_EQ(counts.recovered, 30u);
+  EXPECT_EQ(counts.signatures, 30u);
+  EXPECT_EQ(counts.proven, 30u);
+  EXPECT_EQ(world.proven.size(), 30u);
+}
+
+TEST(Campaign, CanaryFirstAndEvenlySpread) {
+  Fleet fleet(20, 10);
+  CampaignWorld world(fleet);
+  ASSERT_TRUE(world.Run("canary").ok());
+  EXPECT_EQ(world.campaign->state().counts().begun, 3u);
+  EXPECT_EQ(world.delivered.size(), 3u);
+  EXPECT_EQ(world.campaign->CanaryResult(), std::make_pair(uint64_t{3}, uint64_t{3}));
+  const std::set<Eui64> touched{world.delivered[0].first, world.delivered[1].first, world.delivered[2].first};
+  EXPECT_EQ(touched, (std::set<Eui64>{fleet.Device(0), fleet.Device(10), fleet.Device(20)}));
+  ASSERT_TRUE(world.Run("main").ok());
+  EXPECT_EQ(world.campaign->state().counts().recovered, 30u);
+  EXPECT_EQ(world.campaign->state().counts().signatures, 30u);
+}
+
+TEST(Campaign, ASecondCanaryTakesOtherDevices) {
+  Fleet fleet(12, 0);
+  CampaignWorld world(fleet);
+  ASSERT_TRUE(world.Run("canary").ok());
+  ASSERT_TRUE(world.Run("canary").ok());
+  EXPECT_EQ(world.campaign->state().counts().begun, 6u);
+}
+
+TEST(Campaign, EveryBatchHasItsIntentBeforeItIsAskedFor) {
+  Fleet fleet(20, 0);
+  CampaignWorld world(fleet);
+  int intents = 0;
+  world.on_record = [&](const std::string& kind) {
+    if (kind != "campaign.intent") return;
+    ++intents;
+    EXPECT_GT(intents, world.sign_calls);
+  };
+  ASSERT_TRUE(world.Run("main").ok());
+  EXPECT_EQ(intents, world.sign_calls);
+}
+
+TEST(Campaign, ALostCommandIsSentAgainWithTheSameBytes) {
+  Fleet fleet(4, 0);
+  CampaignWorld world(fleet);
+  fleet.behaviour[fleet.Device(1)].lose_commands = 1;
+  ASSERT_TRUE(world.Run("main").ok());
+  EXPECT_EQ(world.campaign->state().counts().recovered, 4u);
+  EXPECT_EQ(world.campaign->state().counts().signatures, 4u);
+  EXPECT_EQ(world.campaign->state().counts().resent, 1u);
+  EXPECT_EQ(StateOf(world, fleet.Device(1)).attempt, 1);
+}
+
+TEST(Campaign, AfterTheResendsANewAttemptWithANewCounter) {
+  Fleet fleet(4, 0);
+  CampaignWorld world(fleet);
+  fleet.behaviour[fleet.Device(1)].lose_commands = 2;
+  ASSERT_TRUE(world.Run("main").ok());
+  EXPECT_EQ(world.campaign->state().counts().recovered, 4u);
+  EXPECT_EQ(StateOf(world, fleet.Device(1)).attempt, 2);
+  EXPECT_EQ(world.campaign->state().counts().signatures, 5u);
+}
+
+TEST(Campaign, WithoutAnyAnswerTheDeviceIsSilentAfterItsAttempts) {
+  Fleet fleet(4, 0);
+  CampaignWorld world(fleet);
+  fleet.behaviour[fleet.Device(2)].silent = true;
+  ASSERT_TRUE(world.Run("main").ok());
+  EXPECT_EQ(world.campaign->state().counts().silent, 1u);
+  EXPECT_EQ(StateOf(world, fleet.Device(2)).attempt, 3);
+  EXPECT_EQ(world.campaign->Progress().failures, (std::map<std::string, uint64_t>{{"no-response", 1}}));
+}
+
+TEST(Campaign, I6_HalfReplacedIsTriedAgainAndThenRecovered) {
+  Fleet fleet(3, 0);
+  CampaignWorld world(fleet);
+  fleet.behaviour[fleet.Device(0)].fail_cells = 1;
+  ASSERT_TRUE(world.Run("main").ok());
+  EXPECT_EQ(world.campaign->state().counts().recovered, 3u);
+  EXPECT_EQ(StateOf(world, fleet.Device(0)).attempt, 2);
+}
+
+TEST(Campaign, I6_HalfReplacedIsAState) {
+  Fleet fleet(3, 0);
+  CampaignWorld world(fleet);
+  fleet.behaviour[fleet.Device(0)].fail_cells = 99;
+  fleet.behaviour[fleet.Device(1)].fail_all = true;
+  ASSERT_TRUE(world.Run("main").ok());
+  EXPECT_EQ(StateOf(world, fleet.Device(0)).outcome, DeviceOutcome::kHalfReplaced);
+  EXPECT_EQ(StateOf(world, fleet.Device(1)).outcome, DeviceOutcome::kRefused);
+  EXPECT_EQ(world.campaign->state().counts().half_replaced, 1u);
+  EXPECT_EQ(world.campaign->Progress().failures, (std::map<std::string, uint64_t>{{"cell-noTrustAnchor", 2}}));
+  EXPECT_EQ(world.proven.count(fleet.Device(0)), 0u);
+}
+
+TEST(Campaign, I6_AHalfReplacedDeviceThatFallsSilentStaysHalfReplaced) {
+  Fleet fleet(2, 0);
+  CampaignWorld world(fleet);
+  fleet.behaviour[fleet.Device(0)].fail_cells = 1;
+  world.Begin("main");
+  world.executor.Advance(Millis(24));   // signed, sent, answered: half-replaced
+  fleet.behaviour[fleet.Device(0)].silent = true;
+  for (int i = 0; i < 200 && !world.ended; ++i) world.executor.Advance(Millis(100));
+  ASSERT_TRUE(world.ended && world.ended->ok());
+  EXPECT_EQ(StateOf(world, fleet.Device(0)).outcome, DeviceOutcome::kHalfReplaced);
+}
+
+TEST(Campaign, I6_SuccessWithAnotherKeyIsNotRecovered) {
+  Fleet fleet(2, 0);
+  CampaignWorld world(fleet);
+  fleet.behaviour[fleet.Device(0)].other_key = true;
+  ASSERT_TRUE(world.Run("main").ok());
+  EXPECT_EQ(StateOf(world, fleet.Device(0)).outcome, DeviceOutcome::kRefused);
+  EXPECT_EQ(world.campaign->Progress().failures.count("cell-other-key"), 1u);
+}
+
+TEST(Campaign, I6_ACellNobodyDirectedIsNotRecovered) {
+  Fleet fleet(2, 0);
+  CampaignWorld world(fleet);
+  fleet.behaviour[fleet.Device(0)].extra_cell = true;
+  ASSERT_TRUE(world.Run("main").ok());
+  EXPECT_EQ(StateOf(world, fleet.Device(0)).outcome, DeviceOutcome::kHalfReplaced);
+  EXPECT_EQ(world.campaign->Progress().failures.count("cell-out-of-scope"), 1u);
+}
+
+TEST(Campaign, I6_AResponseSignedByAnotherDeviceIsIgnoredAndRecorded) {
+  Fleet fleet(3, 0);
+  CampaignWorld world(fleet);
+  fleet.behaviour[fleet.Device(0)].sign_as = fleet.Device(1);
+  ASSERT_TRUE(world.Run("main").ok());
+  EXPECT_EQ(StateOf(world, fleet.Device(0)).outcome, DeviceOutcome::kSilent);
+  ASSERT_FALSE(Ignored(world).empty());
+  EXPECT_EQ(Ignored(world).front().reason, "bad-signature");
+  EXPECT_EQ(Ignored(world).front().device, fleet.Device(0));
+}
+
+TEST(Campaign, I6_AResponseToACounterNobodySignedIsIgnoredAndRecorded) {
+  Fleet fleet(3, 0);
+  CampaignWorld world(fleet);
+  fleet.behaviour[fleet.Device(0)].other_counter = true;
+  ASSERT_TRUE(world.Run("main").ok());
+  EXPECT_EQ(StateOf(world, fleet.Device(0)).outcome, DeviceOutcome::kSilent);
+  EXPECT_EQ(Ignored(world).front().reason, "other-counter");
+}
+
+TEST(Campaign, I6_AnAnswerToOneDevicesCounterDoesNotProveAnother) {
+  Fleet fleet(2, 0);
+  CampaignWorld world(fleet);
+  fleet.behaviour[fleet.Device(0)].silent = true;
+  fleet.behaviour[fleet.Device(1)].silent = true;
+  world.Begin("main");
+  world.executor.Advance(Millis(10));
+  ASSERT_EQ(world.delivered.size(), 2u);
+  world.Push(fleet.Respond(fleet.Device(0), world.delivered[1].second, {}), fleet.Device(0));
+  world.executor.RunUntilIdle();
+  EXPECT_EQ(world.campaign->state().counts().recovered, 0u);
+  EXPECT_EQ(Ignored(world).front().reason, "other-counter");
+}
+
+TEST(Campaign, I6_AResponseNamedForAnotherDeviceIsIgnored) {
+  Fleet fleet(2, 0);
+  CampaignWorld world(fleet);
+  fleet.behaviour[fleet.Device(0)].silent = true;
+  fleet.behaviour[fleet.Device(1)].silent = true;
+  world.Begin("main");
+  world.executor.Advance(Millis(10));
+  world.Push(fleet.Respond(fleet.Device(0), world.delivered[0].second, {}), fleet.Device(1));
+  world.executor.RunUntilIdle();
+  EXPECT_EQ(Ignored(world).front().reason, "other-device");
+}
+
+TEST(Campaign, I6_WithoutACertificateInTheRepositoryNothingIsProven) {
+  Fleet fleet(2, 0);
+  CampaignWorld world(fleet);
+  fleet.store->records[fleet.Device(0)].front().status = repository::CertificateStatus::kRevoked;
+  ASSERT_TRUE(world.Run("main").ok());
+  EXPECT_EQ(StateOf(world, fleet.Device(0)).outcome, DeviceOutcome::kSilent);
+  EXPECT_EQ(Ignored(world).front().reason, "no-device-certificate");
+}
+
+TEST(Campaign, ALateAnswerToAnEarlierAttemptRecovers) {
+  Fleet fleet(1, 0);
+  CampaignWorld world(fleet);
+  fleet.behaviour[fleet.Device(0)].silent = true;
+  world.Begin("main");
+  world.executor.Advance(Millis(2500));   // the second attempt is under way
+  ASSERT_EQ(StateOf(world, fleet.Device(0)).attempt, 2);
+  world.Push(fleet.Respond(fleet.Device(0), world.delivered[0].second, {}), fleet.Device(0));
+  world.executor.Advance(Millis(100));
+  EXPECT_EQ(StateOf(world, fleet.Device(0)).outcome, DeviceOutcome::kRecovered);
+  EXPECT_TRUE(world.ended && world.ended->ok());
+}
+
+TEST(Campaign, NeverMoreOutstandingThanDirected) {
+  Fleet fleet(30, 0);
+  fleet.direction.limits.outstanding = 5;
+  CampaignWorld world(fleet);
+  fleet.behaviour[fleet.Device(3)].silent = true;
+  uint64_t most = 0;
+  world.on_record = [&](const std::string&) { most = std::max(most, world.campaign->state().counts().outstanding()); };
+  ASSERT_TRUE(world.Run("main").ok());
+  EXPECT_LE(most, 5u);
+  EXPECT_EQ(world.campaign->state().counts().recovered, 29u);
+}
+
+TEST(Campaign, EndsWithItsReasonWhenTheOutstandingLimitIsSpentBySilence) {
+  Fleet fleet(30, 0);
+  fleet.direction.limits.outstanding = 2;
+  CampaignWorld world(fleet);
+  for (size_t i = 0; i < fleet.size(); ++i) fleet.behaviour[fleet.Device(i)].silent = true;
+  const Status status = world.Run("main");
+  EXPECT_TRUE(procedures::IsRefusal(status, procedures::Reason::kOUTSTANDING_LIMIT)) << status;
+  EXPECT_EQ(world.campaign->state().counts().signed_devices, 2u);
+}
+
+TEST(Campaign, I5_AClosedKeyIsOpenedAgainAndTheWaveGoesOn) {
+  Fleet fleet(10, 0);
+  CampaignWorld world(fleet);
+  world.sign_error = procedures::Refuse(procedures::Reason::kKEY_CLOSED, "the signer has ended");
+  ASSERT_TRUE(world.Run("main").ok());
+  EXPECT_EQ(world.reopened, 1);
+  EXPECT_EQ(world.campaign->state().counts().recovered, 10u);
+}
+
+TEST(Campaign, AHaltEndsTheWaveWithItsReason) {
+  Fleet fleet(10, 0);
+  CampaignWorld world(fleet);
+  world.sign_error = procedures::Refuse(procedures::Reason::kKEY_CLOSED, "halted");
+  world.reopen_status = procedures::Refuse(procedures::Reason::kKEY_HALTED, "by ann");
+  EXPECT_TRUE(procedures::IsRefusal(world.Run("main"), procedures::Reason::kKEY_HALTED));
+}
+
+TEST(Campaign, AKeyguardThatAnswersForAnotherDeviceIsNotDelivered) {
+  Fleet fleet(2, 0);
+  CampaignWorld world(fleet);
+  world.signed_[{fleet.Device(0), 1}] = [&] {
+    gbcs::Message message;
+    message.originator_counter = 1000;
+    message.originator = test::kOriginator;
+    message.recipient = fleet.Device(1);
+    message.message_code = gbcs::kAnyExceptAbnormalRootByRecoveryCode;
+    message.payload = {0x30, 0x00};
+    message.signature.emplace();
+    return ToString(gbcs::EncodeMessage(message));
+  }();
+  EXPECT_FALSE(world.Run("main").ok());
+  EXPECT_TRUE(world.delivered.empty());
+}
+
+TEST(Campaign, PausedSendsNothingNewButStillTakesAnswers) {
+  Fleet fleet(20, 0);
+  CampaignWorld world(fleet);
+  world.settings.window = 8;
+  world.Reopen();
+  world.Begin("main");
+  world.executor.Advance(Millis(5));
+  const size_t sent = world.delivered.size();
+  ASSERT_GT(sent, 0u);
+  world.campaign->SetPaused(true);
+  world.executor.Advance(Millis(5000));
+  EXPECT_EQ(world.delivered.size(), sent);
+  EXPECT_EQ(world.campaign->state().counts().recovered, sent);
+  world.campaign->SetPaused(false);
+  for (int i = 0; i < 100 && !world.ended; ++i) world.executor.Advance(Millis(100));
+  EXPECT_EQ(world.campaign->state().counts().recovered, 20u);
+}
+
+TEST(Campaign, TheSummaryCountsTheWholeLog) {
+  Fleet fleet(5, 0);
+  CampaignWorld world(fleet);
+  ASSERT_TRUE(world.Run("main").ok());
+  ledger::v1::CampaignSummary summary;
+  ASSERT_EQ(world.ledger.back().first, "campaign.summary");
+  const Bytes& payload = world.ledger.back().second;
+  ASSERT_TRUE(summary.ParseFromArray(payload.data(), static_cast<int>(payload.size())));
+  world.Push(fleet.Respond(fleet.Device(0), 1000, {}), fleet.Device(0));   // too late to be in it
+  world.executor.Advance(Millis(1000));
+  EXPECT_EQ(summary.log_records(), world.campaign->log_records());
+  EXPECT_EQ(summary.log_head(), ToString(world.campaign->log_head()));
+  EXPECT_EQ(summary.recovered(), 5u);
+}
+
+// --- I2: whatever the moment of a crash, it ends in the same recovered set ---
+
+class CampaignCrash : public ::testing::TestWithParam<int> {};
+
+TEST_P(CampaignCrash, I2_ReopenedAtAnyMomentEndsInTheSameRecoveredSet) {
+  Fleet fleet(24, 8);
+  CampaignWorld world(fleet);
+  for (size_t i = 0; i < fleet.size(); i += 5) fleet.behaviour[fleet.Device(i)].lose_commands = 1;
+  for (size_t i = 0; i < fleet.size(); i += 7) fleet.behaviour[fleet.Device(i)].lose_responses = 1;
+  fleet.behaviour[fleet.Device(4)].fail_cells = 99;
+  world.Begin("main");
+  world.executor.Advance(Millis(GetParam()));
+  if (!world.ended) {
+    const CampaignState before = world.campaign->state();
+    world.Reopen();
+    EXPECT_TRUE(before == world.campaign->state());   // the fold
+    ASSERT_TRUE(world.Run("main").ok());
+  }
+  EXPECT_EQ(world.campaign->state().counts().recovered, fleet.size() - 1);
+  EXPECT_EQ(world.campaign->state().counts().half_replaced, 1u);
+  EXPECT_EQ(world.campaign->state().counts().signatures, world.signed_.size());
+}
+
+INSTANTIATE_TEST_SUITE_P(Moments, CampaignCrash, ::testing::Values(0, 1, 2, 3, 4, 5, 10, 22, 23, 24, 25, 30, 500, 1001, 1010, 1030, 2500));
+
+// After each kind of ledger entry, which is where the fail points of a batch lie.
+class CampaignCrashAtEntry : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(CampaignCrashAtEntry, I2_NothingIsSignedTwice) {
+  Fleet fleet(24, 0);
+  CampaignWorld world(fleet);
+  bool crash = false;
+  world.on_record = [&](const std::string& kind) { crash = crash || kind == GetParam(); };
+  world.Begin("main");
+  while (!crash && !world.ended) world.executor.Advance(Millis(1));
+  world.Reopen();
+  ASSERT_TRUE(world.Run("main").ok());
+  EXPECT_EQ(world.campaign->state().counts().recovered, 24u);
+  EXPECT_EQ(world.signed_.size(), 24u);   // one attempt each
+}
+
+INSTANTIATE_TEST_SUITE_P(Entries, CampaignCrashAtEntry, ::testing::Values("campaign.intent", "campaign.batch"));
+
+TEST(Campaign, I2_ALogOfAnotherDirectionIsRefused) {
+  Fleet fleet(2, 0);
+  CampaignWorld world(fleet);
+  world.campaign.reset();
+  fleet.digest.fill(8);
+  Campaign::Plan plan;
+  plan.incident = "INC-1";
+  plan.direction = fleet.direction;
+  plan.digest = fleet.digest;
+  plan.populations = fleet.populations;
+  plan.intents = fleet.intents;
+  Campaign::Seams seams{world.executor, world.clock,  PosixFiles(), world.keyguard,
+                        world.estate,   fleet.store, nullptr,      nullptr};
+  EXPECT_EQ(Campaign::Open(std::move(seams), std::move(plan), world.scratch.path() + "/campaign.log").status().code(),
+            StatusCode::kDataLoss);
+}
+
+TEST(Campaign, ASummaryLostInACrashIsWrittenWithoutAnotherWave) {
+  Fleet fleet(12, 0);
+  CampaignWorld world(fleet);
+  ASSERT_TRUE(world.Run("canary").ok());
+  world.summarised = 0;   // as if the entry had not become durable
+  world.Reopen();
+  ASSERT_TRUE(world.Run("canary").ok());
+  EXPECT_EQ(world.campaign->state().counts().begun, 3u);
+}
+
+}  // namespace
+}  // namespace smki::orchestrator
