@@ -23,7 +23,9 @@ int Base64Value(char c) {
 
 }  // namespace
 
-void Append(Bytes& out, ByteSpan more) { out.insert(out.end(), more.begin(), more.end()); }
+void Append(Bytes& out, ByteSpan more) {
+  out.insert(out.end(), more.begin(), more.end());
+}
 
 std::string ToHex(ByteSpan bytes) {
   static constexpr char kDigits[] = "0123456789abcdef";
@@ -64,8 +66,7 @@ std::string ToBase64(ByteSpan bytes) {
   for (size_t i = 0; i < bytes.size(); i += 3) {
     const size_t left = bytes.size() - i;
     const uint32_t group = static_cast<uint32_t>(bytes[i]) << 16 |
-                           (left > 1 ? static_cast<uint32_t>(bytes[i + 1]) << 8 : 0) |
-                           (left > 2 ? bytes[i + 2] : 0);
+                           (left > 1 ? static_cast<uint32_t>(bytes[i + 1]) << 8 : 0) | (left > 2 ? bytes[i + 2] : 0);
     out.push_back(kBase64[group >> 18]);
     out.push_back(kBase64[group >> 12 & 63]);
     out.push_back(left > 1 ? kBase64[group >> 6 & 63] : '=');

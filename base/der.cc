@@ -108,7 +108,8 @@ void DerWriter::Oid(std::string_view dotted) {
   const auto base128 = [&](uint64_t arc) {
     int groups = 1;
     while (groups < 10 && arc >> (7 * groups) != 0) ++groups;
-    for (int g = groups - 1; g >= 0; --g) content.push_back(static_cast<uint8_t>((g > 0 ? 0x80 : 0) | (arc >> (7 * g) & 0x7F)));
+    for (int g = groups - 1; g >= 0; --g)
+      content.push_back(static_cast<uint8_t>((g > 0 ? 0x80 : 0) | (arc >> (7 * g) & 0x7F)));
   };
   for (size_t at = 0; at <= dotted.size();) {
     uint64_t arc = 0;

@@ -17,7 +17,9 @@ struct AsioExecutor::Impl {
 AsioExecutor::AsioExecutor() : impl_(std::make_unique<Impl>()) {}
 AsioExecutor::~AsioExecutor() = default;
 
-void AsioExecutor::Post(Task task) { boost::asio::post(impl_->context, std::move(task)); }
+void AsioExecutor::Post(Task task) {
+  boost::asio::post(impl_->context, std::move(task));
+}
 
 Executor::TimerId AsioExecutor::PostAfter(Millis delay, Task task) {
   const TimerId id = impl_->next_id++;
@@ -30,11 +32,19 @@ Executor::TimerId AsioExecutor::PostAfter(Millis delay, Task task) {
   return id;
 }
 
-void AsioExecutor::Cancel(TimerId id) { impl_->timers.erase(id); }
-void AsioExecutor::Run() { impl_->context.run(); }
-void AsioExecutor::Stop() { impl_->context.stop(); }
+void AsioExecutor::Cancel(TimerId id) {
+  impl_->timers.erase(id);
+}
+void AsioExecutor::Run() {
+  impl_->context.run();
+}
+void AsioExecutor::Stop() {
+  impl_->context.stop();
+}
 
-void ManualExecutor::Post(Task task) { tasks_.emplace(std::pair(clock_.SinceBoot().count(), next_id_++), std::move(task)); }
+void ManualExecutor::Post(Task task) {
+  tasks_.emplace(std::pair(clock_.SinceBoot().count(), next_id_++), std::move(task));
+}
 
 Executor::TimerId ManualExecutor::PostAfter(Millis delay, Task task) {
   const TimerId id = next_id_++;

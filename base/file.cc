@@ -7,9 +7,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 
 namespace smki {
@@ -17,10 +17,10 @@ namespace {
 
 Status FromErrno(const char* what, const std::string& path) {
   const int error = errno;
-  const StatusCode code = error == ENOENT                       ? StatusCode::kNotFound
-                          : error == EACCES || error == EPERM   ? StatusCode::kPermissionDenied
-                          : error == ENOSPC || error == EDQUOT  ? StatusCode::kResourceExhausted
-                                                                : StatusCode::kUnavailable;
+  const StatusCode code = error == ENOENT                      ? StatusCode::kNotFound
+                          : error == EACCES || error == EPERM  ? StatusCode::kPermissionDenied
+                          : error == ENOSPC || error == EDQUOT ? StatusCode::kResourceExhausted
+                                                               : StatusCode::kUnavailable;
   return Error(code, "cannot {} {}: {}", what, path, std::strerror(error));
 }
 
@@ -79,7 +79,8 @@ class PosixAppendFile : public AppendFile {
   uint64_t size() const override { return size_; }
   StatusOr<Bytes> ReadAt(uint64_t offset, size_t count) const override {
     if (offset > size_ || count > size_ - offset) {
-      return Error(StatusCode::kOutOfRange, "{}: {} octets at {} lie beyond its end at {}", path_, count, offset, size_);
+      return Error(StatusCode::kOutOfRange, "{}: {} octets at {} lie beyond its end at {}", path_, count, offset,
+                   size_);
     }
     Bytes out(count);
     size_t done = 0;

@@ -34,8 +34,8 @@ CodePoint Decode(std::string_view text, size_t at) {
 bool IsInvisible(uint32_t code) {
   const auto within = [code](uint32_t first, uint32_t last) { return code >= first && code <= last; };
   return code == 0x00AD || code == 0x034F || code == 0x061C || code == 0x180E || within(0x200B, 0x200F) ||
-         within(0x202A, 0x202E) || within(0x2060, 0x206F) || code == 0xFEFF ||
-         within(0xFFF9, 0xFFFB) || within(0xE0000, 0xE0FFF);
+         within(0x202A, 0x202E) || within(0x2060, 0x206F) || code == 0xFEFF || within(0xFFF9, 0xFFFB) ||
+         within(0xE0000, 0xE0FFF);
 }
 
 }  // namespace

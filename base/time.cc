@@ -87,7 +87,9 @@ std::optional<UtcTime> ParseTime(std::string_view text) {
   return UtcTime{date->ms + (c.hour * 3600 + c.minute * 60 + c.second) * int64_t{1000} + ms};
 }
 
-std::string FormatDate(UtcTime time) { return FormatTime(time).substr(0, 10); }
+std::string FormatDate(UtcTime time) {
+  return FormatTime(time).substr(0, 10);
+}
 
 std::optional<UtcTime> ParseDate(std::string_view text) {
   CivilTime c;
@@ -118,7 +120,8 @@ std::optional<Millis> ParseDuration(std::string_view text) {
     }
     const size_t start = i;
     int64_t number = 0;
-    while (i < text.size() && text[i] >= '0' && text[i] <= '9' && i - start < 9) number = number * 10 + (text[i++] - '0');
+    while (i < text.size() && text[i] >= '0' && text[i] <= '9' && i - start < 9)
+      number = number * 10 + (text[i++] - '0');
     if (i == start || i == text.size()) return std::nullopt;
     const size_t unit = kUnits.find(text[i++]);
     if (unit == std::string_view::npos || unit < next_unit || (unit == 0) == in_time) return std::nullopt;

@@ -1,7 +1,7 @@
 #include "base/yaml.h"
 
-#include <yaml-cpp/yaml.h>
 #include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <exception>
@@ -30,7 +30,8 @@ std::pair<int, int> LineAndColumn(std::string_view text, size_t at) {
 
 class YamlBuilder : public YAML::EventHandler {
  public:
-  YamlBuilder(std::shared_ptr<const std::string> file, const YamlLimits& limits) : file_(std::move(file)), limits_(limits) {}
+  YamlBuilder(std::shared_ptr<const std::string> file, const YamlLimits& limits)
+      : file_(std::move(file)), limits_(limits) {}
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (++documents_ > 1) throw Stop{"a second document; a file holds exactly one", mark.line + 1, mark.column + 1};
@@ -38,7 +39,8 @@ class YamlBuilder : public YAML::EventHandler {
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { OnScalar(mark, "", anchor, ""); }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { Refuse(mark, "an alias ('*name')"); }
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
     YamlNode node = NewNode(mark, tag, anchor);
     // An escape in a quoted scalar can bring in what the text of the file may not hold.
     size_t at = 0;
@@ -58,11 +60,13 @@ class YamlBuilder : public YAML::EventHandler {
     }
     Place(std::move(node));
   }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
     Start(mark, tag, anchor, YamlNode::Kind::kSequence);
   }
   void OnSequenceEnd() override { End(); }
-  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
     Start(mark, tag, anchor, YamlNode::Kind::kMapping);
   }
   void OnMapEnd() override { End(); }
@@ -94,7 +98,8 @@ class YamlBuilder : public YAML::EventHandler {
   void Start(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YamlNode::Kind kind) {
     YamlNode node = NewNode(mark, tag, anchor);
     if (static_cast<int>(stack_.size()) >= limits_.depth) Refuse(mark, "nesting this deep");
-    if (!stack_.empty() && stack_.back().kind_ == YamlNode::Kind::kMapping && !HasKey()) Refuse(mark, "a key that is no plain word");
+    if (!stack_.empty() && stack_.back().kind_ == YamlNode::Kind::kMapping && !HasKey())
+      Refuse(mark, "a key that is no plain word");
     node.kind_ = kind;
     stack_.push_back(std::move(node));
     keys_.push_back({});
@@ -187,7 +192,9 @@ Status YamlNode::CheckKeys(std::initializer_list<std::string_view> required,
 }
 
 namespace {
-Status Missing(const YamlNode& node, std::string_view key) { return node.Wrong(fmt::format("key '{}' is missing", key)); }
+Status Missing(const YamlNode& node, std::string_view key) {
+  return node.Wrong(fmt::format("key '{}' is missing", key));
+}
 }  // namespace
 
 StatusOr<const YamlNode*> YamlNode::Mapping(std::string_view key) const {
@@ -212,7 +219,8 @@ StatusOr<std::string> YamlNode::AsText() const {
 StatusOr<std::string> YamlNode::Text(std::string_view key) const {
   const YamlNode* node = Find(key);
   if (node == nullptr) return Missing(*this, key);
-  if (node->kind_ != Kind::kScalar || node->scalar_.empty()) return node->Wrong(fmt::format("'{}' must be a text that is not empty", key));
+  if (node->kind_ != Kind::kScalar || node->scalar_.empty())
+    return node->Wrong(fmt::format("'{}' must be a text that is not empty", key));
   return node->scalar_;
 }
 
@@ -225,14 +233,16 @@ StatusOr<uint64_t> YamlNode::Number(std::string_view key, uint64_t min, uint64_t
     value = value * 10 + static_cast<uint64_t>(c - '0');
   }
   if (!good || value < min || value > max) {
-    return Find(key)->Wrong(fmt::format("'{}' must be a whole number from {} to {}, without leading zeros; found '{}'", key, min, max, text));
+    return Find(key)->Wrong(fmt::format("'{}' must be a whole number from {} to {}, without leading zeros; found '{}'",
+                                        key, min, max, text));
   }
   return value;
 }
 
 StatusOr<bool> YamlNode::Boolean(std::string_view key) const {
   SMKI_ASSIGN_OR_RETURN(const std::string text, Text(key));
-  if (text != "true" && text != "false") return Find(key)->Wrong(fmt::format("'{}' must be true or false, found '{}'", key, text));
+  if (text != "true" && text != "false")
+    return Find(key)->Wrong(fmt::format("'{}' must be true or false, found '{}'", key, text));
   return text == "true";
 }
 

@@ -1,4 +1,5 @@
-// Making certificates, in the profiles of GBCS.md section 6. Every certificate made is parsed again before it is returned.
+// Making certificates, in the profiles of GBCS.md section 6. Every certificate made is parsed again before it is
+// returned.
 #include "pki/certificate.h"
 #include "pki/der_parts.h"
 
@@ -22,11 +23,12 @@ StatusOr<Bytes> SerialContents(ByteSpan serial16) {
   return serial;
 }
 
-StatusOr<Certificate> Issue(const IssuerIdentity& issuer, const Profile& profile, const PublicKey& key, ByteSpan serial16,
-                            UtcTime not_before, UtcTime not_after) {
+StatusOr<Certificate> Issue(const IssuerIdentity& issuer, const Profile& profile, const PublicKey& key,
+                            ByteSpan serial16, UtcTime not_before, UtcTime not_after) {
   SMKI_ASSIGN_OR_RETURN(const Bytes serial, SerialContents(serial16));
   if (not_after < not_before) {
-    return InvalidArgument("the certificate would end at {}, before it begins at {}", FormatTime(not_after), FormatTime(not_before));
+    return InvalidArgument("the certificate would end at {}, before it begins at {}", FormatTime(not_after),
+                           FormatTime(not_before));
   }
   DerWriter version;
   version.Unsigned(2);
@@ -51,7 +53,9 @@ StatusOr<Certificate> Issue(const IssuerIdentity& issuer, const Profile& profile
   return certificate;
 }
 
-KeyIdentifier IdentifierOf(const IssuerIdentity& issuer) { return issuer.signer->public_key().identifier(); }
+KeyIdentifier IdentifierOf(const IssuerIdentity& issuer) {
+  return issuer.signer->public_key().identifier();
+}
 
 void WritePolicies(DerWriter& extensions, const std::string& policy) {
   DerWriter identifier;
@@ -93,8 +97,8 @@ void WriteDeviceName(DerWriter& extensions, Eui64 device) {
 
 void WriteTlsNames(DerWriter& extensions) {
   DerWriter purposes;
-  purposes.Oid("1.3.6.1.5.5.7.3.1");   // serverAuth
-  purposes.Oid("1.3.6.1.5.5.7.3.2");   // clientAuth
+  purposes.Oid("1.3.6.1.5.5.7.3.1");  // serverAuth
+  purposes.Oid("1.3.6.1.5.5.7.3.2");  // clientAuth
   DerWriter usage;
   usage.Wrap(der::kSequence, purposes);
   WriteExtension(extensions, oid::kExtendedKeyUsage, false, usage);
@@ -158,7 +162,8 @@ StatusOr<Certificate> IssueAuthorityCertificate(const IssuerIdentity& issuer, co
   const KeyIdentifier authority = IdentifierOf(issuer);
   const bool root = name == issuer.name;
   if (root != (key == issuer.signer->public_key())) {
-    return InvalidArgument("an authority that is its own issuer must have the same name and the same key as its issuer");
+    return InvalidArgument(
+        "an authority that is its own issuer must have the same name and the same key as its issuer");
   }
   WriteExtension(profile.extensions, oid::kKeyUsage, true, KeyUsageValue(kKeyCertSign | kCrlSign));
   WriteBasicConstraints(profile.extensions, path_length);

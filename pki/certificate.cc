@@ -53,7 +53,8 @@ Status ReadBasicConstraints(const DerValue& extension, Certificate& out) {
     out.is_ca = true;
     if (!in.at_end()) {
       SMKI_ASSIGN_OR_RETURN(const uint64_t length, in.Unsigned("pathLenConstraint"));
-      if (length > 255) return InvalidArgument("DER at octet {}: pathLenConstraint {} is above 255", sequence.offset, length);
+      if (length > 255)
+        return InvalidArgument("DER at octet {}: pathLenConstraint {} is above 255", sequence.offset, length);
       out.path_length = static_cast<int>(length);
     }
   }
@@ -72,7 +73,7 @@ Status ReadPolicies(const DerValue& extension, Certificate& out) {
     }
     DerReader parts(information);
     SMKI_ASSIGN_OR_RETURN(const DerValue policy, parts.Expect(der::kOid, "policyIdentifier"));
-    SMKI_RETURN_IF_ERROR(parts.Optional(der::kSequence).status());   // policyQualifiers
+    SMKI_RETURN_IF_ERROR(parts.Optional(der::kSequence).status());  // policyQualifiers
     SMKI_RETURN_IF_ERROR(parts.Finish("PolicyInformation"));
     out.policies.push_back(OidText(policy.content));
   } while (!in.at_end());
@@ -129,7 +130,8 @@ Status ReadExtension(const Extension& extension, Certificate& out) {
   } else if (is(oid::kSubjectAltName)) {
     return ReadSubjectAltName(extension.value, out);
   } else if (extension.critical && !is(oid::kExtendedKeyUsage)) {
-    return InvalidArgument("DER at octet {}: critical extension {} is not known here", extension.value.offset, OidText(extension.oid));
+    return InvalidArgument("DER at octet {}: critical extension {} is not known here", extension.value.offset,
+                           OidText(extension.oid));
   }
   return OkStatus();
 }
@@ -175,7 +177,7 @@ StatusOr<Certificate> Certificate::Parse(ByteSpan encoded) {
   out.public_key = *std::move(key);
 
   SMKI_ASSIGN_OR_RETURN(const auto wrapper, in.Optional(der::Context(3, true)));
-  SMKI_RETURN_IF_ERROR(in.Finish("the fields of a certificate"));   // no issuerUniqueID, no subjectUniqueID: GBCS.md 6.2
+  SMKI_RETURN_IF_ERROR(in.Finish("the fields of a certificate"));  // no issuerUniqueID, no subjectUniqueID: GBCS.md 6.2
   if (wrapper) {
     DerReader inner(*wrapper);
     SMKI_ASSIGN_OR_RETURN(const DerValue sequence, inner.Expect(der::kSequence, "extensions"));
@@ -216,6 +218,8 @@ std::string Certificate::Describe() const {
   return fmt::format("{}, serial {}", name.empty() ? "(no name)" : name, SerialHex());
 }
 
-bool Certificate::IsSignedBy(const PublicKey& issuer_key) const { return issuer_key.Verify(tbs(), signature); }
+bool Certificate::IsSignedBy(const PublicKey& issuer_key) const {
+  return issuer_key.Verify(tbs(), signature);
+}
 
 }  // namespace smki::pki

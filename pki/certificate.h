@@ -35,23 +35,23 @@ class Certificate {
   Digest sha256() const { return sha256_; }
   std::string ToPem() const;
 
-  Bytes serial;               // INTEGER contents octets, as encoded
-  Bytes issuer;               // DER of the Name
-  Bytes subject;              // DER of the Name
-  std::string issuer_cn;      // empty if there is none
+  Bytes serial;           // INTEGER contents octets, as encoded
+  Bytes issuer;           // DER of the Name
+  Bytes subject;          // DER of the Name
+  std::string issuer_cn;  // empty if there is none
   std::string subject_cn;
-  std::string subject_ou;     // organisation and CA certificates: role as two hexadecimal digits
-  std::optional<Eui64> subject_eui;   // x500UniqueIdentifier RDN (2.5.4.45) of organisation certificates
-  std::optional<Eui64> device_eui;    // hwSerialNum of the id-on-hardwareModuleName in the SAN of Device certificates
+  std::string subject_ou;            // organisation and CA certificates: role as two hexadecimal digits
+  std::optional<Eui64> subject_eui;  // x500UniqueIdentifier RDN (2.5.4.45) of organisation certificates
+  std::optional<Eui64> device_eui;   // hwSerialNum of the id-on-hardwareModuleName in the SAN of Device certificates
   UtcTime not_before;
-  UtcTime not_after;          // 99991231235959Z allowed
-  std::optional<PublicKey> public_key;   // always set after Parse
-  uint16_t key_usage = 0;     // 0 if the extension is absent
+  UtcTime not_after;                    // 99991231235959Z allowed
+  std::optional<PublicKey> public_key;  // always set after Parse
+  uint16_t key_usage = 0;               // 0 if the extension is absent
   bool is_ca = false;
   std::optional<int> path_length;
-  Bytes subject_key_identifier;          // empty if absent
-  Bytes authority_key_identifier;        // empty if absent
-  std::vector<std::string> policies;     // dotted
+  Bytes subject_key_identifier;       // empty if absent
+  Bytes authority_key_identifier;     // empty if absent
+  std::vector<std::string> policies;  // dotted
   RawSignature signature{};
 
   // Serial as lower-case hexadecimal.
@@ -74,8 +74,8 @@ class Certificate {
 // A trust anchor as a Device's root cell holds it: a key and its name, with or without a certificate.
 struct TrustAnchor {
   PublicKey key;
-  Bytes name;               // DER of the subject Name; empty: any issuer name is accepted
-  KeyIdentifier identifier; // SKI
+  Bytes name;                // DER of the subject Name; empty: any issuer name is accepted
+  KeyIdentifier identifier;  // SKI
 };
 TrustAnchor AnchorOf(const Certificate& root);
 
@@ -86,8 +86,9 @@ struct PathResult {
   bool ok() const { return fault == PathFault::kNone; }
 };
 // end -> intermediate (at most 3, any order) -> anchor: names chain, AKI = SKI, signatures, intermediates
-// are CAs with keyCertSign and a sufficient path length, policies intersect. Validity is checked against `time` if given
-// (GBCS applyTimeBasedCPVChecks). kNoTrustAnchor: it does not chain; kBadCertificate: it chains but breaks the profile.
+// are CAs with keyCertSign and a sufficient path length, policies intersect. Validity is checked against `time` if
+// given (GBCS applyTimeBasedCPVChecks). kNoTrustAnchor: it does not chain; kBadCertificate: it chains but breaks the
+// profile.
 PathResult ValidatePath(const Certificate& end, std::span<const Certificate> intermediates, const TrustAnchor& anchor,
                         std::optional<UtcTime> time);
 
@@ -101,14 +102,14 @@ inline constexpr char kDevicePolicy[] = "1.2.826.0.1.1800000.1.2.1.4";        //
 inline constexpr char kPersonPolicy[] = "1.2.826.0.1.1800000.1.9.1";          // test arc, ours
 
 struct IssuerIdentity {
-  Signer* signer = nullptr;    // not owned
-  Bytes name;                  // DER of the issuer Name
+  Signer* signer = nullptr;  // not owned
+  Bytes name;                // DER of the issuer Name
 };
 
 // Organisation Certificate, GBCS.md 6.2: [CN], OU = role as two hexadecimal digits, x500UniqueIdentifier.
 struct OrganisationSubject {
-  std::string common_name;     // may be empty
-  uint8_t role = 0;            // RemotePartyRole, GBCS.md 1.4
+  std::string common_name;  // may be empty
+  uint8_t role = 0;         // RemotePartyRole, GBCS.md 1.4
   Eui64 eui;
 };
 StatusOr<Certificate> IssueOrganisationCertificate(const IssuerIdentity& issuer, const OrganisationSubject& subject,
@@ -120,9 +121,9 @@ StatusOr<Certificate> IssueDeviceCertificate(const IssuerIdentity& issuer, Eui64
 // OCA/DCA certificate. A root is its own issuer (names equal, no AKI); path_length < 0: none.
 struct AuthoritySubject {
   std::string common_name;
-  std::string organisational_unit;   // "00" root, "07" issuing; empty for a DCA
+  std::string organisational_unit;  // "00" root, "07" issuing; empty for a DCA
 };
-Bytes AuthorityName(const AuthoritySubject& subject);   // DER Name, OU before CN, PrintableString
+Bytes AuthorityName(const AuthoritySubject& subject);  // DER Name, OU before CN, PrintableString
 StatusOr<Certificate> IssueAuthorityCertificate(const IssuerIdentity& issuer, const AuthoritySubject& subject,
                                                 const PublicKey& key, int path_length, const std::string& policy,
                                                 ByteSpan serial16, UtcTime not_before, UtcTime not_after);
@@ -152,7 +153,7 @@ StatusOr<CertificateRequest> ParseCertificateRequest(ByteSpan der);
 struct Revoked {
   Bytes serial;
   UtcTime time;
-  int reason = 1;   // RFC 5280 CRLReason; 1 keyCompromise
+  int reason = 1;  // RFC 5280 CRLReason; 1 keyCompromise
 };
 struct RevocationList {
   Bytes issuer;

@@ -15,41 +15,41 @@ namespace smki::pki {
 // at most 200 octets, may be empty) only helps to explain a mismatch, e.g. "smki approval DIR-2026-0001";
 // it never makes a signature acceptable.
 struct DocumentSignature {
-  Digest signer_certificate{};   // SHA-256 of the certificate it verified with
+  Digest signer_certificate{};  // SHA-256 of the certificate it verified with
   UtcTime signing_time;
   std::string hint;
 };
 
 // DER ContentInfo/SignedData, detached, one SignerInfo, SHA-256, signedAttrs contentType, messageDigest,
-// signingTime and contentHints; carries no certificates. `openssl cms -verify -binary -inform DER -content DOC -certfile CERT -noverify`
-// (or with a trust store) confirms it.
+// signingTime and contentHints; carries no certificates. `openssl cms -verify -binary -inform DER -content DOC
+// -certfile CERT -noverify` (or with a trust store) confirms it.
 StatusOr<Bytes> SignDetached(ByteSpan document, PrivateKey& key, const Certificate& certificate, UtcTime signing_time,
                              const std::string& hint);
 
 // Why a detached signature is not acceptable. Stable: each maps to one reason code.
 enum class CmsFault {
   kNone,
-  kMalformed,             // not DER CMS SignedData, too large (64 KiB), attached content, trailing octets
-  kNotOneSigner,          // no SignerInfo, or more than one
+  kMalformed,     // not DER CMS SignedData, too large (64 KiB), attached content, trailing octets
+  kNotOneSigner,  // no SignerInfo, or more than one
   kNoSignedAttributes,
   kNoSigningTime,
-  kOtherDigest,           // digest not SHA-256 or signature not ECDSA with P-256
-  kWrongCertificate,      // sid does not name the given certificate
-  kDigestMismatch,        // the document is not the one that was signed (SignerInfo verifies over its own attributes)
+  kOtherDigest,       // digest not SHA-256 or signature not ECDSA with P-256
+  kWrongCertificate,  // sid does not name the given certificate
+  kDigestMismatch,    // the document is not the one that was signed (SignerInfo verifies over its own attributes)
   kBadSignature,
 };
 struct CmsVerdict {
   CmsFault fault = CmsFault::kNone;
-  std::string detail;             // one sentence for people
-  DocumentSignature signature;    // filled as far as read, also for kDigestMismatch
+  std::string detail;           // one sentence for people
+  DocumentSignature signature;  // filled as far as read, also for kDigestMismatch
   bool ok() const { return fault == CmsFault::kNone; }
 };
 
 // Who claims to have signed: issuer Name and serial of the only SignerInfo. Needed to look the
 // certificate up in the policy before verifying. Refuses like VerifyDetached.
 struct CmsSignerId {
-  Bytes issuer;   // DER Name
-  Bytes serial;   // INTEGER contents octets
+  Bytes issuer;  // DER Name
+  Bytes serial;  // INTEGER contents octets
 };
 StatusOr<CmsSignerId> ReadSignerId(ByteSpan cms);
 // The same with the fault: all that VerifyDetached refuses without document and certificate (kMalformed to

@@ -11,9 +11,10 @@ constexpr size_t kMaxPlaintext = 1024 * 1024;
 constexpr size_t kMaxEnvelope = kMaxPlaintext + 4096;
 constexpr size_t kGcmTag = 16;
 
-constexpr uint8_t kAuthEnvelopedData[] = {0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x09, 0x10, 0x01, 0x17};  // 1.2.840.113549.1.9.16.1.23
-constexpr uint8_t kData[] = {0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07, 0x01};                           // 1.2.840.113549.1.7.1
-constexpr uint8_t kAes256Gcm[] = {0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, 0x2E};                      // 2.16.840.1.101.3.4.1.46
+constexpr uint8_t kAuthEnvelopedData[] = {0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D,
+                                          0x01, 0x09, 0x10, 0x01, 0x17};                  // 1.2.840.113549.1.9.16.1.23
+constexpr uint8_t kData[] = {0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07, 0x01};       // 1.2.840.113549.1.7.1
+constexpr uint8_t kAes256Gcm[] = {0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, 0x2E};  // 2.16.840.1.101.3.4.1.46
 // AlgorithmIdentifiers: id-ecPublicKey; dhSinglePass-stdDH-sha256kdf-scheme with id-aes256-wrap.
 constexpr uint8_t kEcPublicKey[] = {0x30, 0x09, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01};
 constexpr uint8_t kKeyAgreement256[] = {0x30, 0x15, 0x06, 0x06, 0x2B, 0x81, 0x04, 0x01, 0x0B, 0x01, 0x30, 0x0B,
@@ -83,7 +84,8 @@ Status CheckContent(const DerValue& info) {
 }
 
 Status CheckEnvelope(ByteSpan cms, const Certificate& recipient) {
-  if (cms.size() > kMaxEnvelope) return InvalidArgument("it has {} octets; at most {} are accepted", cms.size(), kMaxEnvelope);
+  if (cms.size() > kMaxEnvelope)
+    return InvalidArgument("it has {} octets; at most {} are accepted", cms.size(), kMaxEnvelope);
   DerReader outermost(cms);
   SMKI_ASSIGN_OR_RETURN(const DerValue content_info, outermost.Expect(der::kSequence, "ContentInfo"));
   SMKI_RETURN_IF_ERROR(outermost.Finish("the envelope"));
@@ -95,7 +97,8 @@ Status CheckEnvelope(ByteSpan cms, const Certificate& recipient) {
   DerReader in(enveloped);
   SMKI_RETURN_IF_ERROR(ExpectVersion(in, 0, "version of AuthEnvelopedData"));
   SMKI_ASSIGN_OR_RETURN(const DerValue recipients, in.Expect(der::kSet, "recipientInfos"));
-  SMKI_ASSIGN_OR_RETURN(const DerValue only, Only(recipients, der::Context(1, true), "the only recipient, by key agreement"));
+  SMKI_ASSIGN_OR_RETURN(const DerValue only,
+                        Only(recipients, der::Context(1, true), "the only recipient, by key agreement"));
   SMKI_RETURN_IF_ERROR(CheckRecipient(only, recipient));
   SMKI_ASSIGN_OR_RETURN(const DerValue encrypted, in.Expect(der::kSequence, "authEncryptedContentInfo"));
   SMKI_RETURN_IF_ERROR(CheckContent(encrypted));
@@ -112,9 +115,11 @@ X509Ptr ToX509(const Certificate& certificate) {
 }  // namespace
 
 StatusOr<Bytes> Envelop(ByteSpan plaintext, const Certificate& recipient) {
-  if (plaintext.size() > kMaxPlaintext) return InvalidArgument("{} octets; at most {} fit an envelope", plaintext.size(), kMaxPlaintext);
+  if (plaintext.size() > kMaxPlaintext)
+    return InvalidArgument("{} octets; at most {} fit an envelope", plaintext.size(), kMaxPlaintext);
   if ((recipient.key_usage & kKeyAgreement) == 0) {
-    return InvalidArgument("the certificate of {} is not for keyAgreement; nothing may be encrypted to it", recipient.Describe());
+    return InvalidArgument("the certificate of {} is not for keyAgreement; nothing may be encrypted to it",
+                           recipient.Describe());
   }
   const X509Ptr x509 = ToX509(recipient);
   if (x509 == nullptr) return InvalidArgument("the certificate of {}: {}", recipient.Describe(), TakeOpensslError());
@@ -139,7 +144,8 @@ StatusOr<Bytes> Envelop(ByteSpan plaintext, const Certificate& recipient) {
 
 StatusOr<Secret> OpenEnvelope(ByteSpan cms, const PrivateKey& key, const Certificate& recipient) {
   const auto refuse = [](const std::string& why) { return PermissionDenied("the envelope cannot be opened: {}", why); };
-  if (!(key.public_key() == *recipient.public_key)) return refuse("the private key does not belong to " + recipient.Describe());
+  if (!(key.public_key() == *recipient.public_key))
+    return refuse("the private key does not belong to " + recipient.Describe());
   const Status form = CheckEnvelope(cms, recipient);
   if (!form.ok()) return refuse(Message(form));
   const BioPtr in = ReadingBio(cms);

@@ -25,7 +25,8 @@ constexpr uint8_t kContentHint[] = {0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x
 
 // AlgorithmIdentifier of SHA-256 (RFC 5754 section 2): written without parameters, read also with NULL.
 constexpr uint8_t kSha256[] = {0x30, 0x0B, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01};
-constexpr uint8_t kSha256Null[] = {0x30, 0x0D, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00};
+constexpr uint8_t kSha256Null[] = {0x30, 0x0D, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
+                                   0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00};
 
 bool IsSha256(const DerValue& algorithm) {
   return SameOctets(algorithm.whole, kSha256) || SameOctets(algorithm.whole, kSha256Null);
@@ -33,14 +34,16 @@ bool IsSha256(const DerValue& algorithm) {
 
 // The order of a DER SET OF (X.690 11.6): as octet strings, the shorter padded with zeros. A complete encoding is
 // never a prefix of another, so the padding never decides.
-bool BeforeInSet(ByteSpan a, ByteSpan b) { return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end()); }
+bool BeforeInSet(ByteSpan a, ByteSpan b) {
+  return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
+}
 
 // --- Reading ---
 
 struct SignerInfo {
   DerValue issuer;
   Bytes serial;
-  Bytes signed_attributes;   // as they were signed: a SET OF, RFC 5652 5.4
+  Bytes signed_attributes;  // as they were signed: a SET OF, RFC 5652 5.4
   Digest message_digest{};
   ByteSpan signature;
   DocumentSignature claims;
@@ -52,17 +55,21 @@ CmsVerdict Fault(CmsFault fault, std::string detail) {
   out.detail = std::move(detail);
   return out;
 }
-CmsVerdict Malformed(const Status& status) { return Fault(CmsFault::kMalformed, Message(status)); }
+CmsVerdict Malformed(const Status& status) {
+  return Fault(CmsFault::kMalformed, Message(status));
+}
 
 // The fields of SignedData up to the set of signers.
 StatusOr<DerValue> ReadSignerInfos(ByteSpan cms, DerValue& digest_algorithms) {
-  if (cms.size() > kMaxCms) return InvalidArgument("a signature of {} octets; at most {} are accepted", cms.size(), kMaxCms);
+  if (cms.size() > kMaxCms)
+    return InvalidArgument("a signature of {} octets; at most {} are accepted", cms.size(), kMaxCms);
   DerReader outermost(cms);
   SMKI_ASSIGN_OR_RETURN(const DerValue content_info, outermost.Expect(der::kSequence, "ContentInfo"));
   SMKI_RETURN_IF_ERROR(outermost.Finish("the signature"));
   DerReader info(content_info);
   SMKI_ASSIGN_OR_RETURN(const DerValue type, info.Expect(der::kOid, "contentType"));
-  if (!SameOctets(type.content, kSignedData)) return InvalidArgument("this is no SignedData but {}", OidText(type.content));
+  if (!SameOctets(type.content, kSignedData))
+    return InvalidArgument("this is no SignedData but {}", OidText(type.content));
   SMKI_ASSIGN_OR_RETURN(const DerValue explicit_content, info.Expect(der::Context(0, true), "content"));
   SMKI_RETURN_IF_ERROR(info.Finish("ContentInfo"));
   DerReader content(explicit_content);
@@ -76,8 +83,10 @@ StatusOr<DerValue> ReadSignerInfos(ByteSpan cms, DerValue& digest_algorithms) {
   SMKI_ASSIGN_OR_RETURN(const DerValue encapsulated, in.Expect(der::kSequence, "encapContentInfo"));
   DerReader inner(encapsulated);
   SMKI_ASSIGN_OR_RETURN(const DerValue content_type, inner.Expect(der::kOid, "eContentType"));
-  if (!SameOctets(content_type.content, kData)) return InvalidArgument("the content type is {}, not data", OidText(content_type.content));
-  if (!inner.at_end()) return InvalidArgument("the signature carries a content of its own; it must be detached from the document");
+  if (!SameOctets(content_type.content, kData))
+    return InvalidArgument("the content type is {}, not data", OidText(content_type.content));
+  if (!inner.at_end())
+    return InvalidArgument("the signature carries a content of its own; it must be detached from the document");
   // Embedded certificates and revocation lists are never looked at: the signer is known from the policy.
   SMKI_RETURN_IF_ERROR(in.Optional(der::Context(0, true)).status());
   SMKI_RETURN_IF_ERROR(in.Optional(der::Context(1, true)).status());
@@ -94,7 +103,8 @@ Status ReadContentHint(const DerValue& value, DocumentSignature& claims) {
   if (!description) return OkStatus();
   const std::string_view text = AsText(description->content);
   if (text.size() > kMaxHint || !IsReadableLine(text)) {
-    return InvalidArgument("DER at octet {}: contentDescription must be a readable line of at most {} octets", description->offset, kMaxHint);
+    return InvalidArgument("DER at octet {}: contentDescription must be a readable line of at most {} octets",
+                           description->offset, kMaxHint);
   }
   claims.hint = std::string(text);
   return OkStatus();
@@ -120,7 +130,8 @@ Status ReadAttributes(const DerValue& attributes, SignerInfo& out, bool& has_tim
     SMKI_RETURN_IF_ERROR(parts.Finish("signed attribute"));
     for (const ByteSpan other : types) {
       if (SameOctets(other, type.content)) {
-        return InvalidArgument("DER at octet {}: signed attribute {} a second time", attribute.offset, OidText(type.content));
+        return InvalidArgument("DER at octet {}: signed attribute {} a second time", attribute.offset,
+                               OidText(type.content));
       }
     }
     types.push_back(type.content);
@@ -133,7 +144,8 @@ Status ReadAttributes(const DerValue& attributes, SignerInfo& out, bool& has_tim
       has_type = true;
     } else if (is(kMessageDigest)) {
       SMKI_ASSIGN_OR_RETURN(const DerValue digest, value.Expect(der::kOctetString, "messageDigest"));
-      if (digest.content.size() != out.message_digest.size()) return InvalidArgument("messageDigest does not have 32 octets");
+      if (digest.content.size() != out.message_digest.size())
+        return InvalidArgument("messageDigest does not have 32 octets");
       std::copy(digest.content.begin(), digest.content.end(), out.message_digest.begin());
       has_digest = true;
     } else if (is(kSigningTime)) {
@@ -163,7 +175,8 @@ StatusOr<SignerFields> ReadSignerFields(const DerValue& signer, SignerInfo& out)
   DerReader in(signer);
   SMKI_ASSIGN_OR_RETURN(const uint64_t version, in.Unsigned("version of SignerInfo"));
   if (version != 1) {
-    return InvalidArgument("SignerInfo has version {}; the signer must be named by issuer and serial number (version 1)", version);
+    return InvalidArgument(
+        "SignerInfo has version {}; the signer must be named by issuer and serial number (version 1)", version);
   }
   SMKI_ASSIGN_OR_RETURN(const DerValue sid, in.Expect(der::kSequence, "issuerAndSerialNumber"));
   DerReader id(sid);
@@ -300,7 +313,7 @@ StatusOr<Bytes> SignDetached(ByteSpan document, PrivateKey& key, const Certifica
   DerWriter data_fields;
   data_fields.Unsigned(1);
   data_fields.Wrap(der::kSet, digests);
-  data_fields.Wrap(der::kSequence, content_type);   // no eContent: detached
+  data_fields.Wrap(der::kSequence, content_type);  // no eContent: detached
   data_fields.Wrap(der::kSet, signer);
   DerWriter data;
   data.Wrap(der::kSequence, data_fields);
@@ -339,11 +352,12 @@ CmsVerdict VerifyDetached(ByteSpan document, ByteSpan cms, const Certificate& ce
     return verdict;
   };
   if (!SameOctets(signer.issuer.whole, certificate.issuer) || signer.serial != certificate.serial) {
-    return refuse(CmsFault::kWrongCertificate, fmt::format("the signature names certificate {}, not that of {}", ToHex(signer.serial),
-                                                           certificate.Describe()));
+    return refuse(CmsFault::kWrongCertificate, fmt::format("the signature names certificate {}, not that of {}",
+                                                           ToHex(signer.serial), certificate.Describe()));
   }
   if ((certificate.key_usage & kDigitalSignature) == 0) {
-    return refuse(CmsFault::kWrongCertificate, "the certificate of " + certificate.Describe() + " is not for digitalSignature");
+    return refuse(CmsFault::kWrongCertificate,
+                  "the certificate of " + certificate.Describe() + " is not for digitalSignature");
   }
   const auto raw = SignatureFromDer(signer.signature);
   if (!raw.ok() || !certificate.public_key->Verify(signer.signed_attributes, *raw)) {

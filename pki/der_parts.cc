@@ -37,7 +37,9 @@ Status ReadAttribute(const DerValue& attribute, NameParts& out) {
     const char* what = common_name ? "common name" : "organisational unit";
     if (!text.empty()) return InvalidArgument("DER at octet {}: a second {} in one name", value.offset, what);
     if (!IsText(value.tag) || value.content.empty() || !IsReadableLine(AsText(value.content))) {
-      return InvalidArgument("DER at octet {}: the {} must be a readable text (UTF-8, no control or invisible characters)", value.offset, what);
+      return InvalidArgument(
+          "DER at octet {}: the {} must be a readable text (UTF-8, no control or invisible characters)", value.offset,
+          what);
     }
     text = ToString(value.content);
   } else if (SameOctets(type.content, oid::kX500UniqueIdentifier)) {
@@ -52,7 +54,9 @@ Status ReadAttribute(const DerValue& attribute, NameParts& out) {
 
 }  // namespace
 
-bool SameOctets(ByteSpan a, ByteSpan b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
+bool SameOctets(ByteSpan a, ByteSpan b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end());
+}
 
 StatusOr<UtcTime> ReadTime(DerReader& in, std::string_view what) {
   SMKI_ASSIGN_OR_RETURN(const DerValue value, in.Next());
@@ -109,7 +113,8 @@ StatusOr<NameParts> ReadName(const DerValue& name) {
   NameParts out;
   DerReader rdns(name);
   for (size_t count = 0; !rdns.at_end(); ++count) {
-    if (count == kMaxRdns) return InvalidArgument("DER at octet {}: more than {} parts in a name", rdns.offset(), kMaxRdns);
+    if (count == kMaxRdns)
+      return InvalidArgument("DER at octet {}: more than {} parts in a name", rdns.offset(), kMaxRdns);
     SMKI_ASSIGN_OR_RETURN(const DerValue rdn, rdns.Expect(der::kSet, "RelativeDistinguishedName"));
     DerReader attributes(rdn);
     do {
@@ -134,7 +139,7 @@ void WriteOrganisationSubject(DerWriter& rdns, const OrganisationSubject& subjec
     WriteRdn(rdns, oid::kCommonName, der::kUtf8String, AsBytes(subject.common_name));
   }
   WriteRdn(rdns, oid::kOrganisationalUnit, der::kUtf8String, AsBytes(fmt::format("{:02X}", subject.role)));
-  Bytes identifier{0};   // no unused bits
+  Bytes identifier{0};  // no unused bits
   Append(identifier, subject.eui.bytes());
   WriteRdn(rdns, oid::kX500UniqueIdentifier, der::kBitString, identifier);
 }
@@ -161,7 +166,8 @@ StatusOr<uint16_t> ReadKeyUsage(const DerValue& extension_value) {
   // A named bit list ends with a one bit (X.690 11.2.2); RFC 5280 knows bits 0 to 8.
   const bool good = c.size() >= 2 && c.size() <= 3 && c[0] <= 7 && (c.back() >> c[0] & 1) != 0 &&
                     (c.back() & ((1 << c[0]) - 1)) == 0 && (c.size() == 2 || c[0] == 7);
-  if (!good) return InvalidArgument("DER at octet {}: keyUsage is not a BIT STRING of some of the bits 0 to 8", value.offset);
+  if (!good)
+    return InvalidArgument("DER at octet {}: keyUsage is not a BIT STRING of some of the bits 0 to 8", value.offset);
   uint16_t out = 0;
   for (size_t bit = 0; bit < (c.size() - 1) * 8; ++bit) {
     if ((c[1 + bit / 8] >> (7 - bit % 8) & 1) != 0) out = static_cast<uint16_t>(out | 1 << bit);
@@ -244,10 +250,13 @@ Status ReadEcdsaWithSha256(DerReader& in, std::string_view what) {
   return InvalidArgument("DER at octet {}: {} must be ecdsa-with-SHA256 without parameters", value.offset, what);
 }
 
-void WriteEcdsaWithSha256(DerWriter& out) { out.Raw(kEcdsaWithSha256); }
+void WriteEcdsaWithSha256(DerWriter& out) {
+  out.Raw(kEcdsaWithSha256);
+}
 
 StatusOr<SignedParts> ReadSigned(ByteSpan encoded, size_t limit, std::string_view what) {
-  if (encoded.size() > limit) return InvalidArgument("a {} of {} octets; at most {} are accepted", what, encoded.size(), limit);
+  if (encoded.size() > limit)
+    return InvalidArgument("a {} of {} octets; at most {} are accepted", what, encoded.size(), limit);
   DerReader outer(encoded);
   SMKI_ASSIGN_OR_RETURN(const DerValue whole, outer.Expect(der::kSequence, what));
   SMKI_RETURN_IF_ERROR(outer.Finish(what));
@@ -269,7 +278,8 @@ StatusOr<Bytes> SignTbs(const DerWriter& tbs, Signer& signer) {
   const Digest digest = Sha256(signed_part.bytes());
   SMKI_ASSIGN_OR_RETURN(const RawSignature signature, signer.SignDigest(digest));
   if (!signer.public_key().VerifyDigest(digest, signature)) {
-    return Internal("the signer returned a signature that its own public key does not verify; is it the right token object?");
+    return Internal(
+        "the signer returned a signature that its own public key does not verify; is it the right token object?");
   }
   WriteEcdsaWithSha256(signed_part);
   WriteBitString(signed_part, SignatureToDer(signature));
@@ -283,7 +293,8 @@ StatusOr<Bytes> ReadSerial(DerReader& in, std::string_view what) {
   const ByteSpan c = value.content;
   const bool shortest = !c.empty() && (c[0] != 0 || (c.size() > 1 && c[1] >= 0x80));
   if (!shortest || c[0] >= 0x80 || c.size() > 20) {
-    return InvalidArgument("DER at octet {}: {} must be a positive INTEGER of at most 20 octets, shortest form", value.offset, what);
+    return InvalidArgument("DER at octet {}: {} must be a positive INTEGER of at most 20 octets, shortest form",
+                           value.offset, what);
   }
   return ToBytes(c);
 }

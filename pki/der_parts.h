@@ -14,19 +14,19 @@ namespace smki::pki {
 
 // Contents octets of object identifiers.
 namespace oid {
-inline constexpr uint8_t kCommonName[] = {0x55, 0x04, 0x03};             // 2.5.4.3
-inline constexpr uint8_t kOrganisation[] = {0x55, 0x04, 0x0A};           // 2.5.4.10
-inline constexpr uint8_t kOrganisationalUnit[] = {0x55, 0x04, 0x0B};     // 2.5.4.11
-inline constexpr uint8_t kX500UniqueIdentifier[] = {0x55, 0x04, 0x2D};   // 2.5.4.45
-inline constexpr uint8_t kSubjectKeyIdentifier[] = {0x55, 0x1D, 0x0E};   // 2.5.29.14
-inline constexpr uint8_t kKeyUsage[] = {0x55, 0x1D, 0x0F};               // 2.5.29.15
-inline constexpr uint8_t kSubjectAltName[] = {0x55, 0x1D, 0x11};         // 2.5.29.17
-inline constexpr uint8_t kBasicConstraints[] = {0x55, 0x1D, 0x13};       // 2.5.29.19
-inline constexpr uint8_t kCrlNumber[] = {0x55, 0x1D, 0x14};              // 2.5.29.20
-inline constexpr uint8_t kCrlReason[] = {0x55, 0x1D, 0x15};              // 2.5.29.21
-inline constexpr uint8_t kCertificatePolicies[] = {0x55, 0x1D, 0x20};    // 2.5.29.32
-inline constexpr uint8_t kAuthorityKeyIdentifier[] = {0x55, 0x1D, 0x23}; // 2.5.29.35
-inline constexpr uint8_t kExtendedKeyUsage[] = {0x55, 0x1D, 0x25};       // 2.5.29.37
+inline constexpr uint8_t kCommonName[] = {0x55, 0x04, 0x03};                                        // 2.5.4.3
+inline constexpr uint8_t kOrganisation[] = {0x55, 0x04, 0x0A};                                      // 2.5.4.10
+inline constexpr uint8_t kOrganisationalUnit[] = {0x55, 0x04, 0x0B};                                // 2.5.4.11
+inline constexpr uint8_t kX500UniqueIdentifier[] = {0x55, 0x04, 0x2D};                              // 2.5.4.45
+inline constexpr uint8_t kSubjectKeyIdentifier[] = {0x55, 0x1D, 0x0E};                              // 2.5.29.14
+inline constexpr uint8_t kKeyUsage[] = {0x55, 0x1D, 0x0F};                                          // 2.5.29.15
+inline constexpr uint8_t kSubjectAltName[] = {0x55, 0x1D, 0x11};                                    // 2.5.29.17
+inline constexpr uint8_t kBasicConstraints[] = {0x55, 0x1D, 0x13};                                  // 2.5.29.19
+inline constexpr uint8_t kCrlNumber[] = {0x55, 0x1D, 0x14};                                         // 2.5.29.20
+inline constexpr uint8_t kCrlReason[] = {0x55, 0x1D, 0x15};                                         // 2.5.29.21
+inline constexpr uint8_t kCertificatePolicies[] = {0x55, 0x1D, 0x20};                               // 2.5.29.32
+inline constexpr uint8_t kAuthorityKeyIdentifier[] = {0x55, 0x1D, 0x23};                            // 2.5.29.35
+inline constexpr uint8_t kExtendedKeyUsage[] = {0x55, 0x1D, 0x25};                                  // 2.5.29.37
 inline constexpr uint8_t kHardwareModuleName[] = {0x2B, 0x06, 0x01, 0x05, 0x05, 0x07, 0x08, 0x04};  // 1.3.6.1.5.5.7.8.4
 }  // namespace oid
 
@@ -42,7 +42,7 @@ UtcTime NoExpiry();
 struct NameParts {
   std::string common_name;
   std::string organisational_unit;
-  std::optional<Eui64> eui;   // x500UniqueIdentifier
+  std::optional<Eui64> eui;  // x500UniqueIdentifier
 };
 // Each of the three at most once; text that people can read (base/text.h).
 StatusOr<NameParts> ReadName(const DerValue& name);
@@ -63,7 +63,7 @@ DerWriter KeyUsageValue(uint16_t usage);
 struct Extension {
   ByteSpan oid;
   bool critical = false;
-  DerValue value;   // the OCTET STRING; DerReader(value) reads inside it
+  DerValue value;  // the OCTET STRING; DerReader(value) reads inside it
 };
 StatusOr<std::vector<Extension>> ReadExtensions(const DerValue& sequence);
 void WriteExtension(DerWriter& extensions, ByteSpan oid, bool critical, const DerWriter& value);

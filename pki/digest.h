@@ -10,7 +10,9 @@
 namespace smki::pki {
 
 Digest Sha256(ByteSpan data);
-inline Digest Sha256(std::string_view text) { return Sha256(AsBytes(text)); }
+inline Digest Sha256(std::string_view text) {
+  return Sha256(AsBytes(text));
+}
 Digest HmacSha256(ByteSpan key, ByteSpan data);
 // SHA-1, only for RFC 5280 4.2.1.2 key identifiers (method 2), never for trust.
 std::array<uint8_t, 20> Sha1(ByteSpan data);

@@ -31,9 +31,9 @@ constexpr std::array<uint8_t, 26> kSpkiPrefix = {0x30, 0x59, 0x30, 0x13, 0x06, 0
                                                  0xCE, 0x3D, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00};
 
 // The order n of P-256 (FIPS 186-4, D.1.2.3).
-constexpr std::array<uint8_t, kScalarSize> kOrder = {
-    0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
-    0xBC, 0xE6, 0xFA, 0xAD, 0xA7, 0x17, 0x9E, 0x84, 0xF3, 0xB9, 0xCA, 0xC2, 0xFC, 0x63, 0x25, 0x51};
+constexpr std::array<uint8_t, kScalarSize> kOrder = {0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0xFF,
+                                                     0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xBC, 0xE6, 0xFA, 0xAD, 0xA7, 0x17,
+                                                     0x9E, 0x84, 0xF3, 0xB9, 0xCA, 0xC2, 0xFC, 0x63, 0x25, 0x51};
 
 const EC_GROUP* P256() {
   static const EC_GROUP* const group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
@@ -59,7 +59,9 @@ void WriteScalar(const BIGNUM* number, uint8_t* out) {
 }
 
 // Never asks a terminal for a password.
-int NoPassword(char*, int, int, void*) { return -1; }
+int NoPassword(char*, int, int, void*) {
+  return -1;
+}
 
 }  // namespace
 
@@ -73,7 +75,8 @@ std::string TakeOpensslError() {
 
 BioPtr ReadingBio(ByteSpan bytes) {
   // BIO_new_mem_buf refuses a null pointer, also for no octets.
-  BioPtr bio(BIO_new_mem_buf(bytes.empty() ? reinterpret_cast<const uint8_t*>("") : bytes.data(), static_cast<int>(bytes.size())));
+  BioPtr bio(BIO_new_mem_buf(bytes.empty() ? reinterpret_cast<const uint8_t*>("") : bytes.data(),
+                             static_cast<int>(bytes.size())));
   SMKI_CHECK(bio != nullptr);
   return bio;
 }
@@ -130,17 +133,19 @@ StatusOr<RawSignature> SignatureFromDer(ByteSpan encoded) {
     }
     if (number[0] == 0) number = number.subspan(1);
     if (number.size() > kScalarSize ||
-        (number.size() == kScalarSize && !std::lexicographical_compare(number.begin(), number.end(), kOrder.begin(), kOrder.end()))) {
+        (number.size() == kScalarSize &&
+         !std::lexicographical_compare(number.begin(), number.end(), kOrder.begin(), kOrder.end()))) {
       return InvalidArgument("DER at octet {}: {} is not below the order of P-256", value.offset, what);
     }
-    std::copy(number.begin(), number.end(), out.begin() + static_cast<ptrdiff_t>((i + 1) * kScalarSize - number.size()));
+    std::copy(number.begin(), number.end(),
+              out.begin() + static_cast<ptrdiff_t>((i + 1) * kScalarSize - number.size()));
   }
   SMKI_RETURN_IF_ERROR(in.Finish("ECDSA-Sig-Value"));
   return out;
 }
 
 struct PublicKey::Impl {
-  EcKeyPtr key;   // read only after construction, so verifying from several threads is safe
+  EcKeyPtr key;  // read only after construction, so verifying from several threads is safe
   PublicPoint point;
 };
 
@@ -151,7 +156,8 @@ StatusOr<PublicKey> PublicKey::FromPoint(ByteSpan uncompressed_point) {
   }
   std::copy(uncompressed_point.begin(), uncompressed_point.end(), point.begin());
   EcPointPtr on_curve(EC_POINT_new(P256()));
-  // Refuses coordinates not below p and points off the curve; with cofactor 1 no further check is needed (SP 800-56A 5.6.2.3.3).
+  // Refuses coordinates not below p and points off the curve; with cofactor 1 no further check is needed (SP
+  // 800-56A 5.6.2.3.3).
   if (EC_POINT_oct2point(P256(), on_curve.get(), point.data(), point.size(), nullptr) != 1) {
     ERR_clear_error();
     return InvalidArgument("the public key is not a point on P-256");
@@ -164,12 +170,15 @@ StatusOr<PublicKey> PublicKey::FromPoint(ByteSpan uncompressed_point) {
 StatusOr<PublicKey> PublicKey::FromSpki(ByteSpan spki) {
   if (spki.size() != kSpkiPrefix.size() + sizeof(PublicPoint) ||
       !std::equal(kSpkiPrefix.begin(), kSpkiPrefix.end(), spki.begin())) {
-    return InvalidArgument("the public key must be a SubjectPublicKeyInfo of 91 octets for P-256 with an uncompressed point");
+    return InvalidArgument(
+        "the public key must be a SubjectPublicKeyInfo of 91 octets for P-256 with an uncompressed point");
   }
   return FromPoint(spki.subspan(kSpkiPrefix.size()));
 }
 
-const PublicPoint& PublicKey::point() const { return impl_->point; }
+const PublicPoint& PublicKey::point() const {
+  return impl_->point;
+}
 
 Bytes PublicKey::spki() const {
   Bytes out(kSpkiPrefix.begin(), kSpkiPrefix.end());
@@ -221,7 +230,8 @@ StatusOr<PrivateKey> PrivateKey::FromScalar(ByteSpan scalar) {
              BN_bin2bn(scalar.data(), static_cast<int>(scalar.size()), number.get()) != nullptr);
   BN_set_flags(number.get(), BN_FLG_CONSTTIME);
   SMKI_CHECK(EC_POINT_mul(P256(), point.get(), number.get(), nullptr, nullptr, nullptr) == 1);
-  SMKI_CHECK(EC_KEY_set_private_key(key.get(), number.get()) == 1 && EC_KEY_set_public_key(key.get(), point.get()) == 1);
+  SMKI_CHECK(EC_KEY_set_private_key(key.get(), number.get()) == 1 &&
+             EC_KEY_set_public_key(key.get(), point.get()) == 1);
   SMKI_ASSIGN_OR_RETURN(PublicKey public_key, PublicKey::FromPoint(PointOf(key.get())));
   return PrivateKey(std::make_unique<Impl>(Impl{std::move(key), std::move(public_key)}));
 }
@@ -233,8 +243,9 @@ StatusOr<PrivateKey> PrivateKey::FromPem(std::string_view pem) {
   const PkeyPtr pkey(PEM_read_bio_PrivateKey(bio.get(), nullptr, NoPassword, nullptr));
   if (pkey == nullptr) {
     ERR_clear_error();
-    return InvalidArgument("not an unencrypted private key in PEM; make one with: openssl genpkey -algorithm EC "
-                           "-pkeyopt ec_paramgen_curve:P-256");
+    return InvalidArgument(
+        "not an unencrypted private key in PEM; make one with: openssl genpkey -algorithm EC "
+        "-pkeyopt ec_paramgen_curve:P-256");
   }
   const EC_KEY* ec = EVP_PKEY_get0_EC_KEY(pkey.get());
   if (ec == nullptr || EC_GROUP_get_curve_name(EC_KEY_get0_group(ec)) != NID_X9_62_prime256v1 ||
@@ -262,7 +273,9 @@ Secret PrivateKey::ToScalar() const {
   return Secret(std::move(scalar));
 }
 
-const PublicKey& PrivateKey::public_key() const { return impl_->public_key; }
+const PublicKey& PrivateKey::public_key() const {
+  return impl_->public_key;
+}
 
 StatusOr<RawSignature> PrivateKey::SignDigest(const Digest& digest) {
   const EcdsaSigPtr sig(ECDSA_do_sign(digest.data(), static_cast<int>(digest.size()), impl_->key.get()));
@@ -273,7 +286,9 @@ StatusOr<RawSignature> PrivateKey::SignDigest(const Digest& digest) {
   return out;
 }
 
-StatusOr<RawSignature> PrivateKey::Sign(ByteSpan message) { return SignDigest(Sha256(message)); }
+StatusOr<RawSignature> PrivateKey::Sign(ByteSpan message) {
+  return SignDigest(Sha256(message));
+}
 
 PkeyPtr ToEvp(const PrivateKey& key) {
   PkeyPtr pkey(EVP_PKEY_new());

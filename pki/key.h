@@ -11,9 +11,9 @@
 
 namespace smki::pki {
 
-using RawSignature = std::array<uint8_t, 64>;   // r || s, 32 octets each, big-endian
-using PublicPoint = std::array<uint8_t, 65>;    // 04 || x || y
-using KeyIdentifier = std::array<uint8_t, 8>;   // SMKI: RFC 5280 4.2.1.2 method 2
+using RawSignature = std::array<uint8_t, 64>;  // r || s, 32 octets each, big-endian
+using PublicPoint = std::array<uint8_t, 65>;   // 04 || x || y
+using KeyIdentifier = std::array<uint8_t, 8>;  // SMKI: RFC 5280 4.2.1.2 method 2
 
 // 0100 followed by the last 60 bits of the SHA-1 of the public key's BIT STRING value.
 KeyIdentifier KeyIdentifierOf(const PublicPoint& point);
@@ -63,8 +63,8 @@ class PrivateKey : public Signer {
   PrivateKey& operator=(PrivateKey&&) noexcept;
   ~PrivateKey() override;
 
-  Secret ToPem() const;      // PKCS#8, unencrypted: for files of mode 0600 only
-  Secret ToScalar() const;   // 32 octets
+  Secret ToPem() const;     // PKCS#8, unencrypted: for files of mode 0600 only
+  Secret ToScalar() const;  // 32 octets
   const PublicKey& public_key() const override;
   StatusOr<RawSignature> SignDigest(const Digest& digest) override;
   StatusOr<RawSignature> Sign(ByteSpan message);

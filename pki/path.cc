@@ -7,11 +7,14 @@
 namespace smki::pki {
 namespace {
 
-constexpr size_t kMaxIntermediates = 3;   // DUIS V5.4 UpdateSecurityCredentials: 1 to 3 path certificates
+constexpr size_t kMaxIntermediates = 3;  // DUIS V5.4 UpdateSecurityCredentials: 1 to 3 path certificates
 
-bool Same(ByteSpan a, ByteSpan b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
+bool Same(ByteSpan a, ByteSpan b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end());
+}
 
-// One search for a path. Every branch ends in a fault or in the anchor; the fault of the branch that got furthest is told.
+// One search for a path. Every branch ends in a fault or in the anchor; the fault of the branch that got furthest is
+// told.
 class Search {
  public:
   Search(const Certificate& end, std::span<const Certificate> intermediates, const TrustAnchor& anchor,
@@ -22,8 +25,9 @@ class Search {
   }
 
   PathResult Run() {
-    best_ = {PathFault::kNoTrustAnchor, fmt::format("{} does not chain to the trust anchor {} through the {} path certificates given",
-                                                    path_[0]->Describe(), ToHex(anchor_.identifier), intermediates_.size())};
+    best_ = {PathFault::kNoTrustAnchor,
+             fmt::format("{} does not chain to the trust anchor {} through the {} path certificates given",
+                         path_[0]->Describe(), ToHex(anchor_.identifier), intermediates_.size())};
     Extend();
     return best_;
   }
@@ -35,7 +39,8 @@ class Search {
   bool Extend() {
     if (NamesAnchor()) {
       if (!last().IsSignedBy(anchor_.key)) {
-        Fail(PathFault::kBadCertificate, last(), "names the trust anchor as its issuer, but the anchor's key did not sign it");
+        Fail(PathFault::kBadCertificate, last(),
+             "names the trust anchor as its issuer, but the anchor's key did not sign it");
       } else if (CheckPath()) {
         best_ = {};
         return true;
@@ -44,12 +49,14 @@ class Search {
     for (const Certificate& issuer : intermediates_) {
       if (std::find(path_.begin(), path_.begin() + static_cast<ptrdiff_t>(depth_), &issuer) !=
               path_.begin() + static_cast<ptrdiff_t>(depth_) ||
-          !Same(issuer.subject, last().issuer) || !Same(issuer.subject_key_identifier, last().authority_key_identifier) ||
+          !Same(issuer.subject, last().issuer) ||
+          !Same(issuer.subject_key_identifier, last().authority_key_identifier) ||
           issuer.subject_key_identifier.empty()) {
         continue;
       }
       if (!last().IsSignedBy(*issuer.public_key)) {
-        Fail(PathFault::kBadCertificate, last(), "names " + issuer.Describe() + " as its issuer, but that key did not sign it");
+        Fail(PathFault::kBadCertificate, last(),
+             "names " + issuer.Describe() + " as its issuer, but that key did not sign it");
         continue;
       }
       path_[depth_++] = &issuer;
@@ -75,24 +82,29 @@ class Search {
       }
       if (c.key_usage == 0) return Fail(PathFault::kBadCertificate, c, "has no keyUsage");
       if (i > 0 && (!c.is_ca || (c.key_usage & kKeyCertSign) == 0)) {
-        return Fail(PathFault::kBadCertificate, c, "is no certification authority, yet issued a certificate of the path");
+        return Fail(PathFault::kBadCertificate, c,
+                    "is no certification authority, yet issued a certificate of the path");
       }
       if (i > 0 && c.path_length && *c.path_length < static_cast<int>(i) - 1) {
-        return Fail(PathFault::kBadCertificate, c, fmt::format("allows {} authorities below it, the path has {}", *c.path_length, i - 1));
+        return Fail(PathFault::kBadCertificate, c,
+                    fmt::format("allows {} authorities below it, the path has {}", *c.path_length, i - 1));
       }
       policies.erase(std::remove_if(policies.begin(), policies.end(),
                                     [&](const std::string& policy) {
-                                      return std::find(c.policies.begin(), c.policies.end(), policy) == c.policies.end();
+                                      return std::find(c.policies.begin(), c.policies.end(), policy) ==
+                                             c.policies.end();
                                     }),
                      policies.end());
-      if (policies.empty()) return Fail(PathFault::kBadCertificate, c, "shares no certificate policy with the rest of the path");
+      if (policies.empty())
+        return Fail(PathFault::kBadCertificate, c, "shares no certificate policy with the rest of the path");
     }
     // Last, so that a certificate that breaks the profile is never reported as merely expired.
     for (size_t i = 0; time_ && i < depth_; ++i) {
       const Certificate& c = *path_[i];
       if (!c.IsValidAt(*time_)) {
-        return Fail(PathFault::kExpired, c, fmt::format("is valid from {} to {}, not at {}", FormatTime(c.not_before),
-                                                        FormatTime(c.not_after), FormatTime(*time_)));
+        return Fail(PathFault::kExpired, c,
+                    fmt::format("is valid from {} to {}, not at {}", FormatTime(c.not_before), FormatTime(c.not_after),
+                                FormatTime(*time_)));
       }
     }
     return true;
@@ -106,7 +118,7 @@ class Search {
   std::span<const Certificate> intermediates_;
   const TrustAnchor& anchor_;
   std::optional<UtcTime> time_;
-  std::array<const Certificate*, kMaxIntermediates + 1> path_{};   // end first
+  std::array<const Certificate*, kMaxIntermediates + 1> path_{};  // end first
   size_t depth_ = 0;
   PathResult best_;
 };
@@ -120,7 +132,8 @@ TrustAnchor AnchorOf(const Certificate& root) {
 PathResult ValidatePath(const Certificate& end, std::span<const Certificate> intermediates, const TrustAnchor& anchor,
                         std::optional<UtcTime> time) {
   if (intermediates.size() > kMaxIntermediates) {
-    return {PathFault::kMalformed, fmt::format("{} path certificates; at most {} are allowed", intermediates.size(), kMaxIntermediates)};
+    return {PathFault::kMalformed,
+            fmt::format("{} path certificates; at most {} are allowed", intermediates.size(), kMaxIntermediates)};
   }
   return Search(end, intermediates, anchor, time).Run();
 }

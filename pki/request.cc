@@ -9,14 +9,17 @@ constexpr size_t kMaxRequest = 8 * 1024;
 // 1.2.840.113549.1.9.14 extensionRequest (RFC 2985 5.4.2)
 constexpr uint8_t kExtensionRequest[] = {0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x09, 0x0E};
 
-int HexDigit(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; }
+int HexDigit(char c) {
+  return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
 
 // GBCS.md 6.2: the role as two upper-case hexadecimal digits.
 StatusOr<uint8_t> RoleOf(const std::string& unit) {
   const int high = unit.size() == 2 ? HexDigit(unit[0]) : -1;
   const int low = unit.size() == 2 ? HexDigit(unit[1]) : -1;
   if (high < 0 || low < 0) {
-    return InvalidArgument("the subject's OU must be the role as two upper-case hexadecimal digits, for example 02 for a supplier");
+    return InvalidArgument(
+        "the subject's OU must be the role as two upper-case hexadecimal digits, for example 02 for a supplier");
   }
   return static_cast<uint8_t>(high << 4 | low);
 }
@@ -82,11 +85,13 @@ StatusOr<CertificateRequest> ParseCertificateRequest(ByteSpan encoded) {
 
   out.common_name = name.common_name;
   SMKI_ASSIGN_OR_RETURN(out.role, RoleOf(name.organisational_unit));
-  if (!name.eui) return InvalidArgument("the request's subject has no x500UniqueIdentifier with the EUI-64 of the organisation");
+  if (!name.eui)
+    return InvalidArgument("the request's subject has no x500UniqueIdentifier with the EUI-64 of the organisation");
   out.eui = *name.eui;
   // Proof of possession of the private key.
   if (!out.key->Verify(parts.tbs.whole, parts.signature)) {
-    return InvalidArgument("the request for {} is not signed with the key it asks a certificate for", out.eui.ToString());
+    return InvalidArgument("the request for {} is not signed with the key it asks a certificate for",
+                           out.eui.ToString());
   }
   out.der = ToBytes(encoded);
   return out;

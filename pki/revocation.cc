@@ -8,16 +8,18 @@ namespace smki::pki {
 namespace {
 
 constexpr size_t kMaxList = 16 * 1024 * 1024;
-constexpr int kMaxReason = 10;   // aACompromise
+constexpr int kMaxReason = 10;  // aACompromise
 
 // RFC 5280 5.3.1: 7 is not used; 8 removeFromCRL only in delta lists, which do not occur here.
-bool IsReason(uint64_t reason) { return reason <= kMaxReason && reason != 7 && reason != 8; }
+bool IsReason(uint64_t reason) {
+  return reason <= kMaxReason && reason != 7 && reason != 8;
+}
 
 DerWriter EntryOf(const Revoked& entry) {
   DerWriter out;
   out.Value(der::kInteger, entry.serial);
   WriteTime(out, entry.time);
-  if (entry.reason != 0) {   // RFC 5280 5.3.1: unspecified is told by absence
+  if (entry.reason != 0) {  // RFC 5280 5.3.1: unspecified is told by absence
     DerWriter reason;
     reason.Value(der::kEnumerated, Bytes{static_cast<uint8_t>(entry.reason)});
     DerWriter extension;
@@ -42,10 +44,12 @@ StatusOr<Revoked> ReadEntry(const DerValue& value) {
       DerReader inner(extension.value);
       SMKI_ASSIGN_OR_RETURN(const uint64_t reason, inner.Unsigned("reasonCode", der::kEnumerated));
       SMKI_RETURN_IF_ERROR(inner.Finish("reasonCode"));
-      if (!IsReason(reason)) return InvalidArgument("DER at octet {}: reasonCode {} does not exist", extension.value.offset, reason);
+      if (!IsReason(reason))
+        return InvalidArgument("DER at octet {}: reasonCode {} does not exist", extension.value.offset, reason);
       out.reason = static_cast<int>(reason);
     } else if (extension.critical) {
-      return InvalidArgument("DER at octet {}: critical entry extension {} is not known here", extension.value.offset, OidText(extension.oid));
+      return InvalidArgument("DER at octet {}: critical entry extension {} is not known here", extension.value.offset,
+                             OidText(extension.oid));
     }
   }
   return out;
@@ -65,7 +69,8 @@ Status ReadListExtensions(const DerValue& wrapper, RevocationList& out) {
       numbered = true;
     } else if (extension.critical) {
       // A delta or a partial list would be taken for the whole truth.
-      return InvalidArgument("DER at octet {}: critical extension {} is not known here", extension.value.offset, OidText(extension.oid));
+      return InvalidArgument("DER at octet {}: critical extension {} is not known here", extension.value.offset,
+                             OidText(extension.oid));
     }
   }
   if (!numbered) return InvalidArgument("DER at octet {}: the revocation list has no cRLNumber", wrapper.offset);
@@ -79,13 +84,15 @@ bool RevocationList::Contains(ByteSpan serial) const {
 }
 
 bool RevocationList::IsSignedBy(const PublicKey& issuer_key) const {
-  return tbs_offset + tbs_size <= der.size() && issuer_key.Verify(ByteSpan(der).subspan(tbs_offset, tbs_size), signature);
+  return tbs_offset + tbs_size <= der.size() &&
+         issuer_key.Verify(ByteSpan(der).subspan(tbs_offset, tbs_size), signature);
 }
 
 StatusOr<RevocationList> IssueRevocationList(const IssuerIdentity& issuer, uint64_t number, UtcTime this_update,
                                              UtcTime next_update, std::vector<Revoked> revoked) {
   if (next_update <= this_update) {
-    return InvalidArgument("the revocation list would end at {}, not after it begins at {}", FormatTime(next_update), FormatTime(this_update));
+    return InvalidArgument("the revocation list would end at {}, not after it begins at {}", FormatTime(next_update),
+                           FormatTime(this_update));
   }
   std::sort(revoked.begin(), revoked.end(), [](const Revoked& a, const Revoked& b) {
     return std::lexicographical_compare(a.serial.begin(), a.serial.end(), b.serial.begin(), b.serial.end());
@@ -110,12 +117,12 @@ StatusOr<RevocationList> IssueRevocationList(const IssuerIdentity& issuer, uint6
   sequence.Wrap(der::kSequence, extensions);
 
   DerWriter tbs;
-  tbs.Unsigned(1);   // v2
+  tbs.Unsigned(1);  // v2
   WriteEcdsaWithSha256(tbs);
   tbs.Raw(issuer.name);
   WriteTime(tbs, this_update);
   WriteTime(tbs, next_update);
-  if (!revoked.empty()) tbs.Wrap(der::kSequence, entries);   // RFC 5280 5.1.2.6: absent when empty
+  if (!revoked.empty()) tbs.Wrap(der::kSequence, entries);  // RFC 5280 5.1.2.6: absent when empty
   tbs.Wrap(der::Context(0, true), sequence);
   SMKI_ASSIGN_OR_RETURN(const Bytes encoded, SignTbs(tbs, *issuer.signer));
   return ParseRevocationList(encoded);

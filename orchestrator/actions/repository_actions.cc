@@ -83,8 +83,9 @@ class HoldsCertificatesAction : public RepositoryAction {
     if (!found.ok()) return Wait(found.status());
     Outputs outputs = OutputsOf(summary);
     for (const auto& [cell, certificate] : found->replacements) outputs["certificate." + cell] = ToHex(certificate.sha256());
-    Succeed(fmt::format("the new certificates of {} are in the Repository ({})", incident().state.facts.at("party"), outputs.at("store.date")),
-            std::move(outputs));
+    const std::string detail = fmt::format("the new certificates of {} are in the Repository ({})", incident().state.facts.at("party"),
+                                           outputs.at("store.date"));
+    Succeed(detail, std::move(outputs));
   }
   StatusOr<OrganisationCertificates> Find() {
     SMKI_ASSIGN_OR_RETURN(const Eui64 organisation, OrganisationOf(incident().state));

@@ -1,6 +1,7 @@
 #include "sim/estate/people.h"
 
 #include "pki/cms.h"
+#include "pki/digest.h"
 #include "sim/authority/profile.h"
 
 namespace smki::sim {
@@ -20,11 +21,12 @@ struct Identity {
   pki::Certificate certificate;
 };
 
-// Valid since yesterday, so that clocks may differ.
+// Since yesterday, so that clocks may differ.
+UtcTime ValidSince(UtcTime now) { return Midnight(now) - kDay; }
+
 StatusOr<Identity> MakeIdentity(SoftAuthority& issuer, const std::string& id, const std::string& organisation,
-                                pki::KeyUsageBits usage, bool tls, UtcTime now, Random& random) {
+                                pki::KeyUsageBits usage, bool tls, UtcTime start, Random& random) {
   SMKI_ASSIGN_OR_RETURN(pki::PrivateKey key, pki::PrivateKey::Generate());
-  const UtcTime start = Midnight(now) - kDay;
   SMKI_ASSIGN_OR_RETURN(pki::Certificate certificate,
                         pki::IssuePersonCertificate(issuer.identity(), id, organisation, key.public_key(), usage, NewSerial(random),
                                                     start, AddYears(start, kPersonYears), tls));
@@ -33,22 +35,16 @@ StatusOr<Identity> MakeIdentity(SoftAuthority& issuer, const std::string& id, co
 
 Status MakeTransport(const EstateFolder& folder, SoftAuthority& authority, const std::string& id, const std::string& stem,
                      UtcTime now, Random& random) {
-  SMKI_ASSIGN_OR_RETURN(const Identity tls, MakeIdentity(authority, id, "smki-drill", pki::kDigitalSignature, true, now, random));
+  SMKI_ASSIGN_OR_RETURN(const Identity tls, MakeIdentity(authority, id, "smki-drill", pki::kDigitalSignature, true, ValidSince(now), random));
   return folder.WriteIdentity(stem, tls.certificate, tls.key);
 }
 
-std::string OrganisationOf(const std::string& id) {
-  for (const PersonPlan& person : PlannedPersons()) {
-    if (person.id == id) return person.organisation;
-  }
-  return "DCC";
-}
-
-StatusOr<PersonCertificates> MakePerson(const EstateFolder& folder, SoftAuthority& authority, const std::string& id, UtcTime now,
+StatusOr<PersonCertificates> MakePerson(const EstateFolder& folder, SoftAuthority& authority, const PersonPlan& person, UtcTime now,
                                         Random& random) {
-  const std::string organisation = OrganisationOf(id);
-  SMKI_ASSIGN_OR_RETURN(Identity sign, MakeIdentity(authority, id, organisation, pki::kDigitalSignature, false, now, random));
-  SMKI_ASSIGN_OR_RETURN(Identity agree, MakeIdentity(authority, id, organisation, pki::kKeyAgreement, false, now, random));
+  const std::string& id = person.id;
+  const UtcTime start = person.expired ? AddYears(ValidSince(now), -kPersonYears) : ValidSince(now);
+  SMKI_ASSIGN_OR_RETURN(Identity sign, MakeIdentity(authority, id, person.organisation, pki::kDigitalSignature, false, start, random));
+  SMKI_ASSIGN_OR_RETURN(Identity agree, MakeIdentity(authority, id, person.organisation, pki::kKeyAgreement, false, start, random));
   SMKI_RETURN_IF_ERROR(folder.WriteIdentity("persons/" + id + "/sign", sign.certificate, sign.key));
   SMKI_RETURN_IF_ERROR(folder.WriteIdentity("persons/" + id + "/agree", agree.certificate, agree.key));
   return PersonCertificates{std::move(sign.certificate), std::move(agree.certificate)};
@@ -56,7 +52,7 @@ StatusOr<PersonCertificates> MakePerson(const EstateFolder& folder, SoftAuthorit
 
 StatusOr<pki::Certificate> MakeServiceIdentity(const EstateFolder& folder, SoftAuthority& authority, const std::string& id, UtcTime now,
                                                Random& random) {
-  SMKI_ASSIGN_OR_RETURN(Identity sign, MakeIdentity(authority, id, "DCC", pki::kDigitalSignature, false, now, random));
+  SMKI_ASSIGN_OR_RETURN(Identity sign, MakeIdentity(authority, id, "DCC", pki::kDigitalSignature, false, ValidSince(now), random));
   SMKI_RETURN_IF_ERROR(folder.WriteIdentity(id + "/identity", sign.certificate, sign.key));
   return std::move(sign.certificate);
 }
@@ -76,7 +72,7 @@ procedures::KeyCustody CustodyEntry(const std::string& key, const std::string& e
 std::vector<procedures::Seat> Seats() {
   return {{"large-supplier-1", "anna.pma", {"felix.pma"}}, {"large-supplier-2", "bruno.pma", {}},
           {"small-supplier", "carla.pma", {}},             {"networks", "dario.pma", {}},
-          {"security-sub-committee", "elena.pma", {}},     {"technical-sub-committee", "greta.pma", {}}};
+          {"security-sub-committee", "elena.pma", {"hugo.pma"}},     {"technical-sub-committee", "greta.pma", {}}};
 }
 
 std::vector<procedures::RoleConflict> Conflicts() {
@@ -119,7 +115,7 @@ StatusOr<People> MakePeople(const EstateFolder& folder, UtcTime now, Random& ran
   for (const PersonPlan& person : PlannedPersons()) {
     SMKI_RETURN_IF_ERROR(folder.MakeFolder("persons/" + person.id));
     SMKI_RETURN_IF_ERROR(MakeTransport(folder, transport, person.id, "persons/" + person.id + "/tls", now, random));
-    SMKI_ASSIGN_OR_RETURN(PersonCertificates certificates, MakePerson(folder, authority, person.id, now, random));
+    SMKI_ASSIGN_OR_RETURN(PersonCertificates certificates, MakePerson(folder, authority, person, now, random));
     persons.emplace(person.id, std::move(certificates));
   }
   SMKI_ASSIGN_OR_RETURN(const pki::RevocationList none, pki::IssueRevocationList(authority.identity(), 1, now, now + kListLife, {}));
@@ -177,6 +173,9 @@ TrustPolicy MakePolicy(const EstatePlan& plan, const People& people, const KeyCu
   policy.revocation_list_max_age = kListLife;
   policy.organisation_root = {hierarchy.root_oca.certificate.der()};
   policy.device_authorities = {{hierarchy.root_dca.certificate.der()}, {hierarchy.issuing_dca.certificate.der()}};
+  // A drill starts at the second version, so that the first can be tried again (POLICY_TOO_OLD).
+  policy.previous = pki::Sha256(procedures::RenderPolicy(policy));
+  policy.version = 2;
   return policy;
 }
 

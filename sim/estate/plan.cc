@@ -76,6 +76,7 @@ const std::vector<PersonPlan>& PlannedPersons() {
       {"dario.pma", "Dario Dogwood", "Dogwood-Networks", {"pma-member"}},
       {"elena.pma", "Elena Elm", "Elm-Security", {"pma-member"}},
       {"felix.pma", "Felix Fir", "Fir-Retail", {"pma-alternate"}},
+      {"hugo.pma", "Hugo Hazel", "Hazel-Energy", {"pma-alternate"}, true},
       {"greta.pma", "Greta Gorse", "Birch-Power", {"pma-member"}},
       {"kira.custodian", "Kira Kapok", "Kapok-Gas", {"key-custodian"}},
       {"liam.custodian", "Liam Larch", "Larch-Metering", {"key-custodian"}},

@@ -28,6 +28,7 @@ struct PersonPlan {
   std::string name;
   std::string organisation;
   std::vector<std::string> roles;   // of the trust policy
+  bool expired = false;             // whose certificates ended yesterday: may not vote
 };
 const std::vector<PersonPlan>& PlannedPersons();
 std::vector<std::string> PlannedCustodians();

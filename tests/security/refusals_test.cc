@@ -102,6 +102,23 @@ TEST_F(Refusals, I1_SomebodyNotInThePolicyAtAll) {
   ExpectRefused(bundle, "APPROVAL_NOT_A_MEMBER");
 }
 
+TEST_F(Refusals, I1_AMemberWhoseCertificateHasExpired) {
+  Bundle bundle = estate_->MakeBundle();
+  estate_->Reapprove(bundle, {"anna.pma", "bruno.pma", "hugo.pma"});
+  ExpectRefused(bundle, "SIGNER_CERTIFICATE_EXPIRED");
+}
+
+TEST_F(Refusals, I1_AMemberWhoseCertificateIsRevoked) {
+  Bundle bundle = estate_->MakeBundle();
+  pki::PrivateKey authority = SMKI_MUST(pki::PrivateKey::FromPem(estate_->Read("policy/persons-authority.key.pem")));
+  const pki::Certificate issuer = estate_->Certificate("policy/persons-authority.crt.pem");
+  const UtcTime now = SystemClock().Now();
+  const Bytes serial = estate_->person("carla.pma").sign_certificate.serial;
+  bundle.revocation_list =
+      SMKI_MUST(pki::IssueRevocationList({&authority, issuer.subject}, 2, now, now + Millis(1'000'000), {{serial, now, 1}})).der;
+  ExpectRefused(bundle, "SIGNER_CERTIFICATE_REVOKED");
+}
+
 TEST_F(Refusals, I1_TwoMembersOfOneOrganisation) {
   Bundle bundle = estate_->MakeBundle();
   estate_->Reapprove(bundle, {"anna.pma", "bruno.pma", "greta.pma"});

@@ -29,8 +29,13 @@ TEST(HexTest, ADigestHasExactly64Digits) {
 
 // RFC 4648 section 10.
 TEST(Base64Test, MatchesRfc4648) {
-  const std::pair<const char*, const char*> cases[] = {{"", ""},         {"f", "Zg=="},         {"fo", "Zm8="},        {"foo", "Zm9v"},
-                                                       {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+  const std::pair<const char*, const char*> cases[] = {{"", ""},
+                                                       {"f", "Zg=="},
+                                                       {"fo", "Zm8="},
+                                                       {"foo", "Zm9v"},
+                                                       {"foob", "Zm9vYg=="},
+                                                       {"fooba", "Zm9vYmE="},
+                                                       {"foobar", "Zm9vYmFy"}};
   for (const auto& [plain, text] : cases) {
     EXPECT_EQ(ToBase64(AsBytes(plain)), text);
     EXPECT_EQ(FromBase64(text), ToBytes(AsBytes(plain)));
@@ -38,12 +43,15 @@ TEST(Base64Test, MatchesRfc4648) {
   EXPECT_EQ(FromBase64("+/+/"), (Bytes{0xFB, 0xFF, 0xBF}));
 }
 
-TEST(Base64Test, SkipsWhiteSpaceOfFoldedBodies) { EXPECT_EQ(FromBase64(" Zm9v\r\n\tYg = =\n"), ToBytes(AsBytes("foob"))); }
+TEST(Base64Test, SkipsWhiteSpaceOfFoldedBodies) {
+  EXPECT_EQ(FromBase64(" Zm9v\r\n\tYg = =\n"), ToBytes(AsBytes("foob")));
+}
 
 TEST(Base64Test, RefusesWhatIsNotStrict) {
-  for (const char* text : {"Z", "Zg", "Zg=", "Zg===", "Zm9vY", "=", "==", "====", "Zm9v=", "Zg==Zg==", "Zg=g", "Zm-_", "Zm9v*", "Z=g=",
-                           "Zh==",    // bits left over that are not zero
-                           "Zm9="}) {
+  for (const char* text :
+       {"Z", "Zg", "Zg=", "Zg===", "Zm9vY", "=", "==", "====", "Zm9v=", "Zg==Zg==", "Zg=g", "Zm-_", "Zm9v*", "Z=g=",
+        "Zh==",  // bits left over that are not zero
+        "Zm9="}) {
     EXPECT_EQ(FromBase64(text), std::nullopt) << text;
   }
 }
@@ -60,12 +68,12 @@ TEST(ConstantTimeEqualTest, ComparesContentsAndLengths) {
 TEST(SecretTest, MovingLeavesNothingBehind) {
   Secret a(Bytes{1, 2, 3});
   Secret b(std::move(a));
-  EXPECT_TRUE(a.empty());   // NOLINT(bugprone-use-after-move): that is the point
+  EXPECT_TRUE(a.empty());  // NOLINT(bugprone-use-after-move): that is the point
   EXPECT_EQ(ToHex(b.span()), "010203");
   Secret c(Bytes{9});
   c = std::move(b);
   EXPECT_EQ(ToHex(c.span()), "010203");
-  EXPECT_TRUE(b.empty());   // NOLINT(bugprone-use-after-move)
+  EXPECT_TRUE(b.empty());  // NOLINT(bugprone-use-after-move)
 }
 
 TEST(SecretTest, AssigningOverASecretZeroesTheOldOne) {
@@ -74,7 +82,7 @@ TEST(SecretTest, AssigningOverASecretZeroesTheOldOne) {
   Secret a(std::move(old));
   const ByteSpan where = a.span();
   Secret& same = a;
-  a = std::move(same);   // to itself: nothing is lost
+  a = std::move(same);  // to itself: nothing is lost
   EXPECT_EQ(ToHex(where), "010203");
 }
 

@@ -8,11 +8,15 @@ namespace {
 
 using testing::HasSubstr;
 
-Bytes Hex(std::string_view text) { return *FromHex(text); }
+Bytes Hex(std::string_view text) {
+  return *FromHex(text);
+}
 
 TEST(DerReaderTest, WalksValuesAndKeepsOffsetsOfTheOutermostInput) {
   Bytes data = Hex("0500");
-  Append(data, Hex("3008" "020105" "0403abcdef"));
+  Append(data, Hex("3008"
+                   "020105"
+                   "0403abcdef"));
   DerReader outer(data);
   EXPECT_EQ(outer.PeekTag(), der::kNull);
   ASSERT_TRUE(outer.Next().ok());
@@ -70,13 +74,17 @@ TEST(DerReaderTest, ReadsEveryFormOfLength) {
 TEST(DerReaderTest, ExpectNamesWhatIsMissingOrOther) {
   const Bytes in = Hex("0500");
   DerReader reader(in);
-  EXPECT_THAT(Message(reader.Expect(der::kInteger, "the counter").status()), HasSubstr("octet 0: the counter must have tag 02, found 05"));
+  EXPECT_THAT(Message(reader.Expect(der::kInteger, "the counter").status()),
+              HasSubstr("octet 0: the counter must have tag 02, found 05"));
   ASSERT_TRUE(reader.Next().ok());
-  EXPECT_THAT(Message(reader.Expect(der::kInteger, "the counter").status()), HasSubstr("octet 2: the counter (tag 02) is missing"));
+  EXPECT_THAT(Message(reader.Expect(der::kInteger, "the counter").status()),
+              HasSubstr("octet 2: the counter (tag 02) is missing"));
 }
 
 TEST(DerReaderTest, OptionalTakesOnlyItsTag) {
-  const Bytes in = Hex("0500" "048000");
+  const Bytes in =
+      Hex("0500"
+          "048000");
   DerReader reader(in);
   EXPECT_FALSE((*reader.Optional(der::kInteger)).has_value());
   EXPECT_TRUE((*reader.Optional(der::kNull)).has_value());
@@ -91,9 +99,9 @@ TEST(DerReaderTest, FinishCountsWhatIsLeft) {
 }
 
 TEST(DerUnsignedTest, GoesThereAndBack) {
-  const std::pair<uint64_t, const char*> cases[] = {{0, "020100"},       {1, "020101"},       {127, "02017f"},
-                                                    {128, "02020080"},   {255, "020200ff"},   {256, "02020100"},
-                                                    {32768, "0203008000"}, {INT64_MAX, "02087fffffffffffffff"}};
+  const std::pair<uint64_t, const char*> cases[] = {
+      {0, "020100"},     {1, "020101"},     {127, "02017f"},       {128, "02020080"},
+      {255, "020200ff"}, {256, "02020100"}, {32768, "0203008000"}, {INT64_MAX, "02087fffffffffffffff"}};
   for (const auto& [number, hex] : cases) {
     DerWriter writer;
     writer.Unsigned(number);
@@ -122,11 +130,12 @@ TEST(DerUnsignedTest, RefusesNegativeLongAndPaddedNumbers) {
 }
 
 TEST(DerOidTest, GoesThereAndBack) {
-  const std::pair<const char*, const char*> cases[] = {{"1.2.840.10045.4.3.2", "06082a8648ce3d040302"},
-                                                       {"2.5.29.15", "0603551d0f"},
-                                                       {"2.999.3", "0603883703"},
-                                                       {"0.39", "060127"},
-                                                       {"1.2.826.0.1.8641679.1.2.1.4", "060d2a863a0001848fb90f01020104"}};
+  const std::pair<const char*, const char*> cases[] = {
+      {"1.2.840.10045.4.3.2", "06082a8648ce3d040302"},
+      {"2.5.29.15", "0603551d0f"},
+      {"2.999.3", "0603883703"},
+      {"0.39", "060127"},
+      {"1.2.826.0.1.8641679.1.2.1.4", "060d2a863a0001848fb90f01020104"}};
   for (const auto& [text, hex] : cases) {
     DerWriter writer;
     writer.Oid(text);

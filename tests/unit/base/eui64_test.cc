@@ -15,8 +15,9 @@ TEST(Eui64Test, ReadsBareDigitsAndThreeSeparators) {
 }
 
 TEST(Eui64Test, RefusesEverythingElse) {
-  for (const char* text : {"", "00DB1234567890A", "00DB1234567890A00", "00DB1234567890AG", "00-DB-12-34-56-78-90:A0", "00_DB_12_34_56_78_90_A0",
-                           "00-DB-12-34-56-78-90-A", "0-0DB-12-34-56-78-90-A0", "00-DB-12-34-56-78-90-A0 "}) {
+  for (const char* text :
+       {"", "00DB1234567890A", "00DB1234567890A00", "00DB1234567890AG", "00-DB-12-34-56-78-90:A0",
+        "00_DB_12_34_56_78_90_A0", "00-DB-12-34-56-78-90-A", "0-0DB-12-34-56-78-90-A0", "00-DB-12-34-56-78-90-A0 "}) {
     EXPECT_EQ(Eui64::Parse(text), std::nullopt) << text;
   }
 }

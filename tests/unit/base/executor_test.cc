@@ -105,7 +105,7 @@ TEST(AsioExecutorTest, TimersRunInOrderAndACancelledOneDoesNot) {
 
 TEST(AsioExecutorTest, OtherThreadsMayPost) {
   AsioExecutor executor;
-  int count = 0;   // only touched on the core's thread
+  int count = 0;  // only touched on the core's thread
   std::vector<std::thread> posters;
   for (int t = 0; t < 4; ++t) {
     posters.emplace_back([&] {

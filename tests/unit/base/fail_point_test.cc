@@ -36,8 +36,12 @@ int RunChild(const char* variable) {
   return status;
 }
 
-bool Killed(int status) { return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL; }
-bool EndedWell(int status) { return WIFEXITED(status) && WEXITSTATUS(status) == 42; }
+bool Killed(int status) {
+  return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+}
+bool EndedWell(int status) {
+  return WIFEXITED(status) && WEXITSTATUS(status) == 42;
+}
 
 TEST(FailPointTest, KillsAtTheNamedPoint) {
   EXPECT_TRUE(Killed(RunChild("test.point")));

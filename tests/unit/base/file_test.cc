@@ -30,8 +30,12 @@ int Noted(const char* call, int fd, long number) {
 }  // namespace
 
 extern "C" {
-int fdatasync(int fd) { return Noted("fdatasync", fd, SYS_fdatasync); }
-int fsync(int fd) { return Noted("fsync", fd, SYS_fsync); }
+int fdatasync(int fd) {
+  return Noted("fdatasync", fd, SYS_fdatasync);
+}
+int fsync(int fd) {
+  return Noted("fsync", fd, SYS_fsync);
+}
 int rename(const char* from, const char* to) noexcept {
   if (calls != nullptr) calls->push_back("rename " + std::filesystem::path(to).filename().string());
   return static_cast<int>(::syscall(SYS_rename, from, to));

@@ -18,9 +18,13 @@ TEST(SeededRandomTest, OneSeedGivesOneSequence) {
 }
 
 // The first number of SplitMix64 from state 0, as its authors publish it.
-TEST(SeededRandomTest, IsSplitMix64) { EXPECT_EQ(ToHex(SeededRandom(0).Take(8)), "e220a8397b1dcdaf"); }
+TEST(SeededRandomTest, IsSplitMix64) {
+  EXPECT_EQ(ToHex(SeededRandom(0).Take(8)), "e220a8397b1dcdaf");
+}
 
-TEST(SystemRandomTest, DoesNotRepeat) { EXPECT_NE(SystemRandom().Take(32), SystemRandom().Take(32)); }
+TEST(SystemRandomTest, DoesNotRepeat) {
+  EXPECT_NE(SystemRandom().Take(32), SystemRandom().Take(32));
+}
 
 TEST(RandomTest, BelowReachesEveryNumberAndNoOther) {
   SeededRandom random(1);

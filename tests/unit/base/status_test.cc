@@ -34,7 +34,9 @@ TEST(StatusTest, ContextKeepsCodeAndReason) {
   EXPECT_TRUE(WithContext(OkStatus(), "x").ok());
 }
 
-TEST(StatusTest, ABrokenCheckEndsTheProcess) { EXPECT_DEATH(SMKI_CHECK(1 == 2), "must hold, does not: 1 == 2"); }
+TEST(StatusTest, ABrokenCheckEndsTheProcess) {
+  EXPECT_DEATH(SMKI_CHECK(1 == 2), "must hold, does not: 1 == 2");
+}
 
 }  // namespace
 }  // namespace smki

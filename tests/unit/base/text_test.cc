@@ -28,23 +28,23 @@ TEST(TextTest, TellsWhatCannotBeReadAndWhere) {
       {"a\rb", 1, "control character"},
       {"\x1b[2J", 0, "control character"},
       {"\x7f", 0, "control character"},
-      {"ä\xc2\x85", 2, "control character"},          // U+0085
-      {"\xe2\x80\xa8", 0, "control character"},       // U+2028
-      {"a\xe2\x80\xae", 1, "invisible"},              // U+202E
-      {"\xe2\x80\x8b", 0, "invisible"},               // U+200B
-      {"\xe2\x81\xa6", 0, "invisible"},               // U+2066
-      {"\xef\xbb\xbf", 0, "invisible"},               // U+FEFF
-      {"\xc2\xad", 0, "invisible"},                   // U+00AD
-      {"\xf3\xa0\x81\x81", 0, "invisible"},           // U+E0041
+      {"ä\xc2\x85", 2, "control character"},     // U+0085
+      {"\xe2\x80\xa8", 0, "control character"},  // U+2028
+      {"a\xe2\x80\xae", 1, "invisible"},         // U+202E
+      {"\xe2\x80\x8b", 0, "invisible"},          // U+200B
+      {"\xe2\x81\xa6", 0, "invisible"},          // U+2066
+      {"\xef\xbb\xbf", 0, "invisible"},          // U+FEFF
+      {"\xc2\xad", 0, "invisible"},              // U+00AD
+      {"\xf3\xa0\x81\x81", 0, "invisible"},      // U+E0041
       {"\xff", 0, "not UTF-8"},
       {"\x80", 0, "not UTF-8"},
-      {"a\xc3", 1, "not UTF-8"},                      // cut off
+      {"a\xc3", 1, "not UTF-8"},  // cut off
       {"\xc3\x28", 0, "not UTF-8"},
-      {"\xc0\xaf", 0, "not UTF-8"},                   // overlong
-      {"\xe0\x80\xaf", 0, "not UTF-8"},               // overlong
-      {"\xf0\x80\x80\xaf", 0, "not UTF-8"},           // overlong
-      {"\xed\xa0\x80", 0, "not UTF-8"},               // surrogate
-      {"\xf4\x90\x80\x80", 0, "not UTF-8"},           // above U+10FFFF
+      {"\xc0\xaf", 0, "not UTF-8"},          // overlong
+      {"\xe0\x80\xaf", 0, "not UTF-8"},      // overlong
+      {"\xf0\x80\x80\xaf", 0, "not UTF-8"},  // overlong
+      {"\xed\xa0\x80", 0, "not UTF-8"},      // surrogate
+      {"\xf4\x90\x80\x80", 0, "not UTF-8"},  // above U+10FFFF
       {"\xf5\x80\x80\x80", 0, "not UTF-8"},
   };
   for (const auto& c : cases) {

@@ -20,7 +20,15 @@ Bytes Sample() {
 }
 
 TEST(WireTest, NumbersAreBigEndianAndOctetsHaveA32BitLength) {
-  EXPECT_EQ(ToHex(Sample()), "01" "0203" "04050607" "08090a0b0c0d0e0f" "1011121314151617" "1819" "000000011a" "000000026869");
+  EXPECT_EQ(ToHex(Sample()),
+            "01"
+            "0203"
+            "04050607"
+            "08090a0b0c0d0e0f"
+            "1011121314151617"
+            "1819"
+            "000000011a"
+            "000000026869");
 }
 
 TEST(WireTest, GoesThereAndBack) {

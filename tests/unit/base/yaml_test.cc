@@ -113,9 +113,11 @@ TEST(YamlTest, CheckKeysTellsUnknownAndMissingKeys) {
 class YamlAccessorTest : public testing::Test {
  protected:
   YamlNode root_ = Parsed(
-      "text: t\nempty: ''\nlist: [a]\nmap: {a: 1}\nbad_list: [[a]]\nzero: 0\nnumber: 42\npadded: 042\nnegative: -1\nhuge: 99999999999999999999\n"
+      "text: t\nempty: ''\nlist: [a]\nmap: {a: 1}\nbad_list: [[a]]\nzero: 0\nnumber: 42\npadded: 042\nnegative: "
+      "-1\nhuge: 99999999999999999999\n"
       "yes: true\nno: false\nmaybe: True\ntime: 2026-11-21T03:00:00Z\nduration: PT15M\n"
-      "digest: 00000000000000000000000000000000000000000000000000000000000000ff\neui: 00-DB-12-34-56-78-90-A0\nbase64: Zm9v\n");
+      "digest: 00000000000000000000000000000000000000000000000000000000000000ff\neui: 00-DB-12-34-56-78-90-A0\nbase64: "
+      "Zm9v\n");
 };
 
 TEST_F(YamlAccessorTest, ReadsEachKind) {

@@ -36,9 +36,11 @@ class TempFolder {
 // One at a time: a process opens one module.
 class SoftHsm {
  public:
-  SoftHsm() : config_(folder_ / "softhsm2.conf") {
-    std::filesystem::create_directory(folder_ / "tokens");
-    std::ofstream(config_) << pkcs11::SoftHsmConfig(folder_ / "tokens");
+  SoftHsm() : SoftHsm(own_folder_) {}
+  // The tokens stay in `folder`.
+  explicit SoftHsm(const TempFolder& folder) : config_(folder / "softhsm2.conf") {
+    std::filesystem::create_directory(folder / "tokens");
+    std::ofstream(config_) << pkcs11::SoftHsmConfig(folder / "tokens");
     Open();
   }
   void Open() {
@@ -52,10 +54,9 @@ class SoftHsm {
   void Close() { module_.reset(); }
   pkcs11::Module& module() { return *module_; }
   const std::string& config() const { return config_; }
-  const TempFolder& folder() const { return folder_; }
 
  private:
-  TempFolder folder_;
+  TempFolder own_folder_;
   std::string config_;
   std::shared_ptr<pkcs11::Module> module_;
 };

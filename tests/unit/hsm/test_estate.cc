@@ -47,7 +47,7 @@ Identity TestEstate::MakeAuthority(const std::string& name, const std::string& u
   pki::IssuerIdentity by{&key, pki::AuthorityName(subject)};
   if (issuer != nullptr) by = {const_cast<pki::PrivateKey*>(&issuer->key), issuer->certificate.subject};
   pki::Certificate certificate = Must(pki::IssueAuthorityCertificate(by, subject, key.public_key(), issuer == nullptr ? 1 : 0, policy_oid,
-                                                                     Serial(), kStart - kYear, kStart + kYear * 10));
+                                                                     Serial(), start - kYear, start + kYear * 10));
   return {std::move(key), std::move(certificate)};
 }
 
@@ -55,17 +55,18 @@ Identity TestEstate::IssuePerson(const std::string& id, const std::string& organ
   pki::PrivateKey key = Must(pki::PrivateKey::Generate());
   pki::Certificate certificate =
       Must(pki::IssuePersonCertificate({&persons_authority.key, persons_authority.certificate.subject}, id, organisation, key.public_key(),
-                                       usage, Serial(), kStart - kYear, kStart + kYear, false));
+                                       usage, Serial(), start - kYear, start + kYear, false));
   return {std::move(key), std::move(certificate)};
 }
 
 pki::Certificate TestEstate::IssueOrganisation(uint8_t role, Eui64 eui, pki::KeyUsageBits usage, const pki::PublicKey& key) {
   return Must(pki::IssueOrganisationCertificate({&issuing_oca.key, issuing_oca.certificate.subject}, {"", role, eui}, key, usage, Serial(),
-                                                kStart - kYear, kStart + kYear));
+                                                start - kYear, start + kYear));
 }
 
-TestEstate::TestEstate()
-    : persons_authority(MakeAuthority("persons", "", nullptr, pki::kPersonPolicy)),
+TestEstate::TestEstate(UtcTime as_of)
+    : clock(as_of),
+      persons_authority(MakeAuthority("persons", "", nullptr, pki::kPersonPolicy)),
       root_oca(MakeAuthority("ZA", "00", nullptr, pki::kOrganisationPolicy)),
       issuing_oca(MakeAuthority("Z1", "07", &root_oca, pki::kOrganisationPolicy)),
       root_dca(MakeAuthority("root-dca", "", nullptr, pki::kDevicePolicy)),
@@ -105,7 +106,7 @@ void TestEstate::MakePersons() {
 
 void TestEstate::MakePolicy() {
   policy.environment = kDrill;
-  policy.issued = kStart - kYear;
+  policy.issued = start - kYear;
   policy.approvals_needed = 3;
   for (const char* name : {"anna", "bruno", "carla", "dario", "elena", "greta"}) {
     policy.seats.push_back({std::string("seat-") + name, std::string(name) + ".pma", {}});
@@ -148,7 +149,7 @@ void TestEstate::MakeDirection() {
   direction.incident = "INC-1";
   direction.nonce = ToHex(random.Take(16));
   direction.requested_by = "lena.lead";
-  direction.drafted = kStart - std::chrono::hours(2);
+  direction.drafted = start - std::chrono::hours(2);
   direction.key = "recovery";
   direction.key_certificate = certificates.at("recovery").sha256();
   direction.procedure = "method-3";
@@ -156,8 +157,8 @@ void TestEstate::MakeDirection() {
   direction.mode = "anyExceptAbnormalRootByRecovery";
   direction.counter_first = 1'000'000;
   direction.counter_last = 1'000'999;
-  direction.not_before = kStart - std::chrono::hours(1);
-  direction.not_after = kStart + std::chrono::hours(24 * 7);
+  direction.not_before = start - std::chrono::hours(1);
+  direction.not_after = start + std::chrono::hours(24 * 7);
   direction.limits = {3, 60, 40, 100000};
   direction.rationale.text = "supplier-a lost its keys";
   uint64_t eui = 0x00DB123456000000;
@@ -185,6 +186,21 @@ void TestEstate::DirectPopulations() {
   }
 }
 
+void TestEstate::UseRecoveryKey(const pki::PublicKey& key) {
+  const pki::Certificate certificate = IssueOrganisation(1, kRecovery, pki::kDigitalSignature, key);
+  certificates.insert_or_assign("recovery", certificate);
+  handed_over[certificate.sha256()] = certificate.der();
+  direction.key_certificate = certificate.sha256();
+}
+
+Identity TestEstate::MakeTransport(const std::string& id) {
+  pki::PrivateKey key = Must(pki::PrivateKey::Generate());
+  pki::Certificate certificate =
+      Must(pki::IssuePersonCertificate({&persons_authority.key, persons_authority.certificate.subject}, id, "DCC", key.public_key(),
+                                       pki::kDigitalSignature, Serial(), start - kYear, start + kYear, true));
+  return {std::move(key), std::move(certificate)};
+}
+
 Digest TestEstate::DirectionDigest() const { return pki::Sha256(DirectionText()); }
 
 void TestEstate::BindTokens() {
@@ -198,7 +214,7 @@ Bytes TestEstate::Approve(const std::string& person, const std::string& text, co
 
 Bytes TestEstate::RevocationList(std::vector<std::string> revoked_persons) {
   std::vector<pki::Revoked> revoked;
-  for (const std::string& person : revoked_persons) revoked.push_back({persons.at(person).sign->certificate.serial, kStart - kYear, 1});
+  for (const std::string& person : revoked_persons) revoked.push_back({persons.at(person).sign->certificate.serial, start - kYear, 1});
   return Must(pki::IssueRevocationList({&persons_authority.key, persons_authority.certificate.subject}, 1, clock.Now() - std::chrono::hours(1),
                                        clock.Now() + std::chrono::hours(24 * 6), std::move(revoked)))
       .der;
@@ -278,7 +294,7 @@ ProofItem TestEstate::Proof(const SignedItem& signed_item, const std::function<v
   if (known == devices.end()) {
     pki::PrivateKey key = Must(pki::PrivateKey::Generate());
     pki::Certificate certificate = Must(pki::IssueDeviceCertificate({&issuing_dca.key, issuing_dca.certificate.subject}, signed_item.device,
-                                                                    key.public_key(), pki::kDigitalSignature, Serial(), kStart - kYear));
+                                                                    key.public_key(), pki::kDigitalSignature, Serial(), start - kYear));
     known = devices.emplace(signed_item.device, Identity{std::move(key), std::move(certificate)}).first;
   }
   Identity& device = known->second;

@@ -72,7 +72,8 @@ class SoftwareToken : public KeyToken {
 
 class TestEstate {
  public:
-  TestEstate();
+  // Everything is valid at `as_of`.
+  explicit TestEstate(UtcTime as_of = kStart);
 
   // --- Documents as they stand now ---
   std::string PolicyText() const { return procedures::RenderPolicy(policy); }
@@ -80,6 +81,10 @@ class TestEstate {
   Digest DirectionDigest() const;
   // Puts the current policy's version and digest into the tokens.
   void BindTokens();
+  // Directs the use of this key instead of the software token's: for tests with a real token.
+  void UseRecoveryKey(const pki::PublicKey& key);
+  // A transport certificate of `id`.
+  Identity MakeTransport(const std::string& id);
   // Puts count and digest of the current populations into the Direction.
   void DirectPopulations();
   Bytes Approve(const std::string& person, const std::string& text, const std::string& hint);
@@ -126,7 +131,8 @@ class TestEstate {
   StatusOr<StatusFrame> Order(const std::string& order, const std::string& person);
   uint64_t Refusals(const std::string& code);
 
-  ManualClock clock{kStart};
+  ManualClock clock;
+  const UtcTime start = clock.Now();
   SeededRandom random{7};
   TempFolder folder;
   std::map<std::string, TestPerson> persons;

@@ -27,8 +27,12 @@ Bytes Rdn(const Bytes& attribute) {
   inner.Raw(attribute);
   return RawCertificate::Wrapped(der::kSet, inner);
 }
-Bytes Rdn(const char* oid, uint8_t tag, const Bytes& value) { return Rdn(Attribute(oid, tag, value)); }
-Bytes Text(std::string_view text) { return ToBytes(AsBytes(text)); }
+Bytes Rdn(const char* oid, uint8_t tag, const Bytes& value) {
+  return Rdn(Attribute(oid, tag, value));
+}
+Bytes Text(std::string_view text) {
+  return ToBytes(AsBytes(text));
+}
 Bytes NameOf(std::initializer_list<Bytes> rdns) {
   DerWriter inner;
   for (const Bytes& rdn : rdns) inner.Raw(rdn);
@@ -88,7 +92,9 @@ TEST_F(CertificateTest, PemGoesThereAndBack) {
   EXPECT_REFUSED(Certificate::FromPem("no certificate"), "no line -----BEGIN CERTIFICATE-----");
   EXPECT_REFUSED(Certificate::FromPem("-----BEGIN CERTIFICATE-----\nAAAA"), "no line -----END CERTIFICATE-----");
   EXPECT_REFUSED(Certificate::FromPem("-----BEGIN CERTIFICATE-----\nA*AA\n-----END CERTIFICATE-----"), "not Base64");
-  EXPECT_REFUSED(Certificate::FromPem("-----BEGIN CERTIFICATE-----\n" + std::string(20000, 'A') + "-----END CERTIFICATE-----"), "more than");
+  EXPECT_REFUSED(
+      Certificate::FromPem("-----BEGIN CERTIFICATE-----\n" + std::string(20000, 'A') + "-----END CERTIFICATE-----"),
+      "more than");
 }
 
 TEST_F(CertificateTest, NoAlteredOctetIsAcceptedWithAValidSignature) {
@@ -104,7 +110,8 @@ TEST_F(CertificateTest, NoAlteredOctetIsAcceptedWithAValidSignature) {
 
 TEST_F(CertificateTest, AnyShortenedCertificateIsRefused) {
   const Bytes good = raw_.Build(key_);
-  for (size_t size = 0; size < good.size(); ++size) EXPECT_FALSE(Certificate::Parse(ByteSpan(good).first(size)).ok()) << size;
+  for (size_t size = 0; size < good.size(); ++size)
+    EXPECT_FALSE(Certificate::Parse(ByteSpan(good).first(size)).ok()) << size;
 }
 
 TEST_F(CertificateTest, RefusesTrailingOctets) {
@@ -115,7 +122,7 @@ TEST_F(CertificateTest, RefusesTrailingOctets) {
 }
 
 TEST_F(CertificateTest, RefusesALengthThatIsNotMinimal) {
-  Bytes good = raw_.Build(key_);   // 30 82 hi lo …
+  Bytes good = raw_.Build(key_);  // 30 82 hi lo …
   ASSERT_EQ(good[1], 0x82);
   good[1] = 0x83;
   good.insert(good.begin() + 2, 0);
@@ -135,7 +142,8 @@ TEST_F(CertificateTest, RefusesEveryVersionButThree) {
 }
 
 TEST_F(CertificateTest, RefusesSerialNumbersThatAreNotPositiveShortAndMinimal) {
-  for (const char* serial : {"0200", "020100", "020180", "02020001", "0215110000000000000000000000000000000000000000"}) {
+  for (const char* serial :
+       {"0200", "020100", "020180", "02020001", "0215110000000000000000000000000000000000000000"}) {
     raw_.serial = *FromHex(serial);
     EXPECT_REFUSED(Parsed(), "serialNumber must be a positive INTEGER") << serial;
   }
@@ -158,7 +166,7 @@ TEST_F(CertificateTest, RefusesAKeyThatIsNotP256OrNotOnTheCurve) {
   raw_.spki = key_.public_key().spki();
   raw_.spki[25 + 1 + 64] ^= 1;
   EXPECT_REFUSED(Parsed(), "not a point on P-256");
-  raw_.spki = *FromHex("302a300506032b6570032100" + std::string(64, '1'));   // Ed25519
+  raw_.spki = *FromHex("302a300506032b6570032100" + std::string(64, '1'));  // Ed25519
   EXPECT_REFUSED(Parsed(), "91 octets for P-256");
 }
 
@@ -177,14 +185,16 @@ TEST_F(CertificateTest, ReadsBothKindsOfTime) {
 }
 
 TEST_F(CertificateTest, RefusesTimesThatDoNotExistOrAreNotDer) {
-  for (const char* time : {"260230000000Z", "261301000000Z", "260100000000Z", "260101240000Z", "260101006000Z", "260101000060Z",
-                           "260101000000+", "2601010000Z", "260101000000+0000", "2601010000 0Z", "26010a000000Z"}) {
+  for (const char* time :
+       {"260230000000Z", "261301000000Z", "260100000000Z", "260101240000Z", "260101006000Z", "260101000060Z",
+        "260101000000+", "2601010000Z", "260101000000+0000", "2601010000 0Z", "26010a000000Z"}) {
     raw_.validity = RawCertificate::Validity(der::kUtcTime, time, der::kUtcTime, "360101000000Z");
     EXPECT_REFUSED(Parsed(), "notBefore must be a UTCTime") << time;
     raw_.validity = RawCertificate::Validity(der::kUtcTime, "260101000000Z", der::kUtcTime, time);
     EXPECT_REFUSED(Parsed(), "notAfter must be a UTCTime") << time;
   }
-  for (const char* time : {"20260101000000.5Z", "20260101000000", "2026010100000Z", "x0260101000000Z", "20x60101000000Z"}) {
+  for (const char* time :
+       {"20260101000000.5Z", "20260101000000", "2026010100000Z", "x0260101000000Z", "20x60101000000Z"}) {
     raw_.validity = RawCertificate::Validity(der::kUtcTime, "260101000000Z", der::kGeneralizedTime, time);
     EXPECT_REFUSED(Parsed(), "notAfter must be a UTCTime") << time;
   }
@@ -215,9 +225,9 @@ TEST_F(CertificateTest, RefusesNamesThatAreAmbiguousOrUnreadable) {
       {NameOf({Rdn(kCn, der::kUtf8String, {0xFF})}), "readable text"},
       {NameOf({Rdn(kCn, der::kUtf8String, Text("right to left \u202E override"))}), "readable text"},
       {NameOf({Rdn(kCn, der::kUtf8String, {})}), "readable text"},
-      {NameOf({Rdn(kCn, 0x1E, {0x00, 0x41})}), "readable text"},   // BMPString
-      {NameOf({Rdn(kUniqueIdentifier, der::kBitString, *FromHex("0090b3d51f300100"))}), "EUI-64"},     // seven octets
-      {NameOf({Rdn(kUniqueIdentifier, der::kBitString, *FromHex("0490b3d51f30010000"))}), "EUI-64"},   // unused bits
+      {NameOf({Rdn(kCn, 0x1E, {0x00, 0x41})}), "readable text"},                                      // BMPString
+      {NameOf({Rdn(kUniqueIdentifier, der::kBitString, *FromHex("0090b3d51f300100"))}), "EUI-64"},    // seven octets
+      {NameOf({Rdn(kUniqueIdentifier, der::kBitString, *FromHex("0490b3d51f30010000"))}), "EUI-64"},  // unused bits
       {NameOf({Rdn(kUniqueIdentifier, der::kOctetString, *FromHex("0090b3d51f30010000"))}), "EUI-64"},
       {NameOf({*FromHex("3100")}), "missing"},
       {NameOf({null_after_rdn}), "RelativeDistinguishedName must have tag 31"},
@@ -251,7 +261,8 @@ TEST_F(CertificateTest, RefusesUnknownCriticalExtensionsAndIgnoresOthers) {
 
 TEST_F(CertificateTest, RefusesExtensionsThatAreNotDer) {
   EXPECT_REFUSED(With(RawCertificate::Extension("2.5.29.30", 0x01, *FromHex("3000"))), "critical must be TRUE (FF)");
-  raw_.extensions = {RawCertificate::Extension(kSkiOid, 0, *FromHex("040101")), RawCertificate::Extension(kSkiOid, 0, *FromHex("040102"))};
+  raw_.extensions = {RawCertificate::Extension(kSkiOid, 0, *FromHex("040101")),
+                     RawCertificate::Extension(kSkiOid, 0, *FromHex("040102"))};
   EXPECT_REFUSED(Parsed(), "a second time");
   DerWriter with_more;
   with_more.Oid("2.5.29.30");
@@ -276,29 +287,42 @@ TEST_F(CertificateTest, RefusesKnownExtensionsWithWrongContents) {
     const char* why;
   } cases[] = {
       {kKeyUsageOid, "030100", "keyUsage is not"},
-      {kKeyUsageOid, "03020080", "keyUsage is not"},             // trailing zero bits
-      {kKeyUsageOid, "030207c0", "keyUsage is not"},             // unused bits set
-      {kKeyUsageOid, "03020880", "keyUsage is not"},             // more than seven unused bits
-      {kKeyUsageOid, "0303068040", "keyUsage is not"},           // bit 9
-      {kKeyUsageOid, "0304078000" "80", "keyUsage is not"},
+      {kKeyUsageOid, "03020080", "keyUsage is not"},    // trailing zero bits
+      {kKeyUsageOid, "030207c0", "keyUsage is not"},    // unused bits set
+      {kKeyUsageOid, "03020880", "keyUsage is not"},    // more than seven unused bits
+      {kKeyUsageOid, "0303068040", "keyUsage is not"},  // bit 9
+      {kKeyUsageOid,
+       "0304078000"
+       "80",
+       "keyUsage is not"},
       {kKeyUsageOid, "04020780", "must have tag 03"},
       {kKeyUsageOid, "030207800500", "too many"},
       {kSkiOid, "0400", "subjectKeyIdentifier must have"},
       {kSkiOid, "0401010500", "too many"},
-      {kAkiOid, "3000" "0500", "too many"},
+      {kAkiOid,
+       "3000"
+       "0500",
+       "too many"},
       {kAkiOid, "30028000", "authorityKeyIdentifier must have"},
       {kAkiOid, "30020500", "too many"},
       {kBasicConstraintsOid, "3003010101", "cA must be TRUE"},
       {kBasicConstraintsOid, "3003010100", "cA must be TRUE"},
-      {kBasicConstraintsOid, "3003020100", "too many"},          // path length without cA
+      {kBasicConstraintsOid, "3003020100", "too many"},  // path length without cA
       {kBasicConstraintsOid, "30070101ff02020100", "above 255"},
       {kBasicConstraintsOid, "30060101ff0201ff", "negative"},
       {kBasicConstraintsOid, "30090101ff020100020100", "too many"},
       {kBasicConstraintsOid, "30000500", "too many"},
       {kPoliciesOid, "3000", "missing"},
-      {kPoliciesOid, "30043002" "0500", "must have tag 06"},
+      {kPoliciesOid,
+       "30043002"
+       "0500",
+       "must have tag 06"},
       {kPoliciesOid, "30000500", "too many"},
-      {kPoliciesOid, "300930070603" "2a0304" "0500", "too many"},
+      {kPoliciesOid,
+       "300930070603"
+       "2a0304"
+       "0500",
+       "too many"},
       {kSanOid, "3000", "must have a tag and a length"},
       {kSanOid, "30000500", "too many"},
       {kSanOid, "30030c0141", "not a GeneralName"},
@@ -311,7 +335,8 @@ TEST_F(CertificateTest, RefusesKnownExtensionsWithWrongContents) {
 TEST_F(CertificateTest, RefusesTooManyPoliciesAndTooLongIdentifiers) {
   DerWriter policies;
   for (int i = 0; i < 17; ++i) policies.Raw(*FromHex("300506032a0304"));
-  EXPECT_REFUSED(With(RawCertificate::Extension(kPoliciesOid, 0, RawCertificate::Wrapped(der::kSequence, policies))), "more than 16");
+  EXPECT_REFUSED(With(RawCertificate::Extension(kPoliciesOid, 0, RawCertificate::Wrapped(der::kSequence, policies))),
+                 "more than 16");
   DerWriter identifier;
   identifier.Value(der::kOctetString, Bytes(65, 1));
   EXPECT_REFUSED(With(RawCertificate::Extension(kSkiOid, 0, identifier.bytes())), "1 to 64");
@@ -326,7 +351,9 @@ TEST_F(CertificateTest, ReadsEveryKeyUsageBit) {
 }
 
 TEST_F(CertificateTest, ReadsTheDeviceNameAmongOtherNames) {
-  const char* const device = "a02706082b06010505070804a01b3019060d2a863a0001848fb90f010202010408" "00db1234567890a0";
+  const char* const device =
+      "a02706082b06010505070804a01b3019060d2a863a0001848fb90f010202010408"
+      "00db1234567890a0";
   const Bytes dns = *FromHex("82096c6f63616c686f7374");
   DerWriter names;
   names.Raw(dns);
@@ -335,10 +362,18 @@ TEST_F(CertificateTest, ReadsTheDeviceNameAmongOtherNames) {
   EXPECT_EQ(Must(With(RawCertificate::Extension(kSanOid, 0xFF, value))).device_eui, Eui64(0x00DB1234567890A0));
 
   names.Raw(*FromHex(device));
-  EXPECT_REFUSED(With(RawCertificate::Extension(kSanOid, 0xFF, RawCertificate::Wrapped(der::kSequence, names))), "must occur once");
+  EXPECT_REFUSED(With(RawCertificate::Extension(kSanOid, 0xFF, RawCertificate::Wrapped(der::kSequence, names))),
+                 "must occur once");
   DerWriter short_serial;
-  short_serial.Raw(*FromHex("a018" "06082b06010505070804" "a00c" "300a" "06032a0304" "0403010203"));
-  EXPECT_REFUSED(With(RawCertificate::Extension(kSanOid, 0xFF, RawCertificate::Wrapped(der::kSequence, short_serial))), "EUI-64 of 8 octets");
+  short_serial.Raw(
+      *FromHex("a018"
+               "06082b06010505070804"
+               "a00c"
+               "300a"
+               "06032a0304"
+               "0403010203"));
+  EXPECT_REFUSED(With(RawCertificate::Extension(kSanOid, 0xFF, RawCertificate::Wrapped(der::kSequence, short_serial))),
+                 "EUI-64 of 8 octets");
 }
 
 TEST_F(CertificateTest, WithoutExtensionsEverythingOptionalIsEmpty) {

@@ -1,5 +1,4 @@
 #include "pki/cms.h"
-
 #include "tests/unit/pki/support.h"
 
 namespace smki::pki {
@@ -64,10 +63,13 @@ TEST_F(EnvelopeTest, AnotherKeyCannotOpen) {
 }
 
 TEST_F(EnvelopeTest, RefusesARecipientWithoutKeyAgreement) {
-  EXPECT_REFUSED(Envelop(AsBytes("share"), pki_.Person("x", key_.public_key(), kDigitalSignature)), "not for keyAgreement");
+  EXPECT_REFUSED(Envelop(AsBytes("share"), pki_.Person("x", key_.public_key(), kDigitalSignature)),
+                 "not for keyAgreement");
 }
 
-TEST_F(EnvelopeTest, RefusesTooMuch) { EXPECT_REFUSED(Envelop(Bytes(1024 * 1024 + 1), certificate_), "at most"); }
+TEST_F(EnvelopeTest, RefusesTooMuch) {
+  EXPECT_REFUSED(Envelop(Bytes(1024 * 1024 + 1), certificate_), "at most");
+}
 
 // What the openssl program would encrypt and OpenSSL would open, but this system does not.
 class OpensslEnvelopeTest : public EnvelopeTest {
@@ -78,7 +80,9 @@ class OpensslEnvelopeTest : public EnvelopeTest {
     openssl_.Write("key.pem", key_.ToPem().span());
   }
   Bytes Encrypted(const std::string& cipher, const std::string& options) {
-    EXPECT_TRUE(openssl_.Run("cms -encrypt -binary -in doc -outform DER -out cms " + cipher + " -recip cert.pem " + options)) << openssl_.Output();
+    EXPECT_TRUE(
+        openssl_.Run("cms -encrypt -binary -in doc -outform DER -out cms " + cipher + " -recip cert.pem " + options))
+        << openssl_.Output();
     return openssl_.Read("cms");
   }
   OpensslTool openssl_;
@@ -86,20 +90,26 @@ class OpensslEnvelopeTest : public EnvelopeTest {
 
 TEST_F(OpensslEnvelopeTest, TheOpensslProgramUnderstandsOurs) {
   openssl_.Write("cms", Must(Envelop(AsBytes("share"), certificate_)));
-  EXPECT_TRUE(openssl_.Run("cms -decrypt -binary -inform DER -in cms -recip cert.pem -inkey key.pem -out plain")) << openssl_.Output();
+  EXPECT_TRUE(openssl_.Run("cms -decrypt -binary -inform DER -in cms -recip cert.pem -inkey key.pem -out plain"))
+      << openssl_.Output();
   EXPECT_EQ(ToString(openssl_.Read("plain")), "share");
   EXPECT_TRUE(openssl_.Run("asn1parse -inform DER -in cms"));
-  EXPECT_THAT(openssl_.Output(), testing::AllOf(testing::HasSubstr("dhSinglePass-stdDH-sha256kdf-scheme"), testing::HasSubstr("id-aes256-wrap"),
-                                                testing::HasSubstr("aes-256-gcm")));
+  EXPECT_THAT(openssl_.Output(),
+              testing::AllOf(testing::HasSubstr("dhSinglePass-stdDH-sha256kdf-scheme"),
+                             testing::HasSubstr("id-aes256-wrap"), testing::HasSubstr("aes-256-gcm")));
 }
 
 TEST_F(OpensslEnvelopeTest, WeUnderstandTheOpensslPrograms) {
   EXPECT_EQ(ToString(Must(Open(Encrypted("-aes-256-gcm", "-keyopt ecdh_kdf_md:sha256"))).span()), "share");
 }
 
-TEST_F(OpensslEnvelopeTest, RefusesTheSha1Kdf) { ExpectClosed(Encrypted("-aes-256-gcm", ""), "keyEncryptionAlgorithm"); }
+TEST_F(OpensslEnvelopeTest, RefusesTheSha1Kdf) {
+  ExpectClosed(Encrypted("-aes-256-gcm", ""), "keyEncryptionAlgorithm");
+}
 
-TEST_F(OpensslEnvelopeTest, RefusesCbc) { ExpectClosed(Encrypted("-aes-256-cbc", "-keyopt ecdh_kdf_md:sha256"), "AuthEnvelopedData"); }
+TEST_F(OpensslEnvelopeTest, RefusesCbc) {
+  ExpectClosed(Encrypted("-aes-256-cbc", "-keyopt ecdh_kdf_md:sha256"), "AuthEnvelopedData");
+}
 
 TEST_F(OpensslEnvelopeTest, RefusesAes128) {
   ExpectClosed(Encrypted("-aes-128-gcm", "-keyopt ecdh_kdf_md:sha256"), "");
@@ -107,8 +117,10 @@ TEST_F(OpensslEnvelopeTest, RefusesAes128) {
 
 TEST_F(OpensslEnvelopeTest, RefusesASecondRecipient) {
   PrivateKey eavesdropper = Must(PrivateKey::Generate());
-  openssl_.Write("second.pem", Must(SelfSignedAgreementCertificate(eavesdropper, "other", Serial(2), pki_.from, pki_.to)).ToPem());
-  ExpectClosed(Encrypted("-aes-256-gcm", "-keyopt ecdh_kdf_md:sha256 -recip second.pem -keyopt ecdh_kdf_md:sha256"), "the only recipient");
+  openssl_.Write("second.pem",
+                 Must(SelfSignedAgreementCertificate(eavesdropper, "other", Serial(2), pki_.from, pki_.to)).ToPem());
+  ExpectClosed(Encrypted("-aes-256-gcm", "-keyopt ecdh_kdf_md:sha256 -recip second.pem -keyopt ecdh_kdf_md:sha256"),
+               "the only recipient");
 }
 
 TEST_F(OpensslEnvelopeTest, RefusesARecipientNamedByKeyIdentifier) {

@@ -1,7 +1,6 @@
-#include "pki/cms.h"
-
 #include <functional>
 
+#include "pki/cms.h"
 #include "tests/unit/pki/support.h"
 
 namespace smki::pki {
@@ -15,7 +14,9 @@ DerWriter Raw(const Bytes& bytes) {
   out.Raw(bytes);
   return out;
 }
-Bytes Wrapped(uint8_t tag, const Bytes& inner) { return RawCertificate::Wrapped(tag, Raw(inner)); }
+Bytes Wrapped(uint8_t tag, const Bytes& inner) {
+  return RawCertificate::Wrapped(tag, Raw(inner));
+}
 Bytes Joined(const std::vector<Bytes>& parts) {
   Bytes out;
   for (const Bytes& part : parts) Append(out, part);
@@ -26,7 +27,9 @@ Bytes Oid(const char* dotted) {
   out.Oid(dotted);
   return out.Take();
 }
-Bytes Attribute(const char* oid, const Bytes& values) { return Wrapped(der::kSequence, Joined({Oid(oid), Wrapped(der::kSet, values)})); }
+Bytes Attribute(const char* oid, const Bytes& values) {
+  return Wrapped(der::kSequence, Joined({Oid(oid), Wrapped(der::kSet, values)}));
+}
 
 class SignedTest : public testing::Test {
  protected:
@@ -49,7 +52,9 @@ class SignedTest : public testing::Test {
     std::optional<Bytes> signature;
     int signers = 1;
   };
-  static Bytes ContentTypeAttribute(const char* type = "1.2.840.113549.1.7.1") { return Attribute("1.2.840.113549.1.9.3", Oid(type)); }
+  static Bytes ContentTypeAttribute(const char* type = "1.2.840.113549.1.7.1") {
+    return Attribute("1.2.840.113549.1.9.3", Oid(type));
+  }
   static Bytes TimeAttribute(const char* time = "260101120000Z") {
     DerWriter value;
     value.Text(der::kUtcTime, time);
@@ -63,7 +68,8 @@ class SignedTest : public testing::Test {
   static Bytes HintAttribute(const std::string& hint) {
     DerWriter value;
     value.Text(der::kUtf8String, hint);
-    return Attribute("1.2.840.113549.1.9.16.2.4", Wrapped(der::kSequence, Joined({value.bytes(), Oid("1.2.840.113549.1.7.1")})));
+    return Attribute("1.2.840.113549.1.9.16.2.4",
+                     Wrapped(der::kSequence, Joined({value.bytes(), Oid("1.2.840.113549.1.7.1")})));
   }
   static Bytes DocumentDigest() { return ToBytes(Sha256(kDocument)); }
   Form Good() {
@@ -74,15 +80,19 @@ class SignedTest : public testing::Test {
   }
   Bytes Build(const Form& form) {
     const Bytes attributes = Joined(form.attributes);
-    const Bytes signature = form.signature ? *form.signature : SignatureToDer(Must(key_.Sign(Wrapped(der::kSet, attributes))));
+    const Bytes signature =
+        form.signature ? *form.signature : SignatureToDer(Must(key_.Sign(Wrapped(der::kSet, attributes))));
     const Bytes signer = Wrapped(
-        der::kSequence, Joined({form.signer_version, form.sid, form.digest, attributes.empty() ? Bytes() : Wrapped(0xA0, attributes),
-                                form.signature_algorithm, Wrapped(der::kOctetString, signature), form.unsigned_attributes}));
+        der::kSequence,
+        Joined({form.signer_version, form.sid, form.digest, attributes.empty() ? Bytes() : Wrapped(0xA0, attributes),
+                form.signature_algorithm, Wrapped(der::kOctetString, signature), form.unsigned_attributes}));
     Bytes signers;
     for (int i = 0; i < form.signers; ++i) Append(signers, signer);
     const Bytes data = Wrapped(der::kSequence, Joined({form.version, form.digests, form.content, form.between,
                                                        Wrapped(der::kSet, signers), form.after_signers}));
-    const Bytes info = Wrapped(der::kSequence, Joined({form.content_info_type, Wrapped(0xA0, Joined({data, form.after_signed_data})), form.after_info}));
+    const Bytes info = Wrapped(
+        der::kSequence,
+        Joined({form.content_info_type, Wrapped(0xA0, Joined({data, form.after_signed_data})), form.after_info}));
     return info;
   }
   CmsVerdict Verify(const Form& form) { return VerifyDetached(AsBytes(kDocument), Build(form), certificate_); }
@@ -126,11 +136,14 @@ TEST_F(SignedTest, OpensslConfirmsIt) {
   openssl.Write("root.pem", pki_.Root().ToPem());
   openssl.Write("issuing.pem", pki_.Issuing(0).ToPem());
   openssl.Write("sig", Sign());
-  EXPECT_TRUE(openssl.Run("cms -verify -binary -inform DER -in sig -content doc -certfile cert.pem -noverify -nointern")) << openssl.Output();
+  EXPECT_TRUE(
+      openssl.Run("cms -verify -binary -inform DER -in sig -content doc -certfile cert.pem -noverify -nointern"))
+      << openssl.Output();
   EXPECT_TRUE(openssl.Run("cms -cmsout -print -inform DER -in sig")) << openssl.Output();
   EXPECT_THAT(openssl.Output(), testing::HasSubstr("smki approval DIR-2026-0001"));
   openssl.Write("doc", std::string(kDocument) + " ");
-  EXPECT_FALSE(openssl.Run("cms -verify -binary -inform DER -in sig -content doc -certfile cert.pem -noverify -nointern"));
+  EXPECT_FALSE(
+      openssl.Run("cms -verify -binary -inform DER -in sig -content doc -certfile cert.pem -noverify -nointern"));
 }
 
 // A member may sign with the openssl program alone; what it makes beyond our rules is refused.
@@ -142,7 +155,9 @@ class OpensslSignedTest : public SignedTest {
     openssl_.Write("key.pem", key_.ToPem().span());
   }
   CmsVerdict Signed(const std::string& options) {
-    EXPECT_TRUE(openssl_.Run("cms -sign -binary -in doc -signer cert.pem -inkey key.pem -outform DER -out sig " + options)) << openssl_.Output();
+    EXPECT_TRUE(
+        openssl_.Run("cms -sign -binary -in doc -signer cert.pem -inkey key.pem -outform DER -out sig " + options))
+        << openssl_.Output();
     return VerifyDetached(AsBytes(kDocument), openssl_.Read("sig"), certificate_);
   }
   OpensslTool openssl_;
@@ -215,7 +230,8 @@ TEST_F(SignedTest, NoAlteredOctetIsAccepted) {
 TEST_F(SignedTest, AnyShortenedOrLengthenedSignatureIsRefused) {
   Bytes cms = Sign();
   for (size_t size = 0; size < cms.size(); ++size) {
-    EXPECT_EQ(VerifyDetached(AsBytes(kDocument), ByteSpan(cms).first(size), certificate_).fault, CmsFault::kMalformed) << size;
+    EXPECT_EQ(VerifyDetached(AsBytes(kDocument), ByteSpan(cms).first(size), certificate_).fault, CmsFault::kMalformed)
+        << size;
   }
   cms.push_back(0);
   EXPECT_EQ(VerifyDetached(AsBytes(kDocument), cms, certificate_).fault, CmsFault::kMalformed);
@@ -226,8 +242,9 @@ TEST_F(SignedTest, RefusesAnotherCertificate) {
   const Certificate renewed = pki_.Person("pma.member.1", key_.public_key(), kDigitalSignature, 7);
   EXPECT_EQ(VerifyDetached(AsBytes(kDocument), Sign(), renewed).fault, CmsFault::kWrongCertificate);
   // Same serial, other issuer.
-  const Certificate elsewhere = Must(IssuePersonCertificate({&pki_.issuing_key, Name("ELSEWHERE")}, "pma.member.1", "Org", key_.public_key(),
-                                                            kDigitalSignature, certificate_.serial, pki_.from, pki_.to, false));
+  const Certificate elsewhere =
+      Must(IssuePersonCertificate({&pki_.issuing_key, Name("ELSEWHERE")}, "pma.member.1", "Org", key_.public_key(),
+                                  kDigitalSignature, certificate_.serial, pki_.from, pki_.to, false));
   EXPECT_EQ(VerifyDetached(AsBytes(kDocument), Sign(), elsewhere).fault, CmsFault::kWrongCertificate);
 }
 
@@ -265,7 +282,9 @@ TEST_F(SignedTest, SignedAttributesRepackedAsContentAreRefused) {
   EXPECT_EQ(VerifyDetached(attributes, Build(form), certificate_).fault, CmsFault::kNoSignedAttributes);
 }
 
-TEST_F(SignedTest, TheHandmadeFormIsGood) { EXPECT_TRUE(Verify(Good()).ok()) << Verify(Good()).detail; }
+TEST_F(SignedTest, TheHandmadeFormIsGood) {
+  EXPECT_TRUE(Verify(Good()).ok()) << Verify(Good()).detail;
+}
 
 TEST_F(SignedTest, RefusesNoSignerAndManySigners) {
   Form form = Good();
@@ -294,7 +313,7 @@ TEST_F(SignedTest, RefusesOtherDigestsAndSignaturesWhereverTheyAreNamed) {
   form.digests = Wrapped(der::kSet, Joined({*FromHex(kSha256Algorithm), sha512}));
   ExpectFault(form, CmsFault::kOtherDigest, "not SHA-256");
   form = Good();
-  form.signature_algorithm = *FromHex("300d06092a864886f70d0101010500");   // rsaEncryption
+  form.signature_algorithm = *FromHex("300d06092a864886f70d0101010500");  // rsaEncryption
   ExpectFault(form, CmsFault::kOtherDigest, "not ECDSA with SHA-256");
 }
 
@@ -315,7 +334,10 @@ TEST_F(SignedTest, RefusesMalformedStructures) {
       {"no SignedData", [&](Form& f) { f.content_info_type = Oid("1.2.840.113549.1.7.3"); }},
       {"SignedData has version 3", [&](Form& f) { f.version = *FromHex("020103"); }},
       {"the content type is", [&](Form& f) { f.content = Wrapped(der::kSequence, Oid("1.2.840.113549.1.9.16.1.4")); }},
-      {"must be detached", [&](Form& f) { f.content = Wrapped(der::kSequence, Joined({data_type, *FromHex("a0040402abcd")})); }},
+      {"must be detached",
+       [&](Form& f) {
+         f.content = Wrapped(der::kSequence, Joined({data_type, *FromHex("a0040402abcd")}));
+       }},
       {"signerInfos must have tag", [&](Form& f) { f.between = *FromHex("a200"); }},
       {"after SignedData", [&](Form& f) { f.after_signers = null; }},
       {"after SignedData", [&](Form& f) { f.after_signed_data = null; }},
@@ -324,17 +346,33 @@ TEST_F(SignedTest, RefusesMalformedStructures) {
       {"unsigned attributes", [&](Form& f) { f.unsigned_attributes = Wrapped(0xA1, TimeAttribute()); }},
       {"no contentType", [&](Form& f) { f.attributes.erase(f.attributes.begin()); }},
       {"no messageDigest", [&](Form& f) { f.attributes.pop_back(); }},
-      {"signed contentType is not data", [&](Form& f) { f.attributes[0] = ContentTypeAttribute("1.2.840.113549.1.7.2"); }},
+      {"signed contentType is not data",
+       [&](Form& f) { f.attributes[0] = ContentTypeAttribute("1.2.840.113549.1.7.2"); }},
       {"32 octets", [&](Form& f) { f.attributes[2] = DigestAttribute(Bytes(31, 1)); }},
       {"not in the order of DER", [&](Form& f) { std::swap(f.attributes[0], f.attributes[1]); }},
       {"not in the order of DER", [&](Form& f) { f.attributes.insert(f.attributes.begin(), f.attributes[0]); }},
-      {"a second time", [&](Form& f) { f.attributes.insert(f.attributes.begin() + 2, TimeAttribute("270101120000Z")); }},
+      {"a second time",
+       [&](Form& f) { f.attributes.insert(f.attributes.begin() + 2, TimeAttribute("270101120000Z")); }},
       {"signingTime must be", [&](Form& f) { f.attributes[1] = TimeAttribute("261301120000Z"); }},
-      {"only value", [&](Form& f) { f.attributes[0] = Attribute("1.2.840.113549.1.9.3", Joined({data_type, data_type})); }},
+      {"only value",
+       [&](Form& f) {
+         f.attributes[0] = Attribute("1.2.840.113549.1.9.3", Joined({data_type, data_type}));
+       }},
       {"readable line", [&](Form& f) { f.attributes.push_back(HintAttribute(std::string(201, 'x'))); }},
-      {"readable line", [&](Form& f) { f.attributes.push_back(HintAttribute("an escape \x1b[2J sequence, made longer than the others")); }},
-      {"after contentHints", [&](Form& f) { f.attributes[2] = Attribute("1.2.840.113549.1.9.16.2.4", Wrapped(der::kSequence, Joined({data_type, data_type}))); }},
-      {"after issuerAndSerialNumber", [&](Form& f) { f.sid = Wrapped(der::kSequence, Joined({certificate_.issuer, Wrapped(der::kInteger, certificate_.serial), null})); }},
+      {"readable line",
+       [&](Form& f) {
+         f.attributes.push_back(HintAttribute("an escape \x1b[2J sequence, made longer than the others"));
+       }},
+      {"after contentHints",
+       [&](Form& f) {
+         f.attributes[2] =
+             Attribute("1.2.840.113549.1.9.16.2.4", Wrapped(der::kSequence, Joined({data_type, data_type})));
+       }},
+      {"after issuerAndSerialNumber",
+       [&](Form& f) {
+         f.sid =
+             Wrapped(der::kSequence, Joined({certificate_.issuer, Wrapped(der::kInteger, certificate_.serial), null}));
+       }},
   };
   for (const auto& c : cases) {
     Form form = Good();
@@ -348,7 +386,8 @@ TEST_F(SignedTest, RefusesMalformedStructures) {
 TEST_F(SignedTest, RefusesTooManyAttributesAndTooManyOctets) {
   Form form = Good();
   form.attributes.clear();
-  for (int i = 0; i < 33; ++i) form.attributes.push_back(Attribute(("1.2.3." + std::to_string(i)).c_str(), *FromHex("0500")));
+  for (int i = 0; i < 33; ++i)
+    form.attributes.push_back(Attribute(("1.2.3." + std::to_string(i)).c_str(), *FromHex("0500")));
   ExpectFault(form, CmsFault::kMalformed, "more than 32 signed attributes");
   form = Good();
   form.between = Wrapped(0xA0, Bytes(65536, 0));

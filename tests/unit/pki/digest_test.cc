@@ -10,7 +10,9 @@ TEST(DigestTest, Sha256MatchesFips180) {
   EXPECT_EQ(ToHex(Sha256("")), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
-TEST(DigestTest, Sha1MatchesFips180) { EXPECT_EQ(ToHex(Sha1(AsBytes("abc"))), "a9993e364706816aba3e25717850c26c9cd0d89d"); }
+TEST(DigestTest, Sha1MatchesFips180) {
+  EXPECT_EQ(ToHex(Sha1(AsBytes("abc"))), "a9993e364706816aba3e25717850c26c9cd0d89d");
+}
 
 TEST(DigestTest, HmacSha256MatchesRfc4231) {
   EXPECT_EQ(ToHex(HmacSha256(AsBytes("Jefe"), AsBytes("what do ya want for nothing?"))),
@@ -32,7 +34,8 @@ TEST(DigestTest, AStreamFinishesOnlyOnce) {
 
 // The tree of the certificate-transparency reference implementation's tests.
 TEST(MerkleTreeTest, MatchesTheReferenceTreeOfRfc6962) {
-  const char* const leaves[] = {"", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"};
+  const char* const leaves[] = {
+      "", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"};
   const char* const roots[] = {"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
                                "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
                                "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",

@@ -17,7 +17,9 @@ constexpr char kSampleSignature[] =
     "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8";
 constexpr char kOrderHex[] = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
 
-Bytes Hex(const std::string& text) { return *FromHex(text); }
+Bytes Hex(const std::string& text) {
+  return *FromHex(text);
+}
 RawSignature Raw(const std::string& hex) {
   RawSignature out{};
   const Bytes bytes = Hex(hex);
@@ -110,8 +112,9 @@ TEST(PublicKeyTest, OneLoadedKeyVerifiesInManyThreads) {
 
 // GBCS.md 6.4: the root ZA, known by its key and its identifier.
 TEST(KeyIdentifierTest, IsRfc5280Method2) {
-  const PublicKey za = Must(PublicKey::FromPoint(Hex("040691e68b45c57e2ec7974ef6d1360a50da01576e0ee0b3b4c67f64127120e63f"
-                                                     "31771cc9dcbd5ae007d0c6170951d7035bcefc8b1f81805e0fd0f7a555dcca78")));
+  const PublicKey za =
+      Must(PublicKey::FromPoint(Hex("040691e68b45c57e2ec7974ef6d1360a50da01576e0ee0b3b4c67f64127120e63f"
+                                    "31771cc9dcbd5ae007d0c6170951d7035bcefc8b1f81805e0fd0f7a555dcca78")));
   EXPECT_EQ(ToHex(za.identifier()), "48cf1b32697c4669");
 }
 
@@ -160,7 +163,9 @@ TEST(PrivateKeyTest, RefusesOtherKeysInPemWithoutAskingForAPassword) {
   const OpensslTool openssl;
   ASSERT_TRUE(openssl.Run("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out p384.pem")) << openssl.Output();
   ASSERT_TRUE(openssl.Run("genpkey -algorithm ED25519 -out ed.pem")) << openssl.Output();
-  ASSERT_TRUE(openssl.Run("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -aes256 -pass pass:x -out locked.pem")) << openssl.Output();
+  ASSERT_TRUE(
+      openssl.Run("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -aes256 -pass pass:x -out locked.pem"))
+      << openssl.Output();
   EXPECT_REFUSED(PrivateKey::FromPem(AsText(openssl.Read("p384.pem"))), "not for P-256");
   EXPECT_REFUSED(PrivateKey::FromPem(AsText(openssl.Read("ed.pem"))), "not for P-256");
   EXPECT_REFUSED(PrivateKey::FromPem(AsText(openssl.Read("locked.pem"))), "not an unencrypted private key");
@@ -176,25 +181,26 @@ TEST(SignatureDerTest, GoesThereAndBackWithShortAndHighNumbers) {
     const RawSignature raw = Raw(std::string(r) + std::string(r));
     EXPECT_EQ(Must(SignatureFromDer(SignatureToDer(raw))), raw) << r;
   }
-  EXPECT_EQ(ToHex(SignatureToDer(Raw(std::string(62, '0') + "7f" + std::string(62, '0') + "80"))), "300702017f02020080");
+  EXPECT_EQ(ToHex(SignatureToDer(Raw(std::string(62, '0') + "7f" + std::string(62, '0') + "80"))),
+            "300702017f02020080");
 }
 
 TEST(SignatureDerTest, RefusesWhatIsNotStrictDerOrOutOfRange) {
   const std::string order = std::string("022100") + kOrderHex;
   const std::pair<std::string, const char*> cases[] = {
       {"", "missing"},
-      {"3006020100020101", "positive"},               // r is zero
-      {"3006020101020100", "positive"},               // s is zero
-      {"3006020181020101", "positive"},               // negative
-      {"300702020001020101", "shortest"},             // leading zero
-      {"30050200020101", "positive"},                 // empty INTEGER
-      {"300602010102010100", "too many"},             // trailing octet
-      {"3009020101020101020101", "too many"},         // a third number
-      {"3003020101", "missing"},                      // s is missing
-      {"308106020101020101", "minimal"},              // length not minimal
-      {"3106020101020101", "must have tag 30"},       // not a SEQUENCE
-      {"3026" + order + "020101", "not below"},       // r = n
-      {"3026020101" + order, "not below"},            // s = n
+      {"3006020100020101", "positive"},          // r is zero
+      {"3006020101020100", "positive"},          // s is zero
+      {"3006020181020101", "positive"},          // negative
+      {"300702020001020101", "shortest"},        // leading zero
+      {"30050200020101", "positive"},            // empty INTEGER
+      {"300602010102010100", "too many"},        // trailing octet
+      {"3009020101020101020101", "too many"},    // a third number
+      {"3003020101", "missing"},                 // s is missing
+      {"308106020101020101", "minimal"},         // length not minimal
+      {"3106020101020101", "must have tag 30"},  // not a SEQUENCE
+      {"3026" + order + "020101", "not below"},  // r = n
+      {"3026020101" + order, "not below"},       // s = n
       {"3027022201" + std::string(66, '0') + "020101", "not below"},
   };
   for (const auto& [hex, why] : cases) EXPECT_REFUSED(SignatureFromDer(Hex(hex)), why) << hex;

@@ -46,9 +46,13 @@ TEST_F(PathTest, AcceptsAnOrganisationCertificateThroughItsIssuingAuthority) {
   EXPECT_TRUE(Validate(pki_.Organisation(), {pki_.Issuing()}, At("2030-01-01T00:00:00Z")).ok());
 }
 
-TEST_F(PathTest, AcceptsACertificateIssuedByTheAnchorItself) { EXPECT_TRUE(Validate(pki_.Issuing(), {}).ok()); }
+TEST_F(PathTest, AcceptsACertificateIssuedByTheAnchorItself) {
+  EXPECT_TRUE(Validate(pki_.Issuing(), {}).ok());
+}
 
-TEST_F(PathTest, AcceptsTheSelfSignedAnchorCertificateItself) { EXPECT_TRUE(Validate(pki_.Root(), {}).ok()); }
+TEST_F(PathTest, AcceptsTheSelfSignedAnchorCertificateItself) {
+  EXPECT_TRUE(Validate(pki_.Root(), {}).ok());
+}
 
 TEST_F(PathTest, ARootKnownByItsKeyOnlyAcceptsAnyIssuerName) {
   TrustAnchor anchor = AnchorOf(pki_.Root());
@@ -75,14 +79,16 @@ TEST_F(PathTest, AnIssuerOfTheRightNameWithAnotherKeyIsNoPath) {
 }
 
 TEST_F(PathTest, AnIssuerOfTheRightKeyWithAnotherNameIsNoPath) {
-  const Certificate end = Raw(pki_.issuing_key, Name("SOMEBODY"), {KeyUsage(), Ski(EndId()), Policy(), Aki(IssuingId())});
+  const Certificate end =
+      Raw(pki_.issuing_key, Name("SOMEBODY"), {KeyUsage(), Ski(EndId()), Policy(), Aki(IssuingId())});
   EXPECT_EQ(Validate(end, {pki_.Issuing()}).fault, PathFault::kNoTrustAnchor);
 }
 
 TEST_F(PathTest, ACertificateWithoutAuthorityKeyIdentifierIsNoPath) {
   const Certificate end = Raw(pki_.issuing_key, IssuingName(), {KeyUsage(), Ski(EndId()), Policy()});
   EXPECT_EQ(Validate(end, {pki_.Issuing()}).fault, PathFault::kNoTrustAnchor);
-  const Certificate under_root = Raw(pki_.root_key, AuthorityName(pki_.root_subject), {KeyUsage(), Ski(EndId()), Policy()});
+  const Certificate under_root =
+      Raw(pki_.root_key, AuthorityName(pki_.root_subject), {KeyUsage(), Ski(EndId()), Policy()});
   EXPECT_EQ(Validate(under_root, {}).fault, PathFault::kNoTrustAnchor);
 }
 
@@ -93,8 +99,9 @@ TEST_F(PathTest, ASignatureByAnotherKeyIsABadCertificate) {
   EXPECT_EQ(through.fault, PathFault::kBadCertificate) << through.detail;
   EXPECT_THAT(through.detail, testing::HasSubstr("that key did not sign it"));
 
-  const Certificate under_root = Raw(forger, AuthorityName(pki_.root_subject),
-                                     {KeyUsage(), Ski(EndId()), Policy(), Aki(pki_.root_key.public_key().identifier())});
+  const Certificate under_root =
+      Raw(forger, AuthorityName(pki_.root_subject),
+          {KeyUsage(), Ski(EndId()), Policy(), Aki(pki_.root_key.public_key().identifier())});
   const PathResult direct = Validate(under_root, {});
   EXPECT_EQ(direct.fault, PathFault::kBadCertificate) << direct.detail;
   EXPECT_THAT(direct.detail, testing::HasSubstr("the anchor's key did not sign it"));
@@ -105,8 +112,8 @@ TEST_F(PathTest, AnEndCertificateCannotIssue) {
   const PrivateKey victim = Must(PrivateKey::Generate());
   const Certificate supplier = pki_.Organisation();
   const IssuerIdentity rogue{&pki_.end_key, supplier.subject};
-  const Certificate forged = Must(IssueOrganisationCertificate(rogue, {"", 1, Eui64(1)}, victim.public_key(), kDigitalSignature,
-                                                               Serial(9), pki_.from, pki_.to));
+  const Certificate forged = Must(IssueOrganisationCertificate(rogue, {"", 1, Eui64(1)}, victim.public_key(),
+                                                               kDigitalSignature, Serial(9), pki_.from, pki_.to));
   const PathResult result = Validate(forged, {supplier, pki_.Issuing()});
   EXPECT_EQ(result.fault, PathFault::kBadCertificate);
   EXPECT_THAT(result.detail, testing::HasSubstr("is no certification authority"));
@@ -137,9 +144,9 @@ TEST_F(PathTest, APathLongerThanItsAuthoritiesAllowIsBad) {
     return Must(IssueAuthorityCertificate(pki_.root_identity(), middle_subject, middle_key.public_key(), path_length,
                                           kOrganisationPolicy, Serial(7), pki_.from, pki_.to));
   };
-  const Certificate issuing = Must(IssueAuthorityCertificate({&middle_key, AuthorityName(middle_subject)}, pki_.issuing_subject,
-                                                             pki_.issuing_key.public_key(), 0, kOrganisationPolicy, Serial(8),
-                                                             pki_.from, pki_.to));
+  const Certificate issuing = Must(IssueAuthorityCertificate({&middle_key, AuthorityName(middle_subject)},
+                                                             pki_.issuing_subject, pki_.issuing_key.public_key(), 0,
+                                                             kOrganisationPolicy, Serial(8), pki_.from, pki_.to));
   EXPECT_TRUE(Validate(pki_.Organisation(), {middle(1), issuing}).ok());
   EXPECT_TRUE(Validate(pki_.Organisation(), {issuing, middle(1)}).ok()) << "any order";
   EXPECT_TRUE(Validate(pki_.Organisation(), {middle(-1), issuing}).ok()) << "no limit";
@@ -160,9 +167,9 @@ TEST_F(PathTest, UnusedPathCertificatesDoNoHarm) {
 }
 
 TEST_F(PathTest, OfTwoCertificatesOfOneAuthorityTheGoodOneIsFound) {
-  const Certificate expired = Must(IssueAuthorityCertificate(pki_.root_identity(), pki_.issuing_subject, pki_.issuing_key.public_key(), 0,
-                                                             kOrganisationPolicy, Serial(8), At("2020-01-01T00:00:00Z"),
-                                                             At("2021-01-01T00:00:00Z")));
+  const Certificate expired = Must(IssueAuthorityCertificate(
+      pki_.root_identity(), pki_.issuing_subject, pki_.issuing_key.public_key(), 0, kOrganisationPolicy, Serial(8),
+      At("2020-01-01T00:00:00Z"), At("2021-01-01T00:00:00Z")));
   EXPECT_TRUE(Validate(pki_.Organisation(), {expired, pki_.Issuing()}, At("2030-01-01T00:00:00Z")).ok());
   EXPECT_EQ(Validate(pki_.Organisation(), {expired}, At("2030-01-01T00:00:00Z")).fault, PathFault::kExpired);
 }
@@ -176,7 +183,8 @@ TEST_F(PathTest, PoliciesMustMeet) {
 }
 
 TEST_F(PathTest, TheSubjectKeyIdentifierMustBeThatOfTheKey) {
-  const Certificate wrong = Raw(pki_.issuing_key, IssuingName(), {KeyUsage(), Ski(IssuingId()), Policy(), Aki(IssuingId())});
+  const Certificate wrong =
+      Raw(pki_.issuing_key, IssuingName(), {KeyUsage(), Ski(IssuingId()), Policy(), Aki(IssuingId())});
   EXPECT_EQ(Validate(wrong, {pki_.Issuing()}).fault, PathFault::kBadCertificate);
   const Certificate none = Raw(pki_.issuing_key, IssuingName(), {KeyUsage(), Policy(), Aki(IssuingId())});
   EXPECT_EQ(Validate(none, {pki_.Issuing()}).fault, PathFault::kBadCertificate);

@@ -42,21 +42,24 @@ TEST_F(ProfileTest, OrganisationCertificate) {
 }
 
 TEST_F(ProfileTest, ARoleIsTwoUpperCaseDigitsAndTheNameIsOptional) {
-  const Certificate c = Must(IssueOrganisationCertificate(pki_.issuing_identity(), {"", 0x7F, Eui64(5)}, pki_.end_key.public_key(),
-                                                          kDigitalSignature, Serial(3), pki_.from, pki_.to));
+  const Certificate c =
+      Must(IssueOrganisationCertificate(pki_.issuing_identity(), {"", 0x7F, Eui64(5)}, pki_.end_key.public_key(),
+                                        kDigitalSignature, Serial(3), pki_.from, pki_.to));
   EXPECT_EQ(c.subject_ou, "7F");
   EXPECT_EQ(c.subject_cn, "");
   EXPECT_EQ(c.Describe(), "role 7F (00-00-00-00-00-00-00-05), serial " + ToHex(Serial(3)));
 }
 
 TEST_F(ProfileTest, DeviceCertificate) {
-  const Certificate c = Must(IssueDeviceCertificate(pki_.issuing_identity(), Eui64(0x00DB1234567890A0), pki_.end_key.public_key(),
-                                                    kDigitalSignature, Serial(3), pki_.from));
+  const Certificate c =
+      Must(IssueDeviceCertificate(pki_.issuing_identity(), Eui64(0x00DB1234567890A0), pki_.end_key.public_key(),
+                                  kDigitalSignature, Serial(3), pki_.from));
   EXPECT_EQ(ToHex(c.subject), "3000");
   EXPECT_EQ(c.device_eui, Eui64(0x00DB1234567890A0));
   EXPECT_EQ(FormatTime(c.not_after), "9999-12-31T23:59:59Z");
   EXPECT_THAT(c.policies, testing::ElementsAre(kDevicePolicy));
-  EXPECT_THAT(ExtensionsOf(c), testing::ElementsAre("2.5.29.15!", "2.5.29.14", "2.5.29.17!", "2.5.29.32!", "2.5.29.35"));
+  EXPECT_THAT(ExtensionsOf(c),
+              testing::ElementsAre("2.5.29.15!", "2.5.29.14", "2.5.29.17!", "2.5.29.32!", "2.5.29.35"));
   EXPECT_EQ(c.Describe(), "00-DB-12-34-56-78-90-A0, serial " + ToHex(Serial(3)));
 }
 
@@ -71,7 +74,8 @@ TEST_F(ProfileTest, AuthorityCertificates) {
   const Certificate issuing = pki_.Issuing();
   EXPECT_EQ(issuing.path_length, 0);
   EXPECT_EQ(issuing.subject_ou, "07");
-  EXPECT_THAT(ExtensionsOf(issuing), testing::ElementsAre("2.5.29.15!", "2.5.29.19!", "2.5.29.32!", "2.5.29.14", "2.5.29.35"));
+  EXPECT_THAT(ExtensionsOf(issuing),
+              testing::ElementsAre("2.5.29.15!", "2.5.29.19!", "2.5.29.32!", "2.5.29.14", "2.5.29.35"));
 }
 
 TEST_F(ProfileTest, AnAuthorityOfItsIssuersNameWithAnotherKeyIsRefused) {
@@ -81,8 +85,9 @@ TEST_F(ProfileTest, AnAuthorityOfItsIssuersNameWithAnotherKeyIsRefused) {
 }
 
 TEST_F(ProfileTest, PersonCertificateForTls) {
-  const Certificate c = Must(IssuePersonCertificate(pki_.issuing_identity(), "keyguard", "DCC", pki_.end_key.public_key(),
-                                                    kDigitalSignature, Serial(3), pki_.from, pki_.to, true));
+  const Certificate c =
+      Must(IssuePersonCertificate(pki_.issuing_identity(), "keyguard", "DCC", pki_.end_key.public_key(),
+                                  kDigitalSignature, Serial(3), pki_.from, pki_.to, true));
   EXPECT_EQ(c.subject_cn, "keyguard");
   EXPECT_THAT(c.policies, testing::ElementsAre(kPersonPolicy));
   const OpensslTool openssl;
@@ -90,9 +95,10 @@ TEST_F(ProfileTest, PersonCertificateForTls) {
   openssl.Write("issuing.pem", pki_.Issuing(0, kPersonPolicy).ToPem());
   openssl.Write("end.pem", c.ToPem());
   for (const char* purpose : {"sslserver", "sslclient"}) {
-    EXPECT_TRUE(openssl.Run(std::string("verify -x509_strict -policy_check -attime 1800000000 -CAfile root.pem -untrusted issuing.pem "
-                                        "-verify_hostname localhost -verify_ip 127.0.0.1 -purpose ") +
-                            purpose + " end.pem"))
+    EXPECT_TRUE(openssl.Run(
+        std::string("verify -x509_strict -policy_check -attime 1800000000 -CAfile root.pem -untrusted issuing.pem "
+                    "-verify_hostname localhost -verify_ip 127.0.0.1 -purpose ") +
+        purpose + " end.pem"))
         << openssl.Output();
   }
 }
@@ -111,30 +117,33 @@ TEST_F(ProfileTest, OpensslAcceptsTheWholeHierarchy) {
   openssl.Write("root.pem", pki_.Root().ToPem());
   openssl.Write("issuing.pem", pki_.Issuing().ToPem());
   openssl.Write("end.pem", pki_.Organisation().ToPem());
-  EXPECT_TRUE(openssl.Run("verify -attime 1800000000 -policy_check -CAfile root.pem -untrusted issuing.pem end.pem")) << openssl.Output();
+  EXPECT_TRUE(openssl.Run("verify -attime 1800000000 -policy_check -CAfile root.pem -untrusted issuing.pem end.pem"))
+      << openssl.Output();
 }
 
 TEST_F(ProfileTest, SerialNumbersBecomePositiveAndKeepSixteenOctets) {
   for (const uint8_t first : {0x00, 0x01, 0x7F, 0x80, 0xFF}) {
     Bytes serial = Serial(3);
     serial[0] = first;
-    const Certificate c = Must(IssueOrganisationCertificate(pki_.issuing_identity(), {"", 2, Eui64(1)}, pki_.end_key.public_key(),
-                                                            kDigitalSignature, serial, pki_.from, pki_.to));
+    const Certificate c =
+        Must(IssueOrganisationCertificate(pki_.issuing_identity(), {"", 2, Eui64(1)}, pki_.end_key.public_key(),
+                                          kDigitalSignature, serial, pki_.from, pki_.to));
     EXPECT_EQ(c.serial.size(), 16u);
     EXPECT_GT(c.serial[0], 0);
     EXPECT_LT(c.serial[0], 0x80);
   }
-  EXPECT_REFUSED(IssueOrganisationCertificate(pki_.issuing_identity(), {"", 2, Eui64(1)}, pki_.end_key.public_key(), kDigitalSignature,
-                                              Bytes(15, 1), pki_.from, pki_.to),
+  EXPECT_REFUSED(IssueOrganisationCertificate(pki_.issuing_identity(), {"", 2, Eui64(1)}, pki_.end_key.public_key(),
+                                              kDigitalSignature, Bytes(15, 1), pki_.from, pki_.to),
                  "16 random octets");
 }
 
 TEST_F(ProfileTest, RefusesToIssueWhatItWouldNotAccept) {
-  EXPECT_REFUSED(IssueOrganisationCertificate(pki_.issuing_identity(), {"two\nlines", 2, Eui64(1)}, pki_.end_key.public_key(),
-                                              kDigitalSignature, Serial(1), pki_.from, pki_.to),
-                 "would not be acceptable");
-  EXPECT_REFUSED(IssueOrganisationCertificate(pki_.issuing_identity(), {"", 2, Eui64(1)}, pki_.end_key.public_key(), kDigitalSignature,
-                                              Serial(1), pki_.to, pki_.from),
+  EXPECT_REFUSED(
+      IssueOrganisationCertificate(pki_.issuing_identity(), {"two\nlines", 2, Eui64(1)}, pki_.end_key.public_key(),
+                                   kDigitalSignature, Serial(1), pki_.from, pki_.to),
+      "would not be acceptable");
+  EXPECT_REFUSED(IssueOrganisationCertificate(pki_.issuing_identity(), {"", 2, Eui64(1)}, pki_.end_key.public_key(),
+                                              kDigitalSignature, Serial(1), pki_.to, pki_.from),
                  "before it begins");
 }
 
@@ -151,18 +160,20 @@ class WrongToken : public Signer {
 
 TEST_F(ProfileTest, ASignatureThatDoesNotVerifyNeverLeaves) {
   WrongToken token;
-  EXPECT_REFUSED(IssueOrganisationCertificate({&token, Name("CA")}, {"", 2, Eui64(1)}, pki_.end_key.public_key(), kDigitalSignature,
-                                              Serial(1), pki_.from, pki_.to),
+  EXPECT_REFUSED(IssueOrganisationCertificate({&token, Name("CA")}, {"", 2, Eui64(1)}, pki_.end_key.public_key(),
+                                              kDigitalSignature, Serial(1), pki_.from, pki_.to),
                  "does not verify");
 }
 
 TEST_F(ProfileTest, TimesAreUtcTimeThrough2049) {
   const auto with_end = [&](const char* end) {
-    return Must(IssueOrganisationCertificate(pki_.issuing_identity(), {"", 2, Eui64(1)}, pki_.end_key.public_key(), kDigitalSignature,
-                                             Serial(1), pki_.from, At(end)));
+    return Must(IssueOrganisationCertificate(pki_.issuing_identity(), {"", 2, Eui64(1)}, pki_.end_key.public_key(),
+                                             kDigitalSignature, Serial(1), pki_.from, At(end)));
   };
-  EXPECT_THAT(ToHex(with_end("2049-12-31T23:59:59Z").der()), testing::HasSubstr("170d" + ToHex(AsBytes("491231235959Z"))));
-  EXPECT_THAT(ToHex(with_end("2050-01-01T00:00:00Z").der()), testing::HasSubstr("180f" + ToHex(AsBytes("20500101000000Z"))));
+  EXPECT_THAT(ToHex(with_end("2049-12-31T23:59:59Z").der()),
+              testing::HasSubstr("170d" + ToHex(AsBytes("491231235959Z"))));
+  EXPECT_THAT(ToHex(with_end("2050-01-01T00:00:00Z").der()),
+              testing::HasSubstr("180f" + ToHex(AsBytes("20500101000000Z"))));
 }
 
 }  // namespace

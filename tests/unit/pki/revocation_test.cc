@@ -9,7 +9,11 @@ class RevocationTest : public testing::Test {
   struct Raw {
     Bytes version{0x02, 0x01, 0x01};
     Bytes algorithm = RawCertificate::Ecdsa();
-    Bytes times = *FromHex("170d" "3236303130313030303030305a" "170d" "3236303230313030303030305a");
+    Bytes times = *FromHex(
+        "170d"
+        "3236303130313030303030305a"
+        "170d"
+        "3236303230313030303030305a");
     Bytes entries;
     std::vector<Bytes> extensions{RawCertificate::Extension("2.5.29.20", 0, *FromHex("020107"))};
   };
@@ -77,7 +81,9 @@ TEST_F(RevocationTest, GoesThereAndBackInTheOrderOfSerials) {
   EXPECT_FALSE(RevocationList().IsSignedBy(key_.public_key()));
 }
 
-TEST_F(RevocationTest, AnEmptyListIsAList) { EXPECT_TRUE(Must(Issue({})).revoked.empty()); }
+TEST_F(RevocationTest, AnEmptyListIsAList) {
+  EXPECT_TRUE(Must(Issue({})).revoked.empty());
+}
 
 TEST_F(RevocationTest, OpensslConfirmsIt) {
   Hierarchy pki;
@@ -101,7 +107,8 @@ TEST_F(RevocationTest, NoAlteredOctetIsAcceptedWithAValidSignature) {
 
 TEST_F(RevocationTest, RefusesToIssueNonsense) {
   EXPECT_REFUSED(Issue({{Serial(9), from_, 1}, {Serial(9), from_, 1}}), "twice in one list");
-  for (const int reason : {-1, 7, 8, 11}) EXPECT_REFUSED(Issue({{Serial(9), from_, reason}}), "does not exist") << reason;
+  for (const int reason : {-1, 7, 8, 11})
+    EXPECT_REFUSED(Issue({{Serial(9), from_, reason}}), "does not exist") << reason;
   EXPECT_REFUSED(IssueRevocationList({&key_, Name("CA")}, 7, from_, from_, {}), "not after it begins");
 }
 
@@ -114,7 +121,7 @@ TEST_F(RevocationTest, RefusesAListThatIsNotWholeOrNotStrict) {
   raw.algorithm = *FromHex("300a06082a8648ce3d040303");
   EXPECT_REFUSED(ParseRevocationList(Build(raw)), "inside the revocation list");
   raw = {};
-  raw.times.resize(15);   // no nextUpdate: nobody could tell it is stale (I10)
+  raw.times.resize(15);  // no nextUpdate: nobody could tell it is stale (I10)
   EXPECT_REFUSED(ParseRevocationList(Build(raw)), "nextUpdate");
   raw = {};
   raw.extensions.clear();
@@ -122,12 +129,13 @@ TEST_F(RevocationTest, RefusesAListThatIsNotWholeOrNotStrict) {
   raw.extensions = {RawCertificate::Extension("2.5.29.35", 0, *FromHex("3000"))};
   EXPECT_REFUSED(ParseRevocationList(Build(raw)), "no cRLNumber");
   raw = {};
-  raw.extensions.push_back(RawCertificate::Extension("2.5.29.27", 0xFF, *FromHex("020101")));   // deltaCRLIndicator
+  raw.extensions.push_back(RawCertificate::Extension("2.5.29.27", 0xFF, *FromHex("020101")));  // deltaCRLIndicator
   EXPECT_REFUSED(ParseRevocationList(Build(raw)), "critical extension 2.5.29.27");
   raw = {};
   raw.entries = *FromHex("3000");
   EXPECT_REFUSED(ParseRevocationList(Build(raw)), "entry of the revocation list");
-  raw.entries = Entries(Entry("020105", {RawCertificate::Extension("2.5.29.29", 0xFF, *FromHex("3000"))}));   // certificateIssuer
+  raw.entries =
+      Entries(Entry("020105", {RawCertificate::Extension("2.5.29.29", 0xFF, *FromHex("3000"))}));  // certificateIssuer
   EXPECT_REFUSED(ParseRevocationList(Build(raw)), "critical entry extension 2.5.29.29");
   raw.entries = Entries(Entry("020105", {RawCertificate::Extension("2.5.29.21", 0, *FromHex("0a0107"))}));
   EXPECT_REFUSED(ParseRevocationList(Build(raw)), "reasonCode 7");

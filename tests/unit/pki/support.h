@@ -21,15 +21,19 @@ template <typename T>
 const Status& StatusOf(const StatusOr<T>& value) {
   return value.status();
 }
-inline const Status& StatusOf(const Status& value) { return value; }
+inline const Status& StatusOf(const Status& value) {
+  return value;
+}
 
 // A Status or StatusOr that is an error with `text` in its message.
 template <typename T>
 testing::AssertionResult IsRefused(const char* expression, const char*, const T& value, const std::string& text) {
   const Status& status = StatusOf(value);
-  if (status.ok()) return testing::AssertionFailure() << expression << " was accepted; expected an error with \"" << text << "\"";
+  if (status.ok())
+    return testing::AssertionFailure() << expression << " was accepted; expected an error with \"" << text << "\"";
   if (Message(status).find(text) != std::string::npos) return testing::AssertionSuccess();
-  return testing::AssertionFailure() << expression << " was refused with \"" << Message(status) << "\", not with \"" << text << "\"";
+  return testing::AssertionFailure() << expression << " was refused with \"" << Message(status) << "\", not with \""
+                                     << text << "\"";
 }
 #define EXPECT_REFUSED(expression, text) EXPECT_PRED_FORMAT2(::smki::pki::IsRefused, expression, text)
 
@@ -41,13 +45,17 @@ T Must(StatusOr<T> value) {
   return std::move(value).value();
 }
 
-inline UtcTime At(const char* text) { return *ParseTime(text); }
+inline UtcTime At(const char* text) {
+  return *ParseTime(text);
+}
 inline Bytes Serial(uint8_t n) {
   Bytes out(16, n);
   out[0] = 0x11;
   return out;
 }
-inline Bytes Name(const std::string& common_name) { return AuthorityName({common_name, ""}); }
+inline Bytes Name(const std::string& common_name) {
+  return AuthorityName({common_name, ""});
+}
 
 // Root > Issuing > end certificates, with an Organisation policy.
 struct Hierarchy {
@@ -62,14 +70,16 @@ struct Hierarchy {
   IssuerIdentity root_identity() { return {&root_key, AuthorityName(root_subject)}; }
   IssuerIdentity issuing_identity() { return {&issuing_key, AuthorityName(issuing_subject)}; }
   Certificate Root(const std::string& policy = kOrganisationPolicy) {
-    return Must(IssueAuthorityCertificate(root_identity(), root_subject, root_key.public_key(), -1, policy, Serial(1), from, to));
+    return Must(IssueAuthorityCertificate(root_identity(), root_subject, root_key.public_key(), -1, policy, Serial(1),
+                                          from, to));
   }
   Certificate Issuing(int path_length = 0, const std::string& policy = kOrganisationPolicy) {
-    return Must(IssueAuthorityCertificate(root_identity(), issuing_subject, issuing_key.public_key(), path_length, policy, Serial(2), from, to));
+    return Must(IssueAuthorityCertificate(root_identity(), issuing_subject, issuing_key.public_key(), path_length,
+                                          policy, Serial(2), from, to));
   }
   Certificate Organisation(KeyUsageBits usage = kDigitalSignature, uint8_t serial = 3) {
-    return Must(IssueOrganisationCertificate(issuing_identity(), {"Supplier One", 2, Eui64(0x90B3D51F30010000)}, end_key.public_key(),
-                                             usage, Serial(serial), from, to));
+    return Must(IssueOrganisationCertificate(issuing_identity(), {"Supplier One", 2, Eui64(0x90B3D51F30010000)},
+                                             end_key.public_key(), usage, Serial(serial), from, to));
   }
   Certificate Person(const std::string& id, const PublicKey& key, KeyUsageBits usage, uint8_t serial = 4) {
     return Must(IssuePersonCertificate(issuing_identity(), id, "Org", key, usage, Serial(serial), from, to, false));
@@ -155,7 +165,8 @@ class OpensslTool {
   }
   std::string Path(const std::string& name) const { return folder_ + "/" + name; }
   void Write(const std::string& name, ByteSpan bytes) const {
-    std::ofstream(Path(name), std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    std::ofstream(Path(name), std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
   }
   void Write(const std::string& name, const std::string& text) const { Write(name, AsBytes(text)); }
   Bytes Read(const std::string& name) const { return Must(PosixFiles().Read(Path(name), 1 << 20)); }

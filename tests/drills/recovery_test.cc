@@ -1,0 +1,91 @@
+// A whole recovery, and what must hold of its evidence afterwards.
+#include <algorithm>
+#include <fstream>
+
+#include "tests/drills/drill.h"
+
+namespace smki::test {
+namespace {
+
+class Recovery : public Drill {
+ protected:
+  void SetUp() override {
+    Drill::SetUp();
+    const Status started = rehearsal_->StartServers();
+    ASSERT_TRUE(started.ok()) << Message(started);
+    const Status opened = rehearsal_->Open();
+    ASSERT_TRUE(opened.ok()) << Message(opened);
+  }
+};
+
+TEST_F(Recovery, I6_EveryDeviceOfTheCompromisedSupplierIsRecoveredAndNoOther) {
+  const Status driven = rehearsal_->Drive();
+  ASSERT_TRUE(driven.ok()) << Message(driven);
+  ExpectRecovered();
+  const auto& progress = rehearsal_->page().status["progress"];
+  EXPECT_EQ(progress["recovered"], kDevices) << progress.dump();
+  EXPECT_EQ(progress["total"], kDevices);
+}
+
+TEST_F(Recovery, I3_EveryTamperedEvidenceFileIsFoundOffline) {
+  ASSERT_TRUE(rehearsal_->Drive().ok());
+  ExpectRecovered();
+  const std::string evidence = rehearsal_->EvidenceFolder();
+  std::vector<std::string> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(evidence)) {
+    const std::string name = entry.path().filename();
+    if (entry.is_regular_file() && name != "report.md" && name != "report.json") files.push_back(entry.path());
+  }
+  ASSERT_GE(files.size(), 10u);
+  for (const std::string& file : files) {
+    const std::string kept = folder_ + "/kept";
+    std::filesystem::copy_file(file, kept, std::filesystem::copy_options::overwrite_existing);
+    std::fstream change(file, std::ios::in | std::ios::out | std::ios::binary);
+    const auto middle = static_cast<std::streamoff>(std::filesystem::file_size(file) / 2);
+    change.seekg(middle);
+    const char octet = static_cast<char>(change.get() ^ 0x10);
+    change.seekp(middle);
+    change.put(octet);
+    change.close();
+    const auto verified = rehearsal_->VerifyEvidence();
+    EXPECT_TRUE(!verified.ok() || (*verified)["verdict"] != "verified") << file << " was altered and nobody noticed";
+    std::filesystem::copy_file(kept, file, std::filesystem::copy_options::overwrite_existing);
+  }
+  const auto verified = rehearsal_->VerifyEvidence();
+  ASSERT_TRUE(verified.ok());
+  EXPECT_EQ((*verified)["verdict"], "verified");
+}
+
+TEST_F(Recovery, I3_WithoutAnAnchorTheVerdictIsSelfConsistentNotVerified) {
+  ASSERT_TRUE(rehearsal_->Drive().ok());
+  const auto result = rehearsal_->Run("smkictl", {"ledger", "verify", rehearsal_->EvidenceFolder(), "--output", "json"});
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(nlohmann::json::parse(result->out)["verdict"], "self-consistent");
+}
+
+TEST_F(Recovery, TheDirectionIsNotDraftedBeforeTheStoreHasTheNewCertificates) {
+  ASSERT_TRUE(rehearsal_->Drive("rebuild-repository").ok());
+  const auto refused = rehearsal_->Act("lena.lead", {"incident", "start", "direction", "--output", "json"});
+  ASSERT_TRUE(refused.ok());
+  EXPECT_EQ(refused->code, 1);
+  EXPECT_NE((refused->out + refused->err).find("STEP_NOT_READY"), std::string::npos) << refused->out << refused->err;
+  EXPECT_NE((refused->out + refused->err).find("certificates-lodged"), std::string::npos) << "it names the missing prerequisite";
+}
+
+TEST_F(Recovery, I4_NobodyActsOnAStalePage) {
+  ASSERT_TRUE(rehearsal_->Drive("report-received").ok());
+  const auto refused = rehearsal_->Act("owen.operator", {"incident", "done", "confirm-compromise", "--text", "called back", "--expect", "0"});
+  ASSERT_TRUE(refused.ok());
+  EXPECT_EQ(refused->code, 1);
+  EXPECT_NE((refused->out + refused->err).find("STALE_PAGE"), std::string::npos) << refused->out << refused->err;
+}
+
+TEST_F(Recovery, I4_AStepBelongsToItsRole) {
+  const auto refused = rehearsal_->Act("ada.auditor", {"incident", "done", "report-received", "--text", "I was here"});
+  ASSERT_TRUE(refused.ok());
+  EXPECT_EQ(refused->code, 1);
+  EXPECT_NE((refused->out + refused->err).find("WRONG_ACTOR"), std::string::npos) << refused->out << refused->err;
+}
+
+}  // namespace
+}  // namespace smki::test

@@ -1,0 +1,128 @@
+#include "cli/incident_text.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "sample.h"
+
+namespace smki::cli {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class IncidentText : public ::testing::Test {
+ protected:
+  IncidentText() {
+    view_.set_incident("INC-1");
+    view_.set_title("Compromised Organisation key");
+    view_.set_runbook("method-3");
+    view_.set_state("open");
+    view_.set_sequence(17);
+    Add("report-received", "attest", "incident-lead", "done");
+    Add("confirm", "attest", "incident-operator", "ready");
+    Add("direction", "direction", "incident-lead", "blocked").add_waiting_for("confirm");
+  }
+  recovery::v1::StepView& Add(const std::string& id, const std::string& kind, const std::string& actor, const std::string& status) {
+    auto& step = *view_.add_steps();
+    step.set_id(id);
+    step.set_phase("pre-recovery");
+    step.set_title("Title of " + id);
+    step.set_kind(kind);
+    step.set_actor(actor);
+    step.set_status(status);
+    step.set_purpose("Purpose of " + id);
+    step.set_verify("Verify " + id);
+    return step;
+  }
+  recovery::v1::StepView& Step(int i) { return *view_.mutable_steps(i); }
+  std::string Next(const std::string& person) { return NextText(view_, ReaderFor(person), Style()); }
+  Reader ReaderFor(const std::string& person) { return {&policy_, policy_.FindPerson(person)}; }
+
+  procedures::TrustPolicy policy_ = procedures::test::SamplePolicy();
+  recovery::v1::IncidentView view_;
+};
+
+TEST_F(IncidentText, NextShowsOnlyWhatCanBeDoneNow) {
+  const std::string text = Next("ola");
+  EXPECT_THAT(text, HasSubstr("confirm  Title of confirm  (yours)"));
+  EXPECT_THAT(text, HasSubstr("Purpose of confirm"));
+  EXPECT_THAT(text, HasSubstr("Verify confirm"));
+  EXPECT_THAT(text, HasSubstr("smkictl incident done confirm"));
+  EXPECT_THAT(text, Not(HasSubstr("direction")));
+  EXPECT_THAT(text, Not(HasSubstr("report-received")));
+}
+
+TEST_F(IncidentText, NextNamesWhoMustActWhenItIsNotYou) {
+  const std::string text = Next("leo");
+  EXPECT_THAT(text, Not(HasSubstr("(yours)")));
+  EXPECT_THAT(text, HasSubstr("another person must act: incident-operator (ola, oli)"));
+}
+
+TEST_F(IncidentText, YourStepsComeFirst) {
+  Add("guidance", "decide", "incident-lead", "ready").add_choices("direct");
+  const std::string text = Next("leo");
+  EXPECT_LT(text.find("guidance"), text.find("confirm"));
+  EXPECT_THAT(text, HasSubstr("smkictl incident decide guidance direct"));
+}
+
+TEST_F(IncidentText, ARunningDirectionIsTheMembersTurn) {
+  Step(2).set_status("running");
+  EXPECT_THAT(Next("ann"), HasSubstr("smkictl direction review"));
+  EXPECT_THAT(Next("alt"), HasSubstr("smkictl direction review"));
+  EXPECT_THAT(Next("leo"), Not(HasSubstr("smkictl direction review")));
+}
+
+TEST_F(IncidentText, ARunningCeremonyIsTheCustodiansTurn) {
+  Add("ceremony", "ceremony", "system", "running");
+  EXPECT_THAT(Next("kim"), HasSubstr("smkictl ceremony check"));
+  EXPECT_THAT(Next("leo"), HasSubstr("another person must act: key-custodian (kim, kay, kit)"));
+}
+
+TEST_F(IncidentText, AFailedSystemStepIsTheTeamsToStartAgain) {
+  auto& step = Add("rebuild", "action", "system", "failed");
+  step.set_result("delta 2026-11-17 is missing");
+  EXPECT_THAT(Next("leo"), HasSubstr("failed: delta 2026-11-17 is missing"));
+  EXPECT_THAT(Next("leo"), HasSubstr("smkictl incident start rebuild"));
+  EXPECT_THAT(Next("ola"), HasSubstr("smkictl incident start rebuild"));
+  EXPECT_THAT(Next("ann"), Not(HasSubstr("incident start")));
+}
+
+TEST_F(IncidentText, WhenNothingIsOpenItSaysHowToClose) {
+  Step(1).set_status("done");
+  EXPECT_THAT(Next("leo"), HasSubstr("smkictl incident close"));
+  view_.set_state("closed");
+  view_.set_evidence("/srv/evidence/INC-1");
+  EXPECT_THAT(Next("leo"), HasSubstr("evidence in /srv/evidence/INC-1"));
+}
+
+TEST_F(IncidentText, StatusMarksWhatIsYoursAndWhatIsWaitedFor) {
+  const std::string text = StatusText(view_, ReaderFor("ola"), Style());
+  EXPECT_THAT(text, HasSubstr("sequence 17"));
+  EXPECT_THAT(text, ::testing::ContainsRegex("ready +confirm .*yours"));
+  EXPECT_THAT(text, ::testing::ContainsRegex("blocked +direction .*after confirm"));
+}
+
+TEST_F(IncidentText, JsonCarriesTheExpectedStateAndTheCommand) {
+  const Json next = NextJson(view_, ReaderFor("ola"));
+  EXPECT_EQ(next["sequence"], 17);
+  ASSERT_EQ(next["steps"].size(), 1u);
+  EXPECT_EQ(next["steps"][0]["id"], "confirm");
+  EXPECT_EQ(next["steps"][0]["yours"], true);
+  const Json status = StatusJson(view_);
+  EXPECT_EQ(status["steps"].size(), 3u);
+  EXPECT_EQ(status["progress"]["total"], 0);
+}
+
+TEST_F(IncidentText, ProgressIsOneLine) {
+  recovery::v1::CampaignProgress progress;
+  progress.set_total(1000);
+  progress.set_recovered(640);
+  progress.set_half_replaced(2);
+  progress.set_wave("main");
+  progress.set_per_second(120.4);
+  EXPECT_EQ(ProgressLine(progress), "recovered 640 of 1,000, half-replaced 2, main wave, 120 a second");
+}
+
+}  // namespace
+}  // namespace smki::cli

@@ -1,0 +1,210 @@
+// The keyguard's services with a real smki-signer child and a real SoftHSM token, through gRPC with mutual TLS.
+#include <gmock/gmock.h>
+#include <grpcpp/client_context.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <cstdlib>
+
+#include "hsm/custody/provision.h"
+#include "hsm/keyguard/service.h"
+#include "hsm/keyguard/translate.h"
+#include "pki/digest.h"
+#include "procedures/reason.h"
+#include "proto/rpc/channel.h"
+#include "proto/rpc/server.h"
+#include "smki/keyguard/v1/keyguard.grpc.pb.h"
+#include "tests/unit/hsm/test_estate.h"
+
+namespace smki::hsm {
+namespace {
+
+using procedures::IsRefusal;
+using procedures::Reason;
+using test::Must;
+using test::TestEstate;
+
+constexpr Millis kDeadline = std::chrono::seconds(20);
+
+std::string SignerProgram() { return SMKI_SIGNER_PROGRAM; }
+
+class KeyguardTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    {
+      test::SoftHsm hsm(folder_);
+      config_ = hsm.config();
+      const TokenBinding binding{estate_.policy.environment, "recovery", estate_.policy.version, pki::Sha256(estate_.PolicyText())};
+      estate_.UseRecoveryKey(Must(ProvisionToken(hsm.module(), "smki-recovery-estate-7", estate_.custody.at("recovery").secret, binding,
+                                                 SystemRandom())));
+    }
+    PutFile("identity.crt", AsBytes(estate_.keyguard.certificate.ToPem()));
+    PutFile("identity.key", estate_.keyguard.key.ToPem().span());
+    Start();
+  }
+
+  void Start() {
+    const Secret key_pem = estate_.keyguard.key.ToPem();
+    countersigner_ = Must(Countersigner::Make({PosixFiles(), folder_ / "newest-checkpoint",
+                                               Must(pki::PrivateKey::FromPem(AsText(key_pem.span()))), "keyguard",
+                                               estate_.orchestrator.certificate, estate_.policy.environment}));
+    ConfigureFrame configuration;
+    configuration.module = test::kSoftHsm;
+    configuration.softhsm_config = config_;
+    configuration.journal = folder_ / "signer-journal";
+    configuration.identity_certificate = folder_ / "identity.crt";
+    configuration.identity_key = folder_ / "identity.key";
+    configuration.keys = {{"recovery", "pkcs11:token=smki-recovery-estate-7"}};
+    configuration.policy = ToBytes(AsBytes(estate_.PolicyText()));
+    signer_ = Must(SignerProcess::Start(SignerProgram(), configuration));
+    keyguard_service_ = MakeKeyguardService(*signer_, *countersigner_, configuration.journal);
+    persons_service_ = MakePersonsService(*signer_, {"kira.custodian", "liam.custodian", "mona.custodian", "anna.pma"});
+    server_ = Must(rpc::Server::Start("127.0.0.1:0", Tls("keyguard"), {keyguard_service_.get()}));
+    persons_server_ = Must(rpc::Server::Start("127.0.0.1:0", Tls("keyguard"), {persons_service_.get()}));
+  }
+  void Stop() {
+    persons_server_.reset();
+    server_.reset();
+    signer_.reset();
+  }
+  void TearDown() override { Stop(); }
+
+  void PutFile(const std::string& name, ByteSpan octets) { ASSERT_TRUE(PosixFiles().WriteDurably(folder_ / name, octets, true).ok()); }
+
+  rpc::TlsMaterial Tls(const std::string& id) {
+    const test::Identity identity = estate_.MakeTransport(id);
+    return {estate_.persons_authority.certificate.ToPem(), identity.certificate.ToPem(), ToString(identity.key.ToPem().span())};
+  }
+  std::unique_ptr<kg::Keyguard::Stub> Orchestrator(const std::string& as = "orchestrator") {
+    return kg::Keyguard::NewStub(rpc::MakeChannel(server_->address(), Tls(as)));
+  }
+  std::unique_ptr<kg::KeyguardPersons::Stub> Person(const std::string& as) {
+    return kg::KeyguardPersons::NewStub(rpc::MakeChannel(persons_server_->address(), Tls(as)));
+  }
+
+  StatusOr<kg::Ceremony> Prepare(kg::Keyguard::Stub& stub) {
+    const Bundle bundle = estate_.MakeBundle();
+    grpc::ClientContext context;
+    kg::PrepareResponse response;
+    const auto writer = stub.Prepare(&context, &response);
+    kg::PrepareRequest first;
+    kg::PrepareHeader& header = *first.mutable_header();
+    header.set_incident(bundle.header.incident);
+    header.set_key(bundle.header.key);
+    header.set_direction(ToString(bundle.header.direction));
+    for (const Bytes& approval : bundle.header.approvals) header.add_approvals(ToString(approval));
+    header.set_policy(ToString(bundle.header.policy));
+    header.set_revocation_list(ToString(bundle.header.revocation_list));
+    header.set_ledger_head(std::string(32, '\0'));
+    writer->Write(first);
+    for (const auto& [group, octets] : bundle.populations) {
+      kg::PrepareRequest part;
+      part.mutable_population()->set_group(group);
+      part.mutable_population()->set_octets(ToString(octets));
+      writer->Write(part);
+    }
+    for (const auto& [digest, der] : bundle.certificates) {
+      kg::PrepareRequest part;
+      part.set_certificate(ToString(der));
+      writer->Write(part);
+    }
+    writer->WritesDone();
+    SMKI_RETURN_IF_ERROR(rpc::FromGrpc(writer->Finish()));
+    return response.ceremony();
+  }
+
+  StatusOr<kg::Ceremony> Present(const std::string& person, const kg::Ceremony& ceremony) {
+    CeremonyFrame frame;
+    frame.request = ceremony.request();
+    const PresentFrame made = estate_.Presentation(person, frame);
+    kg::PresentShareRequest request;
+    request.set_presentation(made.presentation);
+    request.set_signature(ToString(made.signature));
+    request.set_envelope(ToString(made.envelope));
+    kg::PresentShareResponse response;
+    SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*Person(person), &kg::KeyguardPersons::Stub::PresentShare, request, response, kDeadline));
+    return response.ceremony();
+  }
+
+  ::smki::Status Open() {
+    SMKI_ASSIGN_OR_RETURN(kg::Ceremony ceremony, Prepare(*Orchestrator()));
+    for (const char* person : {"kira.custodian", "liam.custodian", "mona.custodian"}) {
+      SMKI_ASSIGN_OR_RETURN(ceremony, Present(person, ceremony));
+    }
+    return ceremony.open() ? OkStatus() : Internal("not open");
+  }
+
+  kg::SignRequest SignRequest(const std::string& group, size_t from, size_t count, uint32_t attempt = 1) {
+    kg::SignRequest request;
+    request.set_direction_digest(ToString(estate_.DirectionDigest()));
+    request.set_group(group);
+    request.set_ledger_head(std::string(32, '\0'));
+    for (size_t i = 0; i < count; ++i) {
+      kg::SignItem& item = *request.add_items();
+      item.set_device(estate_.populations.at(group).devices[from + i].value());
+      item.set_attempt(attempt);
+    }
+    return request;
+  }
+  StatusOr<kg::SignResponse> Sign(const kg::SignRequest& request, const std::string& as = "orchestrator") {
+    kg::SignResponse response;
+    SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*Orchestrator(as), &kg::Keyguard::Stub::Sign, request, response, kDeadline));
+    return response;
+  }
+  kg::Status GetStatus() {
+    kg::Status response;
+    const ::smki::Status status =
+        rpc::CallAndWait(*Orchestrator(), &kg::Keyguard::Stub::GetStatus, kg::GetStatusRequest(), response, kDeadline);
+    EXPECT_TRUE(status.ok()) << status;
+    return response;
+  }
+  ::smki::Status Close() {
+    kg::CloseRequest request;
+    request.set_direction_digest(ToString(estate_.DirectionDigest()));
+    kg::CloseResponse response;
+    return rpc::CallAndWait(*Orchestrator(), &kg::Keyguard::Stub::Close, request, response, kDeadline);
+  }
+
+  TestEstate estate_{SystemClock().Now()};
+  test::TempFolder folder_;
+  std::string config_;
+  std::unique_ptr<Countersigner> countersigner_;
+  std::unique_ptr<SignerProcess> signer_;
+  std::unique_ptr<grpc::Service> keyguard_service_, persons_service_;
+  std::unique_ptr<rpc::Server> server_, persons_server_;
+};
+
+TEST_F(KeyguardTest, I5_OpensSignsAndClosesThroughTheProcessBoundary) {
+  const ::smki::Status opened = Open();
+  ASSERT_TRUE(opened.ok()) << opened;
+  EXPECT_EQ(GetStatus().state(), kg::Status::OPEN);
+  const auto response = Sign(SignRequest("esme", 0, 20));
+  ASSERT_TRUE(response.ok()) << response.status();
+  ASSERT_EQ(response->commands_size(), 20);
+  const pki::PublicKey& key = *estate_.certificates.at("recovery").public_key;
+  for (const kg::SignedCommand& command : response->commands()) {
+    EXPECT_EQ(command.refusal(), "");
+    const gbcs::Message message = Must(gbcs::ParseMessage(AsBytes(command.command())));
+    EXPECT_TRUE(key.Verify(gbcs::SignedOctets(message), *message.signature));
+  }
+  ASSERT_TRUE(Close().ok());
+  EXPECT_EQ(GetStatus().state(), kg::Status::CLOSED);
+  EXPECT_TRUE(IsRefusal(Sign(SignRequest("esme", 20, 1)).status(), Reason::kKEY_CLOSED));
+  // Again, with what was signed still known.
+  ASSERT_TRUE(Open().ok());
+  const auto again = Sign(SignRequest("esme", 0, 20));
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->SerializeAsString(), response->SerializeAsString());
+}
+
+TEST_F(KeyguardTest, I4_OnlyTheOrchestratorAndPersonsOfThePolicyMayCall) {
+  EXPECT_TRUE(IsRefusal(Sign(SignRequest("esme", 0, 1), "anna.pma").status(), Reason::kNOT_PERMITTED));
+  EXPECT_TRUE(IsRefusal(Prepare(*Orchestrator("sim")).status(), Reason::kNOT_PERMITTED));
+  kg::Status response;
+  EXPECT_TRUE(IsRefusal(rpc::CallAndWait(*Person("stranger"), &kg::KeyguardPersons::Stub::GetStatus, kg::GetStatusRequest(), response, kDeadline),
+                        Reason::kNOT_PERMITTED));
+  EXPECT_EQ(GetStatus().refusals(), 3u);
+}
+
+}  // namespace
+}  // namespace smki::hsm

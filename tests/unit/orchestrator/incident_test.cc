@@ -1,0 +1,286 @@
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "house.h"
+#include "pki/digest.h"
+#include "procedures/documents.h"
+#include "procedures/reason.h"
+
+namespace smki::orchestrator {
+namespace {
+
+using procedures::IsRefusal;
+using procedures::Reason;
+using test::House;
+
+// What a restart must not change.
+std::string Frozen(recovery::v1::IncidentView view) {
+  view.mutable_progress()->clear_per_second();
+  view.mutable_progress()->clear_remaining_ms();
+  for (auto& step : *view.mutable_steps()) step.clear_waiting_for();   // what an action waits for is of the moment
+  return view.DebugString();
+}
+
+TEST(Incident, OpenedFromANotificationItShowsTheFirstSteps) {
+  House house;
+  ASSERT_TRUE(house.Start().ok());
+  const Status opened = house.Open();
+  ASSERT_TRUE(opened.ok()) << opened;
+  const recovery::v1::IncidentView view = house.View();
+  EXPECT_EQ(view.state(), "open");
+  EXPECT_EQ(view.runbook(), "method-3");
+  EXPECT_EQ(view.notification().organisation(), test::kSupplier.value());
+  EXPECT_EQ(house.Step("report-received").status(), "ready");
+  EXPECT_EQ(house.Step("direction").status(), "blocked");
+  EXPECT_FALSE(house.Step("direction").waiting_for().empty());
+}
+
+TEST(Incident, TheSameRequestAgainOpensNothingMore) {
+  House house;
+  ASSERT_TRUE(house.Start().ok());
+  ASSERT_TRUE(house.Open().ok());
+  ASSERT_TRUE(house.Open().ok());
+  EXPECT_EQ(house.Entries("incident.incident-opened").size(), 1u);
+}
+
+TEST(Incident, I9_RunsTheRunbookItWasOpenedWith) {
+  House house;
+  ASSERT_TRUE(house.Start().ok());
+  ASSERT_TRUE(house.Open().ok());
+  std::ofstream(house.Folder() + "/runbook.yaml", std::ios::app) << "# a comment\n";
+  EXPECT_FALSE(house.Start().ok());
+}
+
+TEST(Incident, I2_ReplayedItIsTheSame) {
+  House house;
+  house.ReachCampaign();
+  const std::string before = Frozen(house.View());
+  ASSERT_TRUE(house.Start().ok());
+  EXPECT_EQ(Frozen(house.View()), before);
+}
+
+TEST(Incident, MethodThreeFromNotificationToEvidence) {
+  House house;
+  house.behaviour[Eui64(0x00DB123456000003)].silent = true;
+  house.Finish();
+  const recovery::v1::IncidentView view = house.View();
+  EXPECT_EQ(view.state(), "closed") << house.View().DebugString();
+  EXPECT_EQ(view.progress().recovered(), 5u);
+  EXPECT_EQ(view.progress().silent(), 1u);
+  EXPECT_EQ(house.ceremonies, 1);
+  EXPECT_EQ(house.revoked.size(), 2u);   // the old signing and agreement certificates
+  EXPECT_EQ(view.evidence(), house.Folder());
+  for (const char* file : {"ledger.sqlite", "checkpoint.note", "report.md", "report.json", "runbook.yaml", "direction/direction.yaml",
+                           "direction/approvals/1-ann.cms", "campaign/campaign.log", "keyguard/journal.log",
+                           "repository/store.sqlite", "policy/trust-policy.yaml", "policy/persons.crl"}) {
+    EXPECT_TRUE(PosixFiles().Exists(house.Folder() + "/" + file)) << file;
+  }
+  std::ifstream report(house.Folder() + "/report.json");
+  const auto told = nlohmann::json::parse(report);
+  EXPECT_EQ(told["devices"]["recovered"], 5);
+  EXPECT_EQ(told["state"], "closed");
+  EXPECT_EQ(told["phases"].size(), 3u);
+}
+
+TEST(Incident, EveryNamedFileIsWhatTheLedgerSays) {
+  House house;
+  house.Finish();
+  std::map<std::string, std::string> newest;
+  for (const ledger::Entry& entry : house.Entries("artefact")) {
+    ledger::v1::Artefact artefact;
+    ASSERT_TRUE(artefact.ParseFromArray(entry.payload.data(), static_cast<int>(entry.payload.size())));
+    newest[artefact.file()] = artefact.sha256();
+  }
+  size_t files = 0;
+  for (const auto& it : std::filesystem::recursive_directory_iterator(house.Folder())) {
+    if (it.is_directory()) continue;
+    const std::string file = std::filesystem::relative(it.path(), house.Folder()).string();
+    if (file == "ledger.sqlite" || file == "checkpoint.note" || file == "report.md" || file == "report.json") continue;
+    ++files;
+    ASSERT_EQ(newest.count(file), 1u) << file;
+    EXPECT_EQ(newest[file], ToString(pki::Sha256(*PosixFiles().Read(it.path().string(), 1 << 28)))) << file;
+  }
+  EXPECT_EQ(files, newest.size());
+}
+
+TEST(Incident, WhatACrashLeftUnnamedIsNotInTheEvidence) {
+  House house;
+  house.ReachCampaign();
+  std::ofstream(house.Folder() + "/direction/votes/9-nobody.cms") << "torn";
+  ASSERT_TRUE(house.Act("leo", "decide", "proceed", "proceed").ok());
+  house.Settle(Millis(10000));
+  ASSERT_TRUE(house.Act("leo", "done", "review").ok());
+  ASSERT_TRUE(house.Act("leo", "close", "none").ok());
+  EXPECT_FALSE(PosixFiles().Exists(house.Folder() + "/direction/votes/9-nobody.cms"));
+}
+
+TEST(Incident, AnExportThatWasInterruptedIsFinishedAtTheNextStart) {
+  House house;
+  house.keyguard.Drop("/smki.keyguard.v1.Keyguard/Countersign");
+  house.Finish();
+  EXPECT_EQ(house.View().evidence(), "");
+  house.keyguard.On<keyguard::v1::CountersignRequest>(
+      "/smki.keyguard.v1.Keyguard/Countersign",
+      [&](const keyguard::v1::CountersignRequest& request) -> StatusOr<keyguard::v1::CountersignResponse> {
+        const auto note = test::Must(ledger::ParseSignedNote(request.checkpoint()));
+        keyguard::v1::CountersignResponse response;
+        response.set_signature_line(
+            test::Must(ledger::SignatureLine(note.body, "keyguard", house.people.KeyOf("keyguard"))));
+        return response;
+      });
+  ASSERT_TRUE(house.Start().ok());
+  house.Settle(Millis(3000));
+  EXPECT_EQ(house.View().evidence(), house.Folder());
+}
+
+// --- I8, I10 ---
+
+TEST(Incident, I8_ALedgerOfAnotherEstateIsRefused) {
+  House house;
+  ASSERT_TRUE(house.Start().ok());
+  house.people.policy.environment.estate = "estate-8";
+  ASSERT_TRUE(PosixFiles().WriteDurably(house.site.policy, AsBytes(procedures::RenderPolicy(house.people.policy))).ok());
+  EXPECT_TRUE(IsRefusal(house.Start(), Reason::kENVIRONMENT_MISMATCH));
+}
+
+TEST(Incident, I10_ALedgerBegunUnderAnotherPolicyIsRefused) {
+  House house;
+  ASSERT_TRUE(house.Start().ok());
+  house.people.policy.approvals_needed = 2;
+  ASSERT_TRUE(PosixFiles().WriteDurably(house.site.policy, AsBytes(procedures::RenderPolicy(house.people.policy))).ok());
+  EXPECT_TRUE(IsRefusal(house.Start(), Reason::kPOLICY_DIGEST_MISMATCH));
+}
+
+TEST(Incident, I10_AnIdentityThePolicyDoesNotNameIsRefused) {
+  House house;
+  const pki::PrivateKey other = test::Must(pki::PrivateKey::Generate());
+  ASSERT_TRUE(PosixFiles().WriteDurably(house.site.identity_key, other.ToPem().span(), true).ok());
+  EXPECT_TRUE(IsRefusal(house.Start(), Reason::kPOLICY_INCOMPLETE));
+}
+
+TEST(Incident, I10_WithAStaleRevocationListNobodyActs) {
+  House house;
+  ASSERT_TRUE(house.Start().ok());
+  house.clock.Advance(std::chrono::hours(48));
+  EXPECT_TRUE(IsRefusal(house.Open(), Reason::kREVOCATION_LIST_STALE));
+}
+
+TEST(Incident, AProcedureThePolicyDoesNotAllowIsNotOpened) {
+  House house;
+  house.people.policy.allowed[0].digest.fill(1);
+  ASSERT_TRUE(PosixFiles().WriteDurably(house.site.policy, AsBytes(procedures::RenderPolicy(house.people.policy))).ok());
+  ASSERT_TRUE(house.Start().ok());
+  EXPECT_TRUE(IsRefusal(house.Open(), Reason::kPROCEDURE_NOT_ALLOWED));
+  EXPECT_EQ(house.RefusalsOf("PROCEDURE_NOT_ALLOWED"), 1u);
+}
+
+// --- waiting for the certificates ---
+
+TEST(Direction, RefusedUntilTheRepositoryHasTheNewCertificates) {
+  House house;
+  ASSERT_TRUE(house.Start().ok());
+  ASSERT_TRUE(house.Open().ok());
+  ASSERT_TRUE(house.Act("leo", "done", "report-received").ok());
+  ASSERT_TRUE(house.Act("ola", "done", "confirm-compromise").ok());
+  ASSERT_TRUE(house.Act("leo", "done", "notify-pma").ok());
+  ASSERT_TRUE(house.Act("ola", "done", "new-certificates").ok());
+  ASSERT_TRUE(house.Act("leo", "decide", "guidance", "direct").ok());
+  house.Settle(Millis(5000));
+  EXPECT_EQ(house.Step("rebuild-repository").status(), "done") << house.Step("rebuild-repository").result();
+  EXPECT_EQ(house.Step("certificates-lodged").status(), "running") << house.Step("apply-delta").result();
+  const Status refused = house.Act("leo", "start", "direction");
+  EXPECT_TRUE(IsRefusal(refused, Reason::kCERTIFICATES_NOT_IN_REPOSITORY)) << refused;
+  EXPECT_EQ(house.RefusalsOf("CERTIFICATES_NOT_IN_REPOSITORY"), 1u);
+  house.LodgeNewCertificates();
+  house.Settle(Millis(2000));
+  EXPECT_EQ(house.Step("certificates-lodged").status(), "done");
+  ASSERT_TRUE(house.Act("leo", "start", "direction").ok());
+  house.Settle(Millis(1000));
+  EXPECT_TRUE(house.core->GetDirection("ann", "").ok());
+}
+
+// --- the key ---
+
+TEST(Ceremony, I5_AKeyguardThatEndedMeanwhileIsPreparedAgain) {
+  House house;
+  house.custodians_present = false;
+  house.ReachCampaign();
+  EXPECT_EQ(house.ceremonies, 1);
+  EXPECT_EQ(house.Step("ceremony").status(), "running");
+  house.keyguard_status.Clear();   // it has started anew and knows of no ceremony
+  house.custodians_present = true;
+  house.Settle(Millis(5000));
+  EXPECT_EQ(house.ceremonies, 2);
+  EXPECT_EQ(house.Step("canary").status(), "done") << house.Step("canary").result();
+  for (const char* id : {"CER-0000000000000001", "CER-0000000000000002"}) {
+    EXPECT_TRUE(PosixFiles().Exists(house.Folder() + "/ceremony/" + id + ".request.cms"));
+  }
+}
+
+TEST(Ceremony, I5_ACrashOfTheKeyguardDuringTheCampaignCostsOneMoreCeremony) {
+  House house(12);
+  house.ReachCampaign();
+  house.keyguard_status.Clear();
+  ASSERT_TRUE(house.Act("leo", "decide", "proceed", "proceed").ok());
+  house.Settle(Millis(10000));
+  EXPECT_EQ(house.ceremonies, 2);
+  EXPECT_EQ(house.Step("campaign").status(), "done");
+  EXPECT_EQ(house.View().progress().recovered(), 12u);
+}
+
+TEST(Ceremony, TheKeyguardsRefusalIsTheStepsResult) {
+  House house;
+  house.prepare_error = procedures::Refuse(Reason::kNONCE_REPLAYED, "seen before");
+  house.ReachCampaign();
+  EXPECT_EQ(house.Step("ceremony").status(), "failed");
+  EXPECT_EQ(house.RefusalsOf("NONCE_REPLAYED"), 1u);
+}
+
+TEST(Campaign, TheCanaryMustSucceedBeforeTheMainWave) {
+  House house;
+  for (const auto& device : house.devices) house.behaviour[Eui64(device.eui())].fail_all = true;
+  house.ReachCampaign();
+  house.Settle(Millis(10000));
+  EXPECT_EQ(house.Step("canary").status(), "failed");
+  EXPECT_EQ(house.View().progress().refused(), 2u);   // nobody else was touched
+}
+
+TEST(Campaign, I2_ARestartBetweenTheWavesGoesOn) {
+  House house;
+  house.ReachCampaign();
+  ASSERT_TRUE(house.Start().ok());
+  ASSERT_TRUE(house.Act("leo", "decide", "proceed", "proceed").ok());
+  house.Settle(Millis(10000));
+  EXPECT_EQ(house.View().progress().recovered(), 6u);
+  EXPECT_EQ(house.commands.size(), 6u);
+}
+
+// Restarts again and again while the incident runs: every step is resumed or was done.
+TEST(Incident, I2_RestartedAtEveryMomentItEndsTheSame) {
+  House house;
+  house.ReachDirection();
+  for (const char* member : {"ann", "bob", "cal"}) {
+    ASSERT_TRUE(house.Start().ok());
+    ASSERT_TRUE(house.Vote(member).ok());
+  }
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(house.Start().ok());
+    house.Settle(Millis(7 * i));
+  }
+  house.Settle(Millis(5000));
+  ASSERT_TRUE(house.Act("leo", "decide", "proceed", "proceed").ok()) << house.View().DebugString();
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(house.Start().ok());
+    house.Settle(Millis(3 * i));
+  }
+  house.Settle(Millis(10000));
+  ASSERT_TRUE(house.Act("leo", "done", "review").ok()) << house.View().DebugString();
+  ASSERT_TRUE(house.Act("leo", "close", "none").ok());
+  EXPECT_EQ(house.View().progress().recovered(), 6u);
+  EXPECT_EQ(house.commands.size(), 6u);
+}
+
+}  // namespace
+}  // namespace smki::orchestrator
