@@ -24,8 +24,12 @@ inline ByteSpan AsBytes(std::string_view text) {
 inline std::string_view AsText(ByteSpan bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
-inline Bytes ToBytes(ByteSpan bytes) { return {bytes.begin(), bytes.end()}; }
-inline std::string ToString(ByteSpan bytes) { return std::string(AsText(bytes)); }
+inline Bytes ToBytes(ByteSpan bytes) {
+  return {bytes.begin(), bytes.end()};
+}
+inline std::string ToString(ByteSpan bytes) {
+  return std::string(AsText(bytes));
+}
 
 // `more` must not lie in `out`. Not inline: GCC 12 sees overreads in an inlined insert that are not there.
 void Append(Bytes& out, ByteSpan more);
@@ -47,8 +51,12 @@ bool ConstantTimeEqual(ByteSpan a, ByteSpan b);
 
 // Overwrites memory in a way the compiler may not remove.
 void Zeroise(void* data, size_t size);
-inline void Zeroise(Bytes& bytes) { Zeroise(bytes.data(), bytes.size()); }
-inline void Zeroise(std::string& text) { Zeroise(text.data(), text.size()); }
+inline void Zeroise(Bytes& bytes) {
+  Zeroise(bytes.data(), bytes.size());
+}
+inline void Zeroise(std::string& text) {
+  Zeroise(text.data(), text.size());
+}
 
 // Owns a secret; zeroised when it ends. Not copyable.
 class Secret {

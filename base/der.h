@@ -26,14 +26,16 @@ inline constexpr uint8_t kGeneralizedTime = 0x18;
 inline constexpr uint8_t kSequence = 0x30;
 inline constexpr uint8_t kSet = 0x31;
 // Context-specific tag [n].
-constexpr uint8_t Context(int n, bool constructed) { return static_cast<uint8_t>(0x80 | (constructed ? 0x20 : 0) | n); }
+constexpr uint8_t Context(int n, bool constructed) {
+  return static_cast<uint8_t>(0x80 | (constructed ? 0x20 : 0) | n);
+}
 }  // namespace der
 
 struct DerValue {
   uint8_t tag = 0;
   ByteSpan content;
-  ByteSpan whole;      // tag, length and content
-  size_t offset = 0;   // of the tag, from the start of the outermost input
+  ByteSpan whole;     // tag, length and content
+  size_t offset = 0;  // of the tag, from the start of the outermost input
 };
 
 // How a length from 128 to 255 is written: 81 xx, as DER asks, or 82 00 xx, as GBCS messages really do

@@ -18,7 +18,9 @@ using absl::Status;
 using absl::StatusCode;
 using absl::StatusOr;
 
-inline Status OkStatus() { return absl::OkStatus(); }
+inline Status OkStatus() {
+  return absl::OkStatus();
+}
 
 template <typename... Args>
 Status Error(StatusCode code, fmt::format_string<Args...> format, Args&&... args) {
@@ -59,7 +61,9 @@ Status Internal(fmt::format_string<Args...> format, Args&&... args) {
 }
 
 // The text of a status as std::string (message() is absl's string_view).
-inline std::string Message(const Status& status) { return std::string(status.message()); }
+inline std::string Message(const Status& status) {
+  return std::string(status.message());
+}
 
 // The same error with "context: " in front of its text.
 Status WithContext(const Status& status, const std::string& context);
@@ -74,23 +78,21 @@ std::string ReasonOf(const Status& status);
 #define SMKI_CONCAT(a, b) SMKI_CONCAT_INNER(a, b)
 
 // Returns from the enclosing function if `expr` is not OK.
-#define SMKI_RETURN_IF_ERROR(expr)                                  \
-  do {                                                              \
-    ::absl::Status smki_status = (expr);                            \
-    if (!smki_status.ok()) return smki_status;                      \
+#define SMKI_RETURN_IF_ERROR(expr)             \
+  do {                                         \
+    ::absl::Status smki_status = (expr);       \
+    if (!smki_status.ok()) return smki_status; \
   } while (false)
 
 // SMKI_ASSIGN_OR_RETURN(auto x, F()): x is F()'s value, or the enclosing function returns F()'s error.
-#define SMKI_ASSIGN_OR_RETURN(lhs, expr) \
-  SMKI_ASSIGN_OR_RETURN_IMPL(SMKI_CONCAT(smki_status_or_, __LINE__), lhs, expr)
+#define SMKI_ASSIGN_OR_RETURN(lhs, expr) SMKI_ASSIGN_OR_RETURN_IMPL(SMKI_CONCAT(smki_status_or_, __LINE__), lhs, expr)
 #define SMKI_ASSIGN_OR_RETURN_IMPL(tmp, lhs, expr) \
   auto tmp = (expr);                               \
   if (!tmp.ok()) return tmp.status();              \
   lhs = std::move(tmp).value()
 
 // A condition that only a programming error can break: says so and ends the process (fail closed, I10).
-#define SMKI_CHECK(condition) \
-  ((condition) ? static_cast<void>(0) : ::smki::CheckFailed(#condition, __FILE__, __LINE__))
+#define SMKI_CHECK(condition) ((condition) ? static_cast<void>(0) : ::smki::CheckFailed(#condition, __FILE__, __LINE__))
 
 namespace smki {
 [[noreturn]] void CheckFailed(const char* condition, const char* file, int line);

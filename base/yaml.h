@@ -46,7 +46,7 @@ class YamlNode {
   // Each expects the key to be there and of the kind its name says.
   StatusOr<const YamlNode*> Mapping(std::string_view key) const;
   StatusOr<const YamlNode*> Sequence(std::string_view key) const;
-  StatusOr<std::string> Text(std::string_view key) const;  // not empty
+  StatusOr<std::string> Text(std::string_view key) const;                             // not empty
   StatusOr<uint64_t> Number(std::string_view key, uint64_t min, uint64_t max) const;  // decimal, no leading zero
   StatusOr<bool> Boolean(std::string_view key) const;                                 // true | false
   StatusOr<UtcTime> Time(std::string_view key) const;                                 // RFC 3339, Z

@@ -61,7 +61,8 @@ class Computation {
     const auto population = procedures::ParsePopulation(file->second);
     if (!population.ok()) return OkStatus();
     group.population_equal = procedures::PopulationDigest(file->second) == directed.population_digest &&
-                             population->devices.size() == directed.population_count && population->group == directed.name &&
+                             population->devices.size() == directed.population_count &&
+                             population->group == directed.name &&
                              population->environment == brief_->direction.environment;
     if (population->devices.empty()) return OkStatus();
     group.first = population->devices.front();
@@ -70,7 +71,8 @@ class Computation {
     for (const Eui64 device : population->devices) {
       SMKI_ASSIGN_OR_RETURN(const std::vector<CertificateRecord> records, inputs_.store->ByEui(device));
       for (const CertificateRecord& record : records) {
-        if (record.kind == repository::CertificateKind::kDevice && record.status == CertificateStatus::kInUse && record.usage == "DS") {
+        if (record.kind == repository::CertificateKind::kDevice && record.status == CertificateStatus::kInUse &&
+            record.usage == "DS") {
           ++group.with_certificate;
           break;
         }
@@ -103,13 +105,15 @@ class Computation {
   Status AddOld(BriefCell& cell) {
     const auto place = gbcs::TrustAnchorCell::Parse(cell.cell);
     if (inputs_.store == nullptr || !cell.certificate || !cell.certificate->subject_eui || !place) return OkStatus();
-    SMKI_ASSIGN_OR_RETURN(const std::vector<CertificateRecord> records, inputs_.store->ByEui(*cell.certificate->subject_eui));
+    SMKI_ASSIGN_OR_RETURN(const std::vector<CertificateRecord> records,
+                          inputs_.store->ByEui(*cell.certificate->subject_eui));
     std::set<Digest> directed;
     for (const DirectedGroup& group : brief_->direction.groups) {
       for (const auto& replacement : group.replacements) directed.insert(replacement.certificate);
     }
     for (const CertificateRecord& record : records) {
-      if (record.kind != repository::CertificateKind::kOrganisation || record.status != CertificateStatus::kInUse) continue;
+      if (record.kind != repository::CertificateKind::kOrganisation || record.status != CertificateStatus::kInUse)
+        continue;
       auto old = pki::Certificate::Parse(record.der);
       if (!old.ok() || directed.count(old->sha256()) != 0) continue;
       if (old->key_usage != cell.certificate->key_usage || old->subject_ou != cell.certificate->subject_ou) continue;
@@ -130,16 +134,18 @@ class Computation {
     brief_->materials = procedures::CheckMaterials(*inputs_.policy, direction, materials, inputs_.now);
     if (inputs_.verifier == nullptr) return;
     for (const Bytes& cms : inputs_.approvals) {
-      const procedures::SignatureFinding finding = inputs_.verifier->VerifyApproval(direction, inputs_.direction, cms, inputs_.now);
+      const procedures::SignatureFinding finding =
+          inputs_.verifier->VerifyApproval(direction, inputs_.direction, cms, inputs_.now);
       brief_->approvals.push_back({finding.person, finding.signing_time,
-                                   finding.fault ? std::string(procedures::TextOf(*finding.fault).code) : "", finding.detail});
+                                   finding.fault ? std::string(procedures::TextOf(*finding.fault).code) : "",
+                                   finding.detail});
     }
   }
 
   const BriefInputs& inputs_;
   std::unique_ptr<Brief> brief_;
-  std::map<Digest, Bytes> given_;    // by true digest
-  std::map<Digest, Bytes> known_;    // shown by the Repository or handed over, digest checked
+  std::map<Digest, Bytes> given_;  // by true digest
+  std::map<Digest, Bytes> known_;  // shown by the Repository or handed over, digest checked
 };
 
 }  // namespace
@@ -151,6 +157,8 @@ bool Brief::grave() const {
   return false;
 }
 
-StatusOr<std::unique_ptr<Brief>> ComputeBrief(const BriefInputs& inputs) { return Computation(inputs).Run(); }
+StatusOr<std::unique_ptr<Brief>> ComputeBrief(const BriefInputs& inputs) {
+  return Computation(inputs).Run();
+}
 
 }  // namespace smki::cli

@@ -21,27 +21,27 @@ namespace smki::cli {
 
 struct BriefInputs {
   const procedures::TrustPolicy* policy = nullptr;
-  const procedures::PolicyVerifier* verifier = nullptr;   // null: approvals are counted, not judged
-  Bytes direction;                                        // exact octets
-  std::map<std::string, Bytes> populations;               // group -> file
-  std::vector<Bytes> certificates;                        // DER, as handed over; the Repository is asked first
-  std::vector<Bytes> approvals;                           // detached CMS
-  const repository::Store* store = nullptr;               // null: no Repository at hand
-  std::string incident;                                   // the one the Direction is read for; empty: its own
-  std::string reader;                                     // person id
+  const procedures::PolicyVerifier* verifier = nullptr;  // null: approvals are counted, not judged
+  Bytes direction;                                       // exact octets
+  std::map<std::string, Bytes> populations;              // group -> file
+  std::vector<Bytes> certificates;                       // DER, as handed over; the Repository is asked first
+  std::vector<Bytes> approvals;                          // detached CMS
+  const repository::Store* store = nullptr;              // null: no Repository at hand
+  std::string incident;                                  // the one the Direction is read for; empty: its own
+  std::string reader;                                    // person id
   UtcTime now;
 };
 
 // What the Repository knows of a certificate.
 struct RepositoryFact {
-  bool known = false;      // found there by its digest
+  bool known = false;  // found there by its digest
   bool in_use = false;
-  std::string lodged;      // YYYY-MM-DD
+  std::string lodged;  // YYYY-MM-DD
 };
 struct BriefCell {
-  std::string cell;                               // "supplier/digitalSignature"
+  std::string cell;  // "supplier/digitalSignature"
   Digest digest{};
-  std::optional<pki::Certificate> certificate;    // absent: nobody could show it
+  std::optional<pki::Certificate> certificate;  // absent: nobody could show it
   RepositoryFact repository;
   // What the Repository holds In-Use for the same organisation, role and usage, and this replaces.
   std::vector<pki::Certificate> old;
@@ -49,28 +49,28 @@ struct BriefCell {
 struct BriefGroup {
   const procedures::DirectedGroup* directed = nullptr;
   bool population_given = false;
-  bool population_equal = false;    // digest, count, group and environment are the directed ones
+  bool population_equal = false;  // digest, count, group and environment are the directed ones
   std::optional<Eui64> first, last;
-  uint64_t with_certificate = 0;    // Devices with an In-Use digitalSignature certificate in the Repository
+  uint64_t with_certificate = 0;  // Devices with an In-Use digitalSignature certificate in the Repository
   std::vector<BriefCell> cells;
-  std::vector<BriefCell> path;      // cell empty
+  std::vector<BriefCell> path;  // cell empty
 };
 struct BriefApproval {
-  std::string person;        // empty: unknown
+  std::string person;  // empty: unknown
   UtcTime signing_time;
-  std::string fault;         // reason code; empty: it counts
+  std::string fault;  // reason code; empty: it counts
   std::string detail;
 };
 struct Brief {
   procedures::Direction direction;
-  Digest digest{};                     // SHA-256 of the octets: what the member is about to sign
+  Digest digest{};  // SHA-256 of the octets: what the member is about to sign
   std::optional<pki::Certificate> key_certificate;
   std::vector<BriefGroup> groups;
   std::vector<BriefApproval> approvals;
   uint64_t approvals_needed = 0;
   uint64_t devices = 0;
-  Status allowed;                      // what the trust policy says (JudgeDirection)
-  Status materials;                    // what CheckMaterials says of populations and certificates
+  Status allowed;    // what the trust policy says (JudgeDirection)
+  Status materials;  // what CheckMaterials says of populations and certificates
   repository::StoreSummary repository;
   bool repository_given = false;
   // Plain words, worst first. `grave`: do not sign before it is explained.
@@ -82,8 +82,8 @@ struct Brief {
   bool grave() const;
 };
 
-// Fails only if the octets are no Direction at all (DIRECTION_NOT_CANONICAL, DIRECTION_MALFORMED) or the Repository cannot be
-// read. Everything else becomes a warning. The result refers into itself: it is not copied after.
+// Fails only if the octets are no Direction at all (DIRECTION_NOT_CANONICAL, DIRECTION_MALFORMED) or the Repository
+// cannot be read. Everything else becomes a warning. The result refers into itself: it is not copied after.
 StatusOr<std::unique_ptr<Brief>> ComputeBrief(const BriefInputs& inputs);
 
 // Appends the warnings (brief_checks.cc). Part of ComputeBrief.

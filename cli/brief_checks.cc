@@ -23,13 +23,15 @@ class Checks {
       Population(group);
       for (const BriefCell& cell : group.cells) Cell(group, cell);
       if (!group.directed->time_checks) {
-        Note(fmt::format("Group {}: the Devices will not look at the validity of the certificates (timeChecks: false).", group.directed->name));
+        Note(fmt::format("Group {}: the Devices will not look at the validity of the certificates (timeChecks: false).",
+                         group.directed->name));
       }
     }
     Organisations();
     Limits();
     Approvals();
-    std::stable_sort(brief_.warnings.begin(), brief_.warnings.end(), [](const auto& a, const auto& b) { return a.grave > b.grave; });
+    std::stable_sort(brief_.warnings.begin(), brief_.warnings.end(),
+                     [](const auto& a, const auto& b) { return a.grave > b.grave; });
   }
 
  private:
@@ -38,20 +40,26 @@ class Checks {
 
   void Document() {
     if (!brief_.allowed.ok()) Grave("The trust policy does not allow it: " + Message(brief_.allowed));
-    if (!brief_.materials.ok()) Grave("Populations and certificates are not what is directed: " + Message(brief_.materials));
-    if (!brief_.repository_given) Grave("No Repository was at hand: nothing could be checked against it. Give --repository.");
+    if (!brief_.materials.ok())
+      Grave("Populations and certificates are not what is directed: " + Message(brief_.materials));
+    if (!brief_.repository_given)
+      Grave("No Repository was at hand: nothing could be checked against it. Give --repository.");
     if (!brief_.key_certificate) Grave("The certificate of the key that shall be used could not be shown.");
   }
 
   void Population(const BriefGroup& group) {
     const std::string& name = group.directed->name;
     if (!group.population_given) {
-      Grave(fmt::format("Group {}: no population file was given, so nobody here can say which Devices are meant. Give --population.", name));
+      Grave(fmt::format(
+          "Group {}: no population file was given, so nobody here can say which Devices are meant. Give --population.",
+          name));
     } else if (!group.population_equal) {
       Grave(fmt::format("Group {}: the population file is not the directed one.", name));
     } else if (brief_.repository_given && group.with_certificate < group.directed->population_count) {
-      Note(fmt::format("Group {}: {} of {} have no In-Use certificate in the Repository; their answers cannot be proven.", name,
-                       Count(group.directed->population_count - group.with_certificate), Count(group.directed->population_count, "Device")));
+      Note(fmt::format(
+          "Group {}: {} of {} have no In-Use certificate in the Repository; their answers cannot be proven.", name,
+          Count(group.directed->population_count - group.with_certificate),
+          Count(group.directed->population_count, "Device")));
     }
   }
 
@@ -68,11 +76,13 @@ class Checks {
       Grave(where + ": the Repository does not hold the certificate as In-Use.");
     }
     if (!certificate.IsValidAt(inputs_.now)) {
-      Grave(fmt::format("{}: the certificate is valid from {} to {}, not now.", where, FormatTime(certificate.not_before), FormatTime(certificate.not_after)));
+      Grave(fmt::format("{}: the certificate is valid from {} to {}, not now.", where,
+                        FormatTime(certificate.not_before), FormatTime(certificate.not_after)));
     }
     for (const pki::Certificate& old : cell.old) {
       if (*old.public_key == *certificate.public_key) {
-        Grave(where + ": the new certificate carries the same key as the old one; a compromised key would stay in use.");
+        Grave(where +
+              ": the new certificate carries the same key as the old one; a compromised key would stay in use.");
       }
     }
     if (cell.cell.rfind("recovery/", 0) == 0) Note(where + ": the Devices' own recovery cell is replaced.");
@@ -92,24 +102,29 @@ class Checks {
       if (organisations.size() < 2) continue;
       std::string names;
       for (const Eui64 eui : organisations) names += (names.empty() ? "" : ", ") + eui.ToString();
-      Note(fmt::format("The groups get {} certificates of different organisations: {}. Check that each group is that organisation's.", role, names));
+      Note(
+          fmt::format("The groups get {} certificates of different organisations: {}. Check that each group is that "
+                      "organisation's.",
+                      role, names));
     }
   }
 
   void Limits() {
     const procedures::DirectionLimits& limits = direction_.limits;
     if (limits.total < brief_.devices) {
-      Note(fmt::format("{} signatures in total are fewer than {}: not every Device can be sent a command.", Count(limits.total), Count(brief_.devices, "Device")));
+      Note(fmt::format("{} signatures in total are fewer than {}: not every Device can be sent a command.",
+                       Count(limits.total), Count(brief_.devices, "Device")));
     }
     if (limits.total > brief_.devices * limits.attempts_per_device) {
-      Grave(fmt::format("{} signatures in total are more than {} with {} attempts each could need.", Count(limits.total),
-                        Count(brief_.devices, "Device"), limits.attempts_per_device));
+      Grave(fmt::format("{} signatures in total are more than {} with {} attempts each could need.",
+                        Count(limits.total), Count(brief_.devices, "Device"), limits.attempts_per_device));
     }
     if (limits.outstanding >= brief_.devices && brief_.devices > 100) {
       Note("limits.outstanding lets every Device be signed for before any has answered: there is no canary.");
     }
     if (direction_.not_after - direction_.not_before > kLongValidity) {
-      Note(fmt::format("The validity is long: {} to {}.", FormatTime(direction_.not_before), FormatTime(direction_.not_after)));
+      Note(fmt::format("The validity is long: {} to {}.", FormatTime(direction_.not_before),
+                       FormatTime(direction_.not_after)));
     }
     if (direction_.not_after < inputs_.now) Grave("The validity has ended; signing it now changes nothing.");
   }
@@ -117,13 +132,15 @@ class Checks {
   void Approvals() {
     for (const BriefApproval& approval : brief_.approvals) {
       if (!approval.fault.empty()) {
-        Note(fmt::format("An approval{} does not count: {} {}", approval.person.empty() ? "" : " of " + approval.person, approval.fault, approval.detail));
+        Note(fmt::format("An approval{} does not count: {} {}", approval.person.empty() ? "" : " of " + approval.person,
+                         approval.fault, approval.detail));
       } else if (approval.person == inputs_.reader) {
         Note("You have approved this Direction already.");
       }
     }
     if (inputs_.reader.empty()) return;
-    if (inputs_.reader == direction_.requested_by) Grave("You requested this Direction: nobody approves what they requested.");
+    if (inputs_.reader == direction_.requested_by)
+      Grave("You requested this Direction: nobody approves what they requested.");
     const procedures::Person* reader = inputs_.policy->FindPerson(inputs_.reader);
     if (inputs_.policy->SeatOf(inputs_.reader) == nullptr) {
       Note(fmt::format("The trust policy gives {} no seat: your signature would not count.", inputs_.reader));
@@ -147,6 +164,8 @@ class Checks {
 
 }  // namespace
 
-void AddWarnings(const BriefInputs& inputs, Brief& brief) { Checks(inputs, brief).Run(); }
+void AddWarnings(const BriefInputs& inputs, Brief& brief) {
+  Checks(inputs, brief).Run();
+}
 
 }  // namespace smki::cli

@@ -24,8 +24,10 @@ std::string CellText(const BriefCell& cell, bool repository_given, const Style& 
   if (!cell.certificate) return out + Fact("new", "unknown certificate " + ToHex(cell.digest), kLabel, 6);
   const pki::Certificate& certificate = *cell.certificate;
   out += Fact("new", CertificateWords(certificate), kLabel, 6);
-  out += Fact("valid", FormatDate(certificate.not_before) + " to " + FormatDate(certificate.not_after) + ", issued by " +
-                           Printable(certificate.issuer_cn), kLabel, 6);
+  out += Fact("valid",
+              FormatDate(certificate.not_before) + " to " + FormatDate(certificate.not_after) + ", issued by " +
+                  Printable(certificate.issuer_cn),
+              kLabel, 6);
   out += Fact("repository", RepositoryWords(cell.repository, repository_given), kLabel, 6);
   for (const pki::Certificate& old : cell.old) {
     out += Fact("replaces", CertificateWords(old) + ", serial " + old.SerialHex(), kLabel, 6);
@@ -36,15 +38,23 @@ std::string CellText(const BriefCell& cell, bool repository_given, const Style& 
 std::string GroupText(const BriefGroup& group, bool repository_given, const Style& style) {
   const procedures::DirectedGroup& directed = *group.directed;
   std::string out = "\n  " + style.Strong("Group " + directed.name) + "\n";
-  out += Fact("devices", fmt::format("{} of type {}", Count(directed.population_count, "Device"), directed.device_type), kLabel, 4);
+  out += Fact("devices", fmt::format("{} of type {}", Count(directed.population_count, "Device"), directed.device_type),
+              kLabel, 4);
   if (group.first) out += Fact("from, to", group.first->ToString() + "  to  " + group.last->ToString(), kLabel, 4);
-  out += Fact("population", !group.population_given ? "no file to compare" : group.population_equal ? style.Good("equal to the directed digest") : style.Bad("NOT the directed one"), kLabel, 4);
+  out += Fact("population",
+              !group.population_given  ? "no file to compare"
+              : group.population_equal ? style.Good("equal to the directed digest")
+                                       : style.Bad("NOT the directed one"),
+              kLabel, 4);
   if (group.first && repository_given) {
-    out += Fact("provable", fmt::format("{} have a certificate in the Repository", Count(group.with_certificate)), kLabel, 4);
+    out += Fact("provable", fmt::format("{} have a certificate in the Repository", Count(group.with_certificate)),
+                kLabel, 4);
   }
-  if (directed.authorising_floor) out += Fact("floor", fmt::format("recovery {}", *directed.authorising_floor), kLabel, 4);
+  if (directed.authorising_floor)
+    out += Fact("floor", fmt::format("recovery {}", *directed.authorising_floor), kLabel, 4);
   for (const procedures::DirectedFloor& floor : directed.floors) {
-    const std::string top_up = floor.prepayment_top_up ? fmt::format(", prepayment top-up {}", *floor.prepayment_top_up) : "";
+    const std::string top_up =
+        floor.prepayment_top_up ? fmt::format(", prepayment top-up {}", *floor.prepayment_top_up) : "";
     out += Fact("floor", fmt::format("{} {}{}", floor.role, floor.floor, top_up), kLabel, 4);
   }
   for (const BriefCell& cell : group.cells) out += CellText(cell, repository_given, style);
@@ -80,7 +90,8 @@ Json GroupJson(const BriefGroup& group) {
   Json cells = Json::array(), path = Json::array(), floors = Json::array();
   for (const BriefCell& cell : group.cells) cells.push_back(CellJson(cell));
   for (const BriefCell& cell : group.path) path.push_back(CellJson(cell));
-  for (const procedures::DirectedFloor& floor : group.directed->floors) floors.push_back({{"role", floor.role}, {"floor", floor.floor}});
+  for (const procedures::DirectedFloor& floor : group.directed->floors)
+    floors.push_back({{"role", floor.role}, {"floor", floor.floor}});
   return {{"name", group.directed->name},
           {"device_type", group.directed->device_type},
           {"devices", group.directed->population_count},
@@ -100,21 +111,27 @@ std::string BriefText(const Brief& brief, const Style& style) {
   const procedures::Direction& direction = brief.direction;
   std::string out = style.Strong("Direction " + direction.id) + "\n";
   const auto fact = [&](const char* label, const std::string& text) { out += Fact(label, text, kLabel); };
-  fact("asks for", fmt::format("the {} key, {}, to replace certificates on {}", direction.key, direction.procedure, Count(brief.devices, "Device")));
-  fact("incident", direction.incident + ", requested by " + direction.requested_by + " at " + FormatTime(direction.drafted));
+  fact("asks for", fmt::format("the {} key, {}, to replace certificates on {}", direction.key, direction.procedure,
+                               Count(brief.devices, "Device")));
+  fact("incident",
+       direction.incident + ", requested by " + direction.requested_by + " at " + FormatTime(direction.drafted));
   fact("environment", direction.environment.ToString());
-  fact("key", brief.key_certificate ? CertificateWords(*brief.key_certificate) : "certificate unknown: " + ToHex(direction.key_certificate));
+  fact("key", brief.key_certificate ? CertificateWords(*brief.key_certificate)
+                                    : "certificate unknown: " + ToHex(direction.key_certificate));
   fact("procedure", "runbook " + ToHex(direction.procedure_digest).substr(0, 16) + ", mode " + direction.mode);
   fact("valid", FormatTime(direction.not_before) + "  to  " + FormatTime(direction.not_after));
   fact("counters", fmt::format("{} to {}", direction.counter_first, direction.counter_last));
-  fact("limits", fmt::format("{} attempts a Device, {} signatures in all, {} unproven at a time, {} a second", direction.limits.attempts_per_device,
-                             Count(direction.limits.total), Count(direction.limits.outstanding), Count(direction.limits.rate_per_second)));
-  fact("ledger", fmt::format("drafted at entry {}, head {}", direction.ledger_sequence, ToHex(direction.ledger_head).substr(0, 16)));
+  fact("limits", fmt::format("{} attempts a Device, {} signatures in all, {} unproven at a time, {} a second",
+                             direction.limits.attempts_per_device, Count(direction.limits.total),
+                             Count(direction.limits.outstanding), Count(direction.limits.rate_per_second)));
+  fact("ledger", fmt::format("drafted at entry {}, head {}", direction.ledger_sequence,
+                             ToHex(direction.ledger_head).substr(0, 16)));
   fact("rationale", direction.rationale.text);
-  for (const procedures::GuidanceFactor& factor : direction.factors) fact("factor", factor.id + ": " + factor.answer.text);
+  for (const procedures::GuidanceFactor& factor : direction.factors)
+    fact("factor", factor.id + ": " + factor.answer.text);
   if (brief.repository_given) {
-    fact("repository", fmt::format("{} certificates, full {}, last delta {}", Count(brief.repository.certificates), brief.repository.full_date,
-                                   brief.repository.last_delta_date));
+    fact("repository", fmt::format("{} certificates, full {}, last delta {}", Count(brief.repository.certificates),
+                                   brief.repository.full_date, brief.repository.last_delta_date));
   }
   for (const BriefGroup& group : brief.groups) out += GroupText(group, brief.repository_given, style);
 
@@ -146,9 +163,11 @@ Json BriefJson(const Brief& brief) {
   Json groups = Json::array(), approvals = Json::array(), warnings = Json::array();
   for (const BriefGroup& group : brief.groups) groups.push_back(GroupJson(group));
   for (const BriefApproval& approval : brief.approvals) {
-    approvals.push_back({{"person", approval.person}, {"time", FormatTime(approval.signing_time)}, {"fault", approval.fault}});
+    approvals.push_back(
+        {{"person", approval.person}, {"time", FormatTime(approval.signing_time)}, {"fault", approval.fault}});
   }
-  for (const Brief::Warning& warning : brief.warnings) warnings.push_back({{"grave", warning.grave}, {"text", warning.text}});
+  for (const Brief::Warning& warning : brief.warnings)
+    warnings.push_back({{"grave", warning.grave}, {"text", warning.text}});
   return {{"direction", direction.id},
           {"sha256", ToHex(brief.digest)},
           {"incident", direction.incident},

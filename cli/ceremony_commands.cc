@@ -16,14 +16,14 @@ using procedures::CeremonyRequest;
 StatusOr<Ceremony> FetchCeremony(Person& person) {
   SMKI_ASSIGN_OR_RETURN(KeyguardPersons::Stub * stub, person.Keyguard());
   Ceremony ceremony;
-  SMKI_RETURN_IF_ERROR(
-      rpc::CallAndWait(*stub, &KeyguardPersons::Stub::GetCeremony, keyguard::v1::GetCeremonyRequest(), ceremony, kCallDeadline));
+  SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*stub, &KeyguardPersons::Stub::GetCeremony, keyguard::v1::GetCeremonyRequest(),
+                                        ceremony, kCallDeadline));
   return ceremony;
 }
 
 StatusOr<CeremonyRequest> Check(const Person& person, const Ceremony& ceremony) {
-  return procedures::CheckCeremonyRequest(person.policy(), person.policy_text(), ceremony.request(), AsBytes(ceremony.signature()),
-                                          person.id(), SystemClock().Now());
+  return procedures::CheckCeremonyRequest(person.policy(), person.policy_text(), ceremony.request(),
+                                          AsBytes(ceremony.signature()), person.id(), SystemClock().Now());
 }
 
 std::string Names(const Ceremony& ceremony) {
@@ -65,12 +65,14 @@ void ShowCheck(const Command& command, const Ceremony& ceremony, const CeremonyR
   fact("direction", ToHex(request.direction));
   fact("limits", fmt::format("{}, {} signatures in all", Count(request.devices, "Device"), Count(request.total)));
   fact("its time", FormatTime(request.keyguard_time) + ", the request ends at " + FormatTime(request.expires));
-  fact("journal", fmt::format("{} records, head {}", request.journal_records, ToHex(request.journal_head).substr(0, 16)));
+  fact("journal",
+       fmt::format("{} records, head {}", request.journal_records, ToHex(request.journal_head).substr(0, 16)));
   fact("ceremony key", ToHex(pki::Sha256(request.ceremony_certificate.bytes)));
   fact("shares", fmt::format("{} of {} presented: {}", ceremony.presented_size(), request.threshold, Names(ceremony)));
   out += "\n";
   fact("compare", "the ceremony key above with what the keyguard's operator reads out");
-  fact("next", ceremony.open() ? "the key is open; nothing more from you" : "to show your share:  smkictl ceremony present");
+  fact("next",
+       ceremony.open() ? "the key is open; nothing more from you" : "to show your share:  smkictl ceremony present");
   command.Print(out);
 }
 
@@ -79,7 +81,8 @@ Status Present(const Command& command, const std::string& expected_id) {
   SMKI_ASSIGN_OR_RETURN(const Ceremony ceremony, FetchCeremony(person));
   SMKI_ASSIGN_OR_RETURN(const CeremonyRequest request, Check(person, ceremony));
   if (!expected_id.empty() && request.id != expected_id) {
-    return FailedPrecondition("the keyguard asks for ceremony {}, not {}; check it again before you present", request.id, expected_id);
+    return FailedPrecondition("the keyguard asks for ceremony {}, not {}; check it again before you present",
+                              request.id, expected_id);
   }
   SMKI_ASSIGN_OR_RETURN(const procedures::PresentedShare share, person.PresentShare(request, ceremony.request()));
   SMKI_ASSIGN_OR_RETURN(KeyguardPersons::Stub * stub, person.Keyguard());
@@ -93,8 +96,12 @@ Status Present(const Command& command, const std::string& expected_id) {
     command.Print(CeremonyJson(response.ceremony(), request));
     return OkStatus();
   }
-  command.Print(command.style().Good("presented") + "  your share of the " + request.key + " key to " + request.id + "\n" +
-                Fact("shares", fmt::format("{} of {}: {}", response.ceremony().presented_size(), request.threshold, Names(response.ceremony())), 10) +
+  command.Print(command.style().Good("presented") + "  your share of the " + request.key + " key to " + request.id +
+                "\n" +
+                Fact("shares",
+                     fmt::format("{} of {}: {}", response.ceremony().presented_size(), request.threshold,
+                                 Names(response.ceremony())),
+                     10) +
                 Fact("key", response.ceremony().open() ? "open" : "closed until enough custodians have presented", 10) +
                 Fact("next", "nothing more from you; put the share away", 10));
   return OkStatus();
@@ -106,7 +113,8 @@ void AddCeremonyCommands(CLI::App& app, Command& command) {
   CLI::App* group = app.add_subcommand("ceremony", "a Key Custodian's part in opening a key");
   group->require_subcommand(1);
 
-  CLI::App* check = group->add_subcommand("check", "who asks for your share, and for what; checked against the trust policy");
+  CLI::App* check =
+      group->add_subcommand("check", "who asks for your share, and for what; checked against the trust policy");
   check->callback([&command] {
     command.Run([&]() -> Status {
       SMKI_ASSIGN_OR_RETURN(Person person, command.LoadPerson());
@@ -117,7 +125,8 @@ void AddCeremonyCommands(CLI::App& app, Command& command) {
     });
   });
 
-  CLI::App* present = group->add_subcommand("present", "check again, then show your share to that ceremony and no other");
+  CLI::App* present =
+      group->add_subcommand("present", "check again, then show your share to that ceremony and no other");
   auto id = std::make_shared<std::string>();
   present->add_option("--ceremony", *id, "present only to this ceremony (CER-...)");
   present->callback([&command, id] { command.Run([&] { return Present(command, *id); }); });

@@ -12,7 +12,7 @@ namespace {
 
 // A refusal in its parts. procedures::Refuse writes "CODE: detail. Next: action".
 struct Failure {
-  std::string code;     // stable reason code, empty for a plain failure
+  std::string code;  // stable reason code, empty for a plain failure
   std::string message;
   std::string next;
 };
@@ -64,7 +64,8 @@ void Command::Run(const std::function<Status()>& command) {
   if (json()) {
     std::fprintf(stderr, "%s\n", Dump(FailureJson(status)).c_str());
   } else {
-    std::fputs(FailureText(status, Style(::isatty(STDERR_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr)).c_str(), stderr);
+    std::fputs(FailureText(status, Style(::isatty(STDERR_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr)).c_str(),
+               stderr);
   }
 }
 
@@ -73,11 +74,14 @@ void Command::Print(const std::string& text) const {
   std::fflush(stdout);
 }
 
-void Command::Print(const Json& object) const { Print(Dump(object, terminal_) + "\n"); }
+void Command::Print(const Json& object) const {
+  Print(Dump(object, terminal_) + "\n");
+}
 
 std::string FailureText(const Status& status, const Style& style) {
   const Failure failure = Dissect(status);
-  std::string out = failure.code.empty() ? style.Bad("failed") + "\n" : style.Bad("refused") + "  " + style.Strong(failure.code) + "\n";
+  std::string out = failure.code.empty() ? style.Bad("failed") + "\n"
+                                         : style.Bad("refused") + "  " + style.Strong(failure.code) + "\n";
   out += Fact("why", failure.message, 6);
   if (!failure.next.empty()) out += Fact("next", failure.next, 6);
   return out;

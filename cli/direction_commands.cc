@@ -23,14 +23,15 @@ constexpr size_t kMaxPopulationFile = size_t{1} << 30;
 
 struct Sources {
   std::string incident;
-  std::string file;                      // the Direction
+  std::string file;  // the Direction
   std::vector<std::string> populations;
   std::string repository;
 };
 
 void AddSources(CLI::App& sub, Sources& sources) {
   sub.add_option("--incident", sources.incident, "incident id; without it the newest");
-  sub.add_option("--direction,--file", sources.file, "read the Direction from this file instead of asking the orchestrator");
+  sub.add_option("--direction,--file", sources.file,
+                 "read the Direction from this file instead of asking the orchestrator");
 }
 
 StatusOr<DirectionView> FetchDirection(Person& person, const std::string& incident) {
@@ -61,8 +62,10 @@ Status Review(const Command& command, const Sources& sources) {
     // What the orchestrator hands over is compared with the digests of the Direction.
     SMKI_ASSIGN_OR_RETURN(const DirectionView view, FetchDirection(person, sources.incident));
     inputs.direction = ToBytes(AsBytes(view.direction()));
-    for (const auto& population : view.populations()) inputs.populations[population.name()] = ToBytes(AsBytes(population.octets()));
-    for (const auto& certificate : view.certificates()) inputs.certificates.push_back(ToBytes(AsBytes(certificate.octets())));
+    for (const auto& population : view.populations())
+      inputs.populations[population.name()] = ToBytes(AsBytes(population.octets()));
+    for (const auto& certificate : view.certificates())
+      inputs.certificates.push_back(ToBytes(AsBytes(certificate.octets())));
     for (const std::string& approval : view.approvals()) inputs.approvals.push_back(ToBytes(AsBytes(approval)));
     if (repository.empty()) repository = view.repository();
     inputs.incident = sources.incident;
@@ -91,8 +94,10 @@ Status Review(const Command& command, const Sources& sources) {
   }
   std::string out = BriefText(*brief, command.style());
   if (!verifier.ok()) out += Fact("", "Approvals so far could not be judged: " + Message(verifier.status()), 13);
-  out += Fact("next", brief->grave() ? "ask about every STOP first; to refuse:  smkictl direction reject --reason \"...\""
-                                     : "to approve:  smkictl direction sign", 13);
+  out += Fact("next",
+              brief->grave() ? "ask about every STOP first; to refuse:  smkictl direction reject --reason \"...\""
+                             : "to approve:  smkictl direction sign",
+              13);
   command.Print(out);
   return OkStatus();
 }
@@ -108,19 +113,22 @@ Status Confirm(const Command& command, const SignOptions& options, const std::st
   const std::string hex = ToHex(digest);
   if (!options.digest.empty()) {
     if (options.digest.size() < 8 || hex.rfind(options.digest, 0) != 0) {
-      return FailedPrecondition("this is {} with SHA-256 {}, not {}; nothing was signed. Review it again", what, hex, options.digest);
+      return FailedPrecondition("this is {} with SHA-256 {}, not {}; nothing was signed. Review it again", what, hex,
+                                options.digest);
     }
     return OkStatus();
   }
   if (options.yes || !command.can_ask()) return OkStatus();
-  command.Print(Fact("document", what, 10) + Fact("SHA-256", hex, 10) + "  Type the first 8 characters of the SHA-256 to sign, anything else to leave: ");
+  command.Print(Fact("document", what, 10) + Fact("SHA-256", hex, 10) +
+                "  Type the first 8 characters of the SHA-256 to sign, anything else to leave: ");
   std::string answer;
   std::getline(std::cin, answer);
   if (answer != hex.substr(0, 8)) return FailedPrecondition("not confirmed; nothing was signed");
   return OkStatus();
 }
 
-StatusOr<IncidentView> SubmitVote(Person& person, const std::string& incident, const std::string& rejection, const Bytes& signature) {
+StatusOr<IncidentView> SubmitVote(Person& person, const std::string& incident, const std::string& rejection,
+                                  const Bytes& signature) {
   SMKI_ASSIGN_OR_RETURN(Recovery::Stub * stub, person.Orchestrator());
   recovery::v1::SubmitVoteRequest request;
   request.set_incident(incident);
@@ -134,7 +142,8 @@ StatusOr<IncidentView> SubmitVote(Person& person, const std::string& incident, c
 void ShowVote(const Command& command, const char* verb, const procedures::Direction& direction, const Digest& digest,
               const SignOptions& options, const std::optional<IncidentView>& view) {
   if (command.json()) {
-    Json out = {{"verb", verb}, {"direction", direction.id}, {"sha256", ToHex(digest)}, {"submitted", view.has_value()}};
+    Json out = {
+        {"verb", verb}, {"direction", direction.id}, {"sha256", ToHex(digest)}, {"submitted", view.has_value()}};
     if (!options.out.empty()) out["file"] = options.out;
     if (view) out["incident"] = StatusJson(*view);
     command.Print(out);
@@ -187,7 +196,8 @@ StatusOr<Digest> OrderedDirection(Person& person, const Sources& sources) {
   }
   SMKI_ASSIGN_OR_RETURN(KeyguardPersons::Stub * stub, person.Keyguard());
   keyguard::v1::Status status;
-  SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*stub, &KeyguardPersons::Stub::GetStatus, keyguard::v1::GetStatusRequest(), status, kCallDeadline));
+  SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*stub, &KeyguardPersons::Stub::GetStatus, keyguard::v1::GetStatusRequest(),
+                                        status, kCallDeadline));
   if (status.direction_digest().size() != Digest().size()) {
     return FailedPrecondition("the keyguard has no Direction now; name the one you mean with --file");
   }
@@ -213,10 +223,13 @@ Status Order(const Command& command, const std::string& verb, const SignOptions&
   keyguard::v1::OrderResponse response;
   SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*stub, &KeyguardPersons::Stub::Order, request, response, kCallDeadline));
   if (command.json()) {
-    command.Print(Json{{"order", verb}, {"direction", ToHex(order.direction)}, {"state", keyguard::v1::Status::State_Name(response.status().state())}});
+    command.Print(Json{{"order", verb},
+                       {"direction", ToHex(order.direction)},
+                       {"state", keyguard::v1::Status::State_Name(response.status().state())}});
     return OkStatus();
   }
-  const char* next = verb == "halt"       ? "the key is closed; to go on takes the PMA's quorum (direction resume) and a ceremony"
+  const char* next = verb == "halt"
+                         ? "the key is closed; to go on takes the PMA's quorum (direction resume) and a ceremony"
                      : verb == "withdraw" ? "this Direction is over; going on takes a new one"
                                           : "with the PMA's quorum of resume orders a ceremony may open the key again";
   command.Print(command.style().Good("ordered") + "  " + verb + "\n" + Fact("direction", ToHex(order.direction), 10) +
@@ -227,7 +240,8 @@ Status Order(const Command& command, const std::string& verb, const SignOptions&
 void AddOrder(CLI::App& group, Command& command, const std::string& verb, const char* help) {
   CLI::App* sub = group.add_subcommand(verb, help);
   auto options = std::make_shared<SignOptions>();
-  sub->add_option("--direction,--file", options->sources.file, "the Direction's file; without it the one the keyguard has");
+  sub->add_option("--direction,--file", options->sources.file,
+                  "the Direction's file; without it the one the keyguard has");
   sub->add_option("--reason", options->reason, "why; it is signed")->required();
   sub->callback([&command, verb, options] { command.Run([&] { return Order(command, verb, *options); }); });
 }
@@ -238,7 +252,8 @@ void AddDirectionCommands(CLI::App& app, Command& command) {
   CLI::App* group = app.add_subcommand("direction", "what the PMA directs a key to be used for");
   group->require_subcommand(1);
 
-  CLI::App* review = group->add_subcommand("review", "the brief: who, what, how much, computed here and not by the orchestrator");
+  CLI::App* review =
+      group->add_subcommand("review", "the brief: who, what, how much, computed here and not by the orchestrator");
   auto sources = std::make_shared<Sources>();
   AddSources(*review, *sources);
   review->add_option("--population", sources->populations, "population files of the groups");

@@ -25,9 +25,9 @@ inline constexpr size_t kMaxEvidencePopulation = size_t{1} << 30;
 // One signature the journal says was made.
 struct JournalCommand {
   uint64_t counter = 0;
-  uint64_t record = 0;       // of the burn
+  uint64_t record = 0;  // of the burn
   bool is_signed = false;
-  Digest command{};          // SHA-256 of the whole signed message; zeros until verified
+  Digest command{};  // SHA-256 of the whole signed message; zeros until verified
 };
 struct JournalBurnRecord {
   uint64_t number = 0;
@@ -42,8 +42,8 @@ struct Evidence {
   std::optional<procedures::TrustPolicy> policy;
   std::optional<procedures::PolicyVerifier> verifier;
   std::optional<pki::RevocationList> revocations;
-  std::vector<ledger::Entry> entries;              // the chain, in order; empty if it is broken at the genesis
-  std::map<Digest, uint64_t> sequence_of;          // hash -> sequence
+  std::vector<ledger::Entry> entries;      // the chain, in order; empty if it is broken at the genesis
+  std::map<Digest, uint64_t> sequence_of;  // hash -> sequence
 
   std::optional<procedures::Direction> direction;
   std::string direction_text;
@@ -51,8 +51,8 @@ struct Evidence {
   std::map<std::string, procedures::Population> populations;
   std::map<Digest, pki::Certificate> certificates;
   std::optional<ledger::JournalDirection> admitted;
-  std::map<DeviceAttempt, JournalCommand> commands;   // of this Direction
-  std::map<uint64_t, JournalBurnRecord> burns;        // by record number, of this Direction
+  std::map<DeviceAttempt, JournalCommand> commands;  // of this Direction
+  std::map<uint64_t, JournalBurnRecord> burns;       // by record number, of this Direction
 
   std::string Path(const std::string& relative) const { return folder + "/" + relative; }
   StatusOr<Bytes> Read(const std::string& relative, size_t limit = kMaxEvidenceDocument) const;
@@ -66,8 +66,8 @@ struct Evidence {
   // A finding if `status` is an error. True if it was OK.
   bool Expect(const std::string& where, const Status& status);
 
-  // Was `document` signed by `person` of the policy: detached, with a certificate valid and not revoked when it was signed?
-  // OK or the reason why not.
+  // Was `document` signed by `person` of the policy: detached, with a certificate valid and not revoked when it was
+  // signed? OK or the reason why not.
   Status CheckSignedBy(const std::string& person, ByteSpan document, ByteSpan cms) const;
   // The entry that a quoted head (count or sequence, and hash) names. Null: no such entry in the chain.
   const ledger::Entry* Quoted(uint64_t sequence, const Digest& hash) const;
@@ -76,7 +76,7 @@ struct Evidence {
   std::vector<std::pair<const ledger::Entry*, Payload>> Of(const std::string& kind) {
     std::vector<std::pair<const ledger::Entry*, Payload>> out;
     for (const ledger::Entry& entry : entries) {
-      if (entry.kind != kind) continue;
+      if (entry.kind != kind || (!entry.incident.empty() && entry.incident != report.incident)) continue;
       Payload payload;
       if (!payload.ParseFromArray(entry.payload.data(), static_cast<int>(entry.payload.size()))) {
         Find(EntryName(entry), "its payload is no " + std::string(payload.GetTypeName()));
@@ -89,21 +89,24 @@ struct Evidence {
   static std::string EntryName(const ledger::Entry& entry) { return fmt::format("entry {}", entry.sequence); }
 };
 
-inline bool Same(const Digest& digest, const std::string& octets) { return AsText(digest) == octets; }
+inline bool Same(const Digest& digest, const std::string& octets) {
+  return AsText(digest) == octets;
+}
 
 // The ten, in order. Each begins itself.
-void CheckPolicy(Evidence& evidence, const std::optional<Digest>& anchor);   // verify_ledger.cc
+void CheckPolicy(Evidence& evidence, const std::optional<Digest>& anchor);  // verify_ledger.cc
 void CheckChain(Evidence& evidence);
 void CheckCheckpoint(Evidence& evidence);
-void CheckFiles(Evidence& evidence);        // verify_files.cc
-void CheckStatements(Evidence& evidence);   // verify_documents.cc
+void CheckFiles(Evidence& evidence);       // verify_files.cc
+void CheckStatements(Evidence& evidence);  // verify_documents.cc
 void CheckProcedure(Evidence& evidence);
-void CheckDirectionAdmitted(Evidence& evidence);   // verify_direction.cc
-void CheckJournal(Evidence& evidence);      // verify_journal.cc
-void CheckReconciliation(Evidence& evidence);   // verify_campaign.cc
+void CheckDirectionAdmitted(Evidence& evidence);  // verify_direction.cc
+void CheckJournal(Evidence& evidence);            // verify_journal.cc
+void CheckReconciliation(Evidence& evidence);     // verify_campaign.cc
 void CheckDevices(Evidence& evidence);
 
-// The command that the Direction directs for one Device, without its signature: encoded here, not read (verify_journal.cc).
+// The command that the Direction directs for one Device, without its signature: encoded here, not read
+// (verify_journal.cc).
 StatusOr<gbcs::CommandPayload> DirectedPayload(const Evidence& evidence, const procedures::DirectedGroup& group);
 
 }  // namespace smki::cli

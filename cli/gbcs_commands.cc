@@ -1,6 +1,5 @@
 // smkictl gbcs decode: any CS02a or CS02b message in words.
 #include <CLI/CLI.hpp>
-
 #include <algorithm>
 #include <cctype>
 
@@ -33,7 +32,8 @@ StatusOr<Bytes> ReadMessage(const std::string& argument) {
 }
 
 Json DescribedJson(const gbcs::Described& described) {
-  Json out = {{"name", described.name}, {"value", described.value}, {"offset", described.offset}, {"size", described.size}};
+  Json out = {
+      {"name", described.name}, {"value", described.value}, {"offset", described.offset}, {"size", described.size}};
   if (!described.parts.empty()) {
     Json parts = Json::array();
     for (const gbcs::Described& part : described.parts) parts.push_back(DescribedJson(part));
@@ -47,7 +47,8 @@ Json DescribedJson(const gbcs::Described& described) {
 void AddGbcsCommands(CLI::App& app, Command& command) {
   CLI::App* group = app.add_subcommand("gbcs", "messages to and from Devices");
   group->require_subcommand(1);
-  CLI::App* decode = group->add_subcommand("decode", "a message in words: command, response or alert, with or without MAC");
+  CLI::App* decode =
+      group->add_subcommand("decode", "a message in words: command, response or alert, with or without MAC");
   auto argument = std::make_shared<std::string>();
   decode->add_option("message", *argument, "file, hexadecimal, or - for the standard input")->required();
   decode->callback([&command, argument] {

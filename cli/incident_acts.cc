@@ -21,7 +21,7 @@ procedures::Statement StatementFor(const Person& person, const Act& act, uint64_
   statement.choice = act.choice;
   statement.expected_sequence = expected;
   statement.person = person.id();
-  statement.time = {now.ms - now.ms % 1000};   // canonical text has whole seconds
+  statement.time = {now.ms - now.ms % 1000};  // canonical text has whole seconds
   statement.text = procedures::CleanText(act.text);
   return statement;
 }

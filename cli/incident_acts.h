@@ -8,17 +8,17 @@
 
 namespace smki::cli {
 
-inline constexpr char kNoStep[] = "none";         // of a statement that concerns the whole incident
-inline constexpr char kNoChoice[] = "none";       // of a statement that decides nothing
-inline constexpr char kNewIncident[] = "new";     // of the statement that opens one
+inline constexpr char kNoStep[] = "none";      // of a statement that concerns the whole incident
+inline constexpr char kNoChoice[] = "none";    // of a statement that decides nothing
+inline constexpr char kNewIncident[] = "new";  // of the statement that opens one
 
 struct Act {
-  std::string incident;                 // empty: the newest
+  std::string incident;  // empty: the newest
   std::string step = kNoStep;
-  std::string verb;                     // start | done | decide | deviate | pause | resume | close
+  std::string verb;  // start | done | decide | deviate | pause | resume | close
   std::string choice = kNoChoice;
   std::string text;
-  std::optional<uint64_t> expected;     // of the page that was read; absent: the page is read now
+  std::optional<uint64_t> expected;  // of the page that was read; absent: the page is read now
 };
 
 // The statement of an act, ready to be signed.

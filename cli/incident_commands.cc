@@ -1,8 +1,8 @@
 // smkictl incident ...
 #include <CLI/CLI.hpp>
 
-#include "cli/incident_acts.h"
 #include "cli/command.h"
+#include "cli/incident_acts.h"
 #include "cli/incident_text.h"
 #include "cli/watch.h"
 
@@ -11,7 +11,9 @@ namespace {
 
 using recovery::v1::IncidentView;
 
-Reader ReaderOf(const Person& person) { return {&person.policy(), person.entry()}; }
+Reader ReaderOf(const Person& person) {
+  return {&person.policy(), person.entry()};
+}
 
 // After an act: what it did, in a line or two, and where to look next.
 void ShowActed(const Command& command, const Act& act, const IncidentView& view) {
@@ -20,7 +22,7 @@ void ShowActed(const Command& command, const Act& act, const IncidentView& view)
     return;
   }
   const std::string what = act.step == kNoStep ? act.verb : act.verb + " " + act.step;
-  std::string out = command.style().Good("done") + "  " + what + "  (" + view.incident() + " is " + view.state() +
+  std::string out = command.style().Good("recorded") + "  " + what + "  (" + view.incident() + " is " + view.state() +
                     ", sequence " + std::to_string(view.sequence()) + ")\n";
   for (const recovery::v1::StepView& step : view.steps()) {
     if (IsCurrent(step)) out += Fact(step.id(), step.status() + ": " + Printable(step.title()), 24);
@@ -34,12 +36,14 @@ struct ActOptions {
   int64_t expected = -1;
 };
 
-CLI::App* AddAct(CLI::App& group, Command& command, const char* verb, const char* help, bool takes_step, bool needs_text) {
+CLI::App* AddAct(CLI::App& group, Command& command, const char* verb, const char* help, bool takes_step,
+                 bool needs_text) {
   CLI::App* sub = group.add_subcommand(verb, help);
   auto options = std::make_shared<ActOptions>();
   options->act.verb = verb;
   if (takes_step) sub->add_option("step", options->act.step, "step id, as `incident next` shows it")->required();
-  if (options->act.verb == "decide") sub->add_option("choice", options->act.choice, "one of the step's choices")->required();
+  if (options->act.verb == "decide")
+    sub->add_option("choice", options->act.choice, "one of the step's choices")->required();
   CLI::Option* text = sub->add_option("--text", options->act.text, "what was done and seen, or why; it is signed");
   if (needs_text) text->required();
   sub->add_option("--incident", options->act.incident, "incident id; without it the newest");
@@ -68,18 +72,22 @@ void AddOpen(CLI::App& group, Command& command) {
   sub->add_option("--party", options->opening.party, "who is compromised, e.g. supplier-a")->required();
   sub->add_option("--organisation", options->organisation, "EUI-64 of that organisation")->required();
   sub->add_option("--what", options->opening.what, "what happened, in words; it is signed")->required();
-  sub->add_option("--request-id", options->opening.request_id, "repeat a lost request with the same id: it opens one incident only");
+  sub->add_option("--request-id", options->opening.request_id,
+                  "repeat a lost request with the same id: it opens one incident only");
   sub->callback([&command, options] {
     command.Run([&]() -> Status {
       const auto eui = Eui64::Parse(options->organisation);
-      if (!eui) return InvalidArgument("--organisation \"{}\" is no EUI-64 such as 90-B3-D5-1F-30-01-00-00", options->organisation);
+      if (!eui)
+        return InvalidArgument("--organisation \"{}\" is no EUI-64 such as 90-B3-D5-1F-30-01-00-00",
+                               options->organisation);
       options->opening.organisation = *eui;
       SMKI_ASSIGN_OR_RETURN(Person person, command.LoadPerson());
       SMKI_ASSIGN_OR_RETURN(const IncidentView view, OpenIncident(person, options->opening));
       if (command.json()) {
         command.Print(StatusJson(view));
       } else {
-        command.Print(command.style().Good("opened") + "  " + view.incident() + "\n\n" + NextText(view, ReaderOf(person), command.style()));
+        command.Print(command.style().Good("opened") + "  " + view.incident() + "\n\n" +
+                      NextText(view, ReaderOf(person), command.style()));
       }
       return OkStatus();
     });
@@ -110,8 +118,10 @@ void AddWatch(CLI::App& group, Command& command) {
   auto options = std::make_shared<WatchOptions>();
   sub->add_option("--incident", options->incident, "incident id; without it the newest");
   sub->add_option("--until", options->until_step, "end when this step is done");
-  sub->add_flag("--until-closed", options->until_closed, "end when the incident is closed (it also ends then without this)");
-  sub->add_option("--patience", options->patience_seconds, "seconds to wait for a server that is away")->capture_default_str();
+  sub->add_flag("--until-closed", options->until_closed,
+                "end when the incident is closed (it also ends then without this)");
+  sub->add_option("--patience", options->patience_seconds, "seconds to wait for a server that is away")
+      ->capture_default_str();
   sub->callback([&command, options] {
     command.Run([&]() -> Status {
       SMKI_ASSIGN_OR_RETURN(Person person, command.LoadPerson());

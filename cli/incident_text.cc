@@ -8,7 +8,9 @@ namespace {
 using recovery::v1::IncidentView;
 using recovery::v1::StepView;
 
-ByteSpan Octets(const std::string& field) { return AsBytes(field); }
+ByteSpan Octets(const std::string& field) {
+  return AsBytes(field);
+}
 
 std::string Painted(const std::string& status, const Style& style) {
   if (status == "done") return style.Good(status);
@@ -51,10 +53,12 @@ std::string Head(const IncidentView& view, const Style& style) {
   facts.Row({"state", view.state() == "open" ? view.state() : style.Warn(view.state())});
   facts.Row({"runbook", fmt::format("{}, pinned {}", view.runbook(), runbook.substr(0, 16))});
   if (!view.notification().party().empty()) {
-    facts.Row({"about", Printable(fmt::format("{} {}", view.notification().party(), Eui64(view.notification().organisation()).ToString()))});
+    facts.Row({"about", Printable(fmt::format("{} {}", view.notification().party(),
+                                              Eui64(view.notification().organisation()).ToString()))});
   }
   facts.Row({"page", fmt::format("sequence {}", view.sequence())});
-  facts.Row({"ledger", fmt::format("{} entries, head {}", Count(view.ledger_entries()), ToHex(Octets(view.ledger_head())).substr(0, 16))});
+  facts.Row({"ledger", fmt::format("{} entries, head {}", Count(view.ledger_entries()),
+                                   ToHex(Octets(view.ledger_head())).substr(0, 16))});
   return out + facts.Text();
 }
 
@@ -138,19 +142,22 @@ std::string NextText(const IncidentView& view, const Reader& reader, const Style
   });
   std::string out = fmt::format("{}  {}, sequence {}\n", style.Strong(view.incident()), view.state(), view.sequence());
   if (view.state() == "closed") {
-    return out + Fact("closed", view.evidence().empty() ? "nothing is left to do" : "evidence in " + view.evidence(), 9);
+    return out +
+           Fact("closed", view.evidence().empty() ? "nothing is left to do" : "evidence in " + view.evidence(), 9);
   }
   if (view.state() == "paused") out += Fact("paused", "nothing moves until:  smkictl incident resume", 9);
   for (const StepView* step : current) {
     const std::string command = CommandFor(*step, reader);
-    out += fmt::format("\n{}  {}{}\n", style.Strong(step->id()), Printable(step->title()), command.empty() ? "" : style.Good("  (yours)"));
+    out += fmt::format("\n{}  {}{}\n", style.Strong(step->id()), Printable(step->title()),
+                       command.empty() ? "" : style.Good("  (yours)"));
     out += Fact("state", step->status() + (step->result().empty() ? "" : ": " + Printable(step->result())), 9);
     if (!step->purpose().empty()) out += Fact("why", Printable(step->purpose()), 9);
     out += Fact("who", Who(*step, reader), 9);
     if (!step->guidance().empty()) out += Fact("how", Printable(step->guidance()), 9);
     if (!step->verify().empty()) out += Fact("verify", Printable(step->verify()), 9);
     if (!step->deadline().empty()) out += Fact("within", step->deadline(), 9);
-    if (!step->basis_source().empty()) out += Fact("basis", Printable(step->basis_source()) + ", " + step->basis_confidence(), 9);
+    if (!step->basis_source().empty())
+      out += Fact("basis", Printable(step->basis_source()) + ", " + step->basis_confidence(), 9);
     for (const std::string& missing : step->waiting_for()) out += Fact("waits", Printable(missing), 9);
     out += command.empty() ? Fact("wait", WaitingFor(*step, reader), 9) : Fact("do", command, 9);
   }
@@ -177,11 +184,20 @@ std::string ProgressLine(const recovery::v1::CampaignProgress& progress) {
 
 Json ProgressJson(const recovery::v1::CampaignProgress& progress) {
   Json failures = Json::array();
-  for (const auto& failure : progress.failures()) failures.push_back({{"code", failure.code()}, {"count", failure.count()}});
-  return {{"total", progress.total()},         {"recovered", progress.recovered()}, {"half_replaced", progress.half_replaced()},
-          {"refused", progress.refused()},     {"silent", progress.silent()},       {"in_flight", progress.in_flight()},
-          {"waiting", progress.waiting()},     {"signatures", progress.signatures()}, {"per_second", progress.per_second()},
-          {"remaining_ms", progress.remaining_ms()}, {"wave", progress.wave()},     {"failures", failures}};
+  for (const auto& failure : progress.failures())
+    failures.push_back({{"code", failure.code()}, {"count", failure.count()}});
+  return {{"total", progress.total()},
+          {"recovered", progress.recovered()},
+          {"half_replaced", progress.half_replaced()},
+          {"refused", progress.refused()},
+          {"silent", progress.silent()},
+          {"in_flight", progress.in_flight()},
+          {"waiting", progress.waiting()},
+          {"signatures", progress.signatures()},
+          {"per_second", progress.per_second()},
+          {"remaining_ms", progress.remaining_ms()},
+          {"wave", progress.wave()},
+          {"failures", failures}};
 }
 
 namespace {

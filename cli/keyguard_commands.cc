@@ -12,16 +12,21 @@ using keyguard::v1::KeyguardPersons;
 
 std::string StateWord(keyguard::v1::Status::State state) {
   switch (state) {
-    case keyguard::v1::Status::CLOSED: return "closed";
-    case keyguard::v1::Status::CEREMONY: return "ceremony";
-    case keyguard::v1::Status::OPEN: return "open";
-    default: return "unknown";
+    case keyguard::v1::Status::CLOSED:
+      return "closed";
+    case keyguard::v1::Status::CEREMONY:
+      return "ceremony";
+    case keyguard::v1::Status::OPEN:
+      return "open";
+    default:
+      return "unknown";
   }
 }
 
 Json KeyguardJson(const keyguard::v1::Status& status) {
   Json counts = Json::array();
-  for (const auto& count : status.refusal_counts()) counts.push_back({{"code", count.code()}, {"count", count.count()}});
+  for (const auto& count : status.refusal_counts())
+    counts.push_back({{"code", count.code()}, {"count", count.count()}});
   return {{"state", StateWord(status.state())},
           {"environment", status.environment() + "/" + status.estate()},
           {"key", status.key()},
@@ -48,23 +53,26 @@ std::string KeyguardText(const keyguard::v1::Status& status, const Person& perso
   const std::string state = StateWord(status.state());
   std::string out = style.Strong("Keyguard") + "  " + status.environment() + "/" + status.estate() + "\n";
   const auto fact = [&](const char* label, const std::string& text) { out += Fact(label, Printable(text), 13); };
-  fact("key", state == "open" ? "open until " + FormatTime({status.open_until_ms()})
-                              : state + (status.closed_because().empty() ? "" : ": " + status.closed_because()));
-  if (!status.direction_id().empty()) fact("direction", fmt::format("{} of {}, {} key", status.direction_id(), status.incident(), status.key()));
+  fact("key", state == "open" ? "open until " + FormatTime({status.open_until_ms()}) : state);
+  if (!status.closed_because().empty()) fact("because", status.closed_because());
+  if (!status.direction_id().empty()) fact("direction", status.direction_id() + " of " + status.incident());
   if (state == "ceremony") {
     std::string names;
     for (const std::string& name : status.presented()) names += (names.empty() ? ": " : ", ") + name;
-    fact("shares", fmt::format("{} of {} presented to {}{}", status.presented_size(), status.threshold(), status.ceremony(), names));
+    fact("shares", fmt::format("{} of {} presented to {}{}", status.presented_size(), status.threshold(),
+                               status.ceremony(), names));
   }
   if (status.total_limit() > 0) {
-    fact("signatures", fmt::format("{} of at most {}; {} Devices proven, {} outstanding", Count(status.signatures()), Count(status.total_limit()),
-                                   Count(status.proven()), Count(status.outstanding())));
+    fact("signatures", fmt::format("{} of at most {}; {} Devices proven, {} outstanding", Count(status.signatures()),
+                                   Count(status.total_limit()), Count(status.proven()), Count(status.outstanding())));
   }
   fact("refusals", Count(status.refusals()));
   for (const auto& count : status.refusal_counts()) fact("", count.code() + "  " + Count(count.count()));
-  fact("journal", fmt::format("{} records, head {}", Count(status.journal_records()), ToHex(AsBytes(status.journal_head())).substr(0, 16)));
+  fact("journal", fmt::format("{} records, head {}", Count(status.journal_records()),
+                              ToHex(AsBytes(status.journal_head())).substr(0, 16)));
   fact("policy", fmt::format("version {}, {}", status.policy_version(),
-                             AsText(person.policy_digest()) == status.policy_digest() ? "the same as yours" : "NOT THE SAME AS YOURS"));
+                             AsText(person.policy_digest()) == status.policy_digest() ? "the same as yours"
+                                                                                      : "NOT THE SAME AS YOURS"));
   fact("its time", FormatTime({status.time_ms()}));
   return out;
 }
@@ -72,30 +80,41 @@ std::string KeyguardText(const keyguard::v1::Status& status, const Person& perso
 Json PolicyJson(const Person& person) {
   const procedures::TrustPolicy& policy = person.policy();
   Json seats = Json::array(), persons = Json::array(), keys = Json::array();
-  for (const procedures::Seat& seat : policy.seats) seats.push_back({{"name", seat.name}, {"member", seat.member}, {"alternates", seat.alternates}});
-  for (const procedures::Person& p : policy.persons) persons.push_back({{"id", p.id}, {"organisation", p.organisation}, {"roles", p.roles}});
+  for (const procedures::Seat& seat : policy.seats)
+    seats.push_back({{"name", seat.name}, {"member", seat.member}, {"alternates", seat.alternates}});
+  for (const procedures::Person& p : policy.persons)
+    persons.push_back({{"id", p.id}, {"organisation", p.organisation}, {"roles", p.roles}});
   for (const procedures::KeyCustody& key : policy.keys) {
     Json custodians = Json::array();
     for (const procedures::CustodianShare& share : key.custodians) custodians.push_back(share.person);
     keys.push_back({{"key", key.key}, {"token", key.token}, {"threshold", key.threshold}, {"custodians", custodians}});
   }
-  return {{"sha256", ToHex(person.policy_digest())}, {"version", policy.version}, {"environment", policy.environment.ToString()},
-          {"issued", FormatTime(policy.issued)}, {"approvals_needed", policy.approvals_needed}, {"seats", seats}, {"persons", persons}, {"keys", keys}};
+  return {{"sha256", ToHex(person.policy_digest())},
+          {"version", policy.version},
+          {"environment", policy.environment.ToString()},
+          {"issued", FormatTime(policy.issued)},
+          {"approvals_needed", policy.approvals_needed},
+          {"seats", seats},
+          {"persons", persons},
+          {"keys", keys}};
 }
 
 std::string PolicyText(const Person& person, const Style& style) {
   const procedures::TrustPolicy& policy = person.policy();
-  std::string out = style.Strong("Trust policy") + fmt::format("  version {}, {}\n", policy.version, policy.environment.ToString());
+  std::string out =
+      style.Strong("Trust policy") + fmt::format("  version {}, {}\n", policy.version, policy.environment.ToString());
   const auto fact = [&](const char* label, const std::string& text) { out += Fact(label, Printable(text), 13); };
   fact("file", person.site().policy);
   fact("SHA-256", ToHex(person.policy_digest()));
   fact("issued", FormatTime(policy.issued));
-  fact("approvals", fmt::format("{} needed{}", policy.approvals_needed, policy.one_vote_per_organisation ? ", one vote an organisation" : ""));
+  fact("approvals", fmt::format("{} needed{}", policy.approvals_needed,
+                                policy.one_vote_per_organisation ? ", one vote an organisation" : ""));
   out += "\n" + style.Strong("  PMA seats") + "\n";
   Columns seats(4);
   for (const procedures::Seat& seat : policy.seats) {
     std::string alternates;
-    for (const std::string& alternate : seat.alternates) alternates += (alternates.empty() ? "alternate " : ", ") + alternate;
+    for (const std::string& alternate : seat.alternates)
+      alternates += (alternates.empty() ? "alternate " : ", ") + alternate;
     seats.Row({seat.name, seat.member, alternates});
   }
   out += seats.Text() + "\n" + style.Strong("  Persons") + "\n";
@@ -115,7 +134,8 @@ std::string PolicyText(const Person& person, const Style& style) {
   for (const procedures::AllowedUse& use : policy.allowed) {
     std::string modes;
     for (const std::string& mode : use.modes) modes += (modes.empty() ? "" : ", ") + mode;
-    out += Fact(use.procedure, fmt::format("{} key, {}, runbook {}", use.key, modes, ToHex(use.digest).substr(0, 16)), 13, 4);
+    out += Fact(use.procedure, fmt::format("{} key, {}, runbook {}", use.key, modes, ToHex(use.digest).substr(0, 16)),
+                13, 4);
   }
   return out;
 }
@@ -130,7 +150,8 @@ void AddKeyguardCommands(CLI::App& app, Command& command) {
       SMKI_ASSIGN_OR_RETURN(Person person, command.LoadPerson());
       SMKI_ASSIGN_OR_RETURN(KeyguardPersons::Stub * stub, person.Keyguard());
       keyguard::v1::Status status;
-      SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*stub, &KeyguardPersons::Stub::GetStatus, keyguard::v1::GetStatusRequest(), status, kCallDeadline));
+      SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*stub, &KeyguardPersons::Stub::GetStatus, keyguard::v1::GetStatusRequest(),
+                                            status, kCallDeadline));
       if (command.json()) {
         command.Print(KeyguardJson(status));
       } else {
@@ -144,17 +165,18 @@ void AddKeyguardCommands(CLI::App& app, Command& command) {
 void AddPolicyCommands(CLI::App& app, Command& command) {
   CLI::App* group = app.add_subcommand("policy", "the trust policy: who may do what");
   group->require_subcommand(1);
-  group->add_subcommand("show", "the policy you rely on, and its digest (the anchor of everything)")->callback([&command] {
-    command.Run([&]() -> Status {
-      SMKI_ASSIGN_OR_RETURN(Person person, command.LoadPerson());
-      if (command.json()) {
-        command.Print(PolicyJson(person));
-      } else {
-        command.Print(PolicyText(person, command.style()));
-      }
-      return OkStatus();
-    });
-  });
+  group->add_subcommand("show", "the policy you rely on, and its digest (the anchor of everything)")
+      ->callback([&command] {
+        command.Run([&]() -> Status {
+          SMKI_ASSIGN_OR_RETURN(Person person, command.LoadPerson());
+          if (command.json()) {
+            command.Print(PolicyJson(person));
+          } else {
+            command.Print(PolicyText(person, command.style()));
+          }
+          return OkStatus();
+        });
+      });
 }
 
 }  // namespace smki::cli

@@ -5,14 +5,17 @@
 
 int main(int argc, char** argv) {
   smki::cli::Command command;
-  CLI::App app("SMKI recovery: the people's command.\n"
-               "At a loss? Start with:  smkictl incident next\n"
-               "Exit code: 0 done, 1 refused or failed, 2 usage.");
+  CLI::App app(
+      "SMKI recovery: the people's command.\n"
+      "At a loss? Start with:  smkictl incident next\n"
+      "Exit code: 0 done, 1 refused or failed, 2 usage.");
   app.name("smkictl");
   app.require_subcommand(1);
   app.fallthrough();
   app.add_option("--site", command.site, "your client.yaml")->envname("SMKI_SITE");
-  app.add_option("--output", command.output, "text or json")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
+  app.add_option("--output", command.output, "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
   smki::cli::AddIncidentCommands(app, command);
   smki::cli::AddDirectionCommands(app, command);
   smki::cli::AddCeremonyCommands(app, command);

@@ -46,11 +46,13 @@ StatusOr<procedures::PolicyVerifier> Person::MakeVerifier(UtcTime now) const {
 StatusOr<Bytes> Person::Sign(ByteSpan document, const std::string& hint) const {
   SMKI_ASSIGN_OR_RETURN(const pki::Certificate certificate, ReadCertificate(site_.sign.certificate));
   if (entry() == nullptr) {
-    return FailedPrecondition("the trust policy {} knows no person \"{}\"; check `person` in {}", site_.policy, id(), site_.file);
+    return FailedPrecondition("the trust policy {} knows no person \"{}\"; check `person` in {}", site_.policy, id(),
+                              site_.file);
   }
   if (entry()->signing_certificate.bytes != certificate.der()) {
-    return FailedPrecondition("{} is not the signing certificate the trust policy has for {}; nobody would accept the signature",
-                              site_.sign.certificate, id());
+    return FailedPrecondition(
+        "{} is not the signing certificate the trust policy has for {}; nobody would accept the signature",
+        site_.sign.certificate, id());
   }
   SMKI_ASSIGN_OR_RETURN(pki::PrivateKey key, ReadKey(site_.sign.key));
   return pki::SignDetached(document, key, certificate, SystemClock().Now(), hint);
@@ -90,7 +92,8 @@ StatusOr<keyguard::v1::KeyguardPersons::Stub*> Person::Keyguard() {
 }
 
 bool Person::AwaitOrchestrator(Millis patience) {
-  return orchestrator_channel_ != nullptr && orchestrator_channel_->WaitForConnected(std::chrono::system_clock::now() + patience);
+  return orchestrator_channel_ != nullptr &&
+         orchestrator_channel_->WaitForConnected(std::chrono::system_clock::now() + patience);
 }
 
 }  // namespace smki::cli

@@ -40,7 +40,8 @@ class Person {
   // Detached CMS over `document` with this person's signing key, whose certificate must be the policy's.
   StatusOr<Bytes> Sign(ByteSpan document, const std::string& hint) const;
   // Shows this person's share of the key `request` asks for; procedures::CheckCeremonyRequest has accepted the request.
-  StatusOr<procedures::PresentedShare> PresentShare(const procedures::CeremonyRequest& request, std::string_view request_text) const;
+  StatusOr<procedures::PresentedShare> PresentShare(const procedures::CeremonyRequest& request,
+                                                    std::string_view request_text) const;
 
   StatusOr<recovery::v1::Recovery::Stub*> Orchestrator();
   StatusOr<keyguard::v1::KeyguardPersons::Stub*> Keyguard();

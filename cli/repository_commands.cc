@@ -24,18 +24,29 @@ struct RebuildArguments {
 };
 
 Json SummaryJson(const repository::StoreSummary& summary) {
-  return {{"certificates", summary.certificates}, {"in_use", summary.in_use},   {"revoked", summary.revoked},
-          {"other", summary.other},               {"authorities", summary.authorities}, {"organisations", summary.organisations},
-          {"devices", summary.devices},           {"full", summary.full_date},  {"last_delta", summary.last_delta_date},
+  return {{"certificates", summary.certificates},
+          {"in_use", summary.in_use},
+          {"revoked", summary.revoked},
+          {"other", summary.other},
+          {"authorities", summary.authorities},
+          {"organisations", summary.organisations},
+          {"devices", summary.devices},
+          {"full", summary.full_date},
+          {"last_delta", summary.last_delta_date},
           {"digest", ToHex(summary.digest)}};
 }
 
-void ShowRebuild(const Command& command, const repository::RebuildReport& report, const std::string& store, Millis took) {
+void ShowRebuild(const Command& command, const repository::RebuildReport& report, const std::string& store,
+                 Millis took) {
   if (command.json()) {
     Json files = Json::array();
     for (const repository::FileAccount& file : report.files) {
-      files.push_back({{"file", file.file}, {"sha256", ToHex(file.sha256)}, {"records", file.records},
-                       {"added", file.added}, {"updated", file.updated}, {"unchanged", file.unchanged}});
+      files.push_back({{"file", file.file},
+                       {"sha256", ToHex(file.sha256)},
+                       {"records", file.records},
+                       {"added", file.added},
+                       {"updated", file.updated},
+                       {"unchanged", file.unchanged}});
     }
     Json out = SummaryJson(report.summary);
     out["files"] = files;
@@ -50,23 +61,32 @@ void ShowRebuild(const Command& command, const repository::RebuildReport& report
     table.Row({file.file, Count(file.records), Count(file.added), Count(file.updated), Count(file.unchanged)});
   }
   const repository::StoreSummary& summary = report.summary;
-  command.Print(table.Text() + "\n" + command.style().Good("rebuilt") + "  " + store + " in " + Elapsed(took) + "\n" +
-                Fact("holds", fmt::format("{} certificates: {} Device, {} organisation, {} authority", Count(summary.certificates),
-                                          Count(summary.devices), Count(summary.organisations), Count(summary.authorities)), 10) +
-                Fact("status", fmt::format("{} In-Use, {} revoked, {} other", Count(summary.in_use), Count(summary.revoked), Count(summary.other)), 10) +
-                Fact("up to", summary.full_date + " full" + (summary.last_delta_date.empty() ? "" : ", delta " + summary.last_delta_date), 10) +
-                Fact("digest", ToHex(summary.digest), 10));
+  command.Print(
+      table.Text() + "\n" + command.style().Good("rebuilt") + "  " + store + " in " + Elapsed(took) + "\n" +
+      Fact("holds",
+           fmt::format("{} certificates: {} Device, {} organisation, {} authority", Count(summary.certificates),
+                       Count(summary.devices), Count(summary.organisations), Count(summary.authorities)),
+           10) +
+      Fact("status",
+           fmt::format("{} In-Use, {} revoked, {} other", Count(summary.in_use), Count(summary.revoked),
+                       Count(summary.other)),
+           10) +
+      Fact("up to",
+           summary.full_date + " full" + (summary.last_delta_date.empty() ? "" : ", delta " + summary.last_delta_date),
+           10) +
+      Fact("digest", ToHex(summary.digest), 10));
 }
 
 Status Rebuild(const Command& command, const RebuildArguments& arguments) {
   SMKI_ASSIGN_OR_RETURN(const pki::TrustAnchor organisation_root, ReadRoot(arguments.organisation_root));
   SMKI_ASSIGN_OR_RETURN(const pki::TrustAnchor device_root, ReadRoot(arguments.device_root));
-  repository::RebuildOptions options{arguments.extracts, arguments.store, arguments.target, organisation_root, device_root, {}};
+  repository::RebuildOptions options{arguments.extracts, arguments.store, arguments.target,
+                                     organisation_root,  device_root,     {}};
   bool drawn = false;
   if (command.terminal() && !command.json()) {
     options.on_progress = [&](const repository::RebuildProgress& progress) {
-      command.Print("\r\x1b[K" + Bar(progress.octets_done, progress.octets_total, 24) + "  " + Count(progress.certificates) +
-                    " certificates  " + progress.file);
+      command.Print("\r\x1b[K" + Bar(progress.octets_done, progress.octets_total, 24) + "  " +
+                    Count(progress.certificates) + " certificates  " + progress.file);
       drawn = true;
     };
   }
@@ -80,11 +100,16 @@ Status Rebuild(const Command& command, const RebuildArguments& arguments) {
 
 std::string StatusWord(repository::CertificateStatus status) {
   switch (status) {
-    case repository::CertificateStatus::kPending: return "pending";
-    case repository::CertificateStatus::kInUse: return "in use";
-    case repository::CertificateStatus::kNotInUse: return "not in use";
-    case repository::CertificateStatus::kExpired: return "expired";
-    case repository::CertificateStatus::kRevoked: return "revoked";
+    case repository::CertificateStatus::kPending:
+      return "pending";
+    case repository::CertificateStatus::kInUse:
+      return "in use";
+    case repository::CertificateStatus::kNotInUse:
+      return "not in use";
+    case repository::CertificateStatus::kExpired:
+      return "expired";
+    case repository::CertificateStatus::kRevoked:
+      return "revoked";
   }
   return "unknown";
 }
@@ -123,7 +148,8 @@ Status Show(const Command& command, const std::string& what, const std::string& 
   if (const auto serial = FromHex(what); serial && records.empty()) {
     SMKI_ASSIGN_OR_RETURN(records, store->BySerial(*serial));
   }
-  if (records.empty()) return NotFound("the Repository in {} has no certificate with EUI-64 or serial \"{}\"", path, what);
+  if (records.empty())
+    return NotFound("the Repository in {} has no certificate with EUI-64 or serial \"{}\"", path, what);
   if (command.json()) {
     Json list = Json::array();
     for (const CertificateRecord& record : records) list.push_back(RecordJson(record));
@@ -131,7 +157,8 @@ Status Show(const Command& command, const std::string& what, const std::string& 
     return OkStatus();
   }
   std::string out;
-  for (const CertificateRecord& record : records) out += (out.empty() ? "" : "\n") + RecordText(record, command.style());
+  for (const CertificateRecord& record : records)
+    out += (out.empty() ? "" : "\n") + RecordText(record, command.style());
   command.Print(out);
   return OkStatus();
 }
@@ -145,7 +172,9 @@ void AddRepositoryCommands(CLI::App& app, Command& command) {
   CLI::App* rebuild = group->add_subcommand("rebuild", "newest FULL, then every delta in date order, no gap");
   auto arguments = std::make_shared<RebuildArguments>();
   rebuild->add_option("--extracts", arguments->extracts, "folder of SMKIKR files")->required();
-  rebuild->add_option("--store", arguments->store, "store to build; an old one is replaced only when the new one is whole")->required();
+  rebuild
+      ->add_option("--store", arguments->store, "store to build; an old one is replaced only when the new one is whole")
+      ->required();
   rebuild->add_option("--organisation-root", arguments->organisation_root, "Root OCA certificate (PEM)")->required();
   rebuild->add_option("--device-root", arguments->device_root, "Root DCA certificate (PEM)")->required();
   rebuild->add_option("--target", arguments->target, "date to rebuild up to, YYYY-MM-DD; without it the newest delta");

@@ -20,10 +20,12 @@ StatusOr<Runbook> Load(const std::string& file) {
 }
 
 Json StepJson(const Step& step) {
-  return {{"id", step.id},           {"phase", step.phase},       {"title", step.title},     {"actor", step.actor},
-          {"kind", Name(step.kind)}, {"requires", step.requires_}, {"purpose", step.purpose}, {"guidance", step.guidance},
-          {"verify", step.verify},   {"action", step.action},     {"choices", step.choices},
-          {"basis", {{"source", step.basis.source}, {"confidence", step.basis.confidence}}}};
+  return {{"id", step.id},           {"phase", step.phase},
+          {"title", step.title},     {"actor", step.actor},
+          {"kind", Name(step.kind)}, {"requires", step.requires_},
+          {"purpose", step.purpose}, {"guidance", step.guidance},
+          {"verify", step.verify},   {"action", step.action},
+          {"choices", step.choices}, {"basis", {{"source", step.basis.source}, {"confidence", step.basis.confidence}}}};
 }
 
 std::string RunbookText(const Runbook& runbook, const Style& style) {
@@ -60,16 +62,18 @@ Status Lint(Command& command, const std::string& file) {
     for (const LintFinding& finding : findings) {
       list.push_back({{"error", finding.error}, {"line", finding.line}, {"message", finding.message}});
     }
-    command.Print(Json{{"runbook", runbook.id}, {"sha256", ToHex(runbook.digest)}, {"errors", errors}, {"findings", list}});
+    command.Print(
+        Json{{"runbook", runbook.id}, {"sha256", ToHex(runbook.digest)}, {"errors", errors}, {"findings", list}});
     return OkStatus();
   }
   const Style& style = command.style();
   std::string out;
   for (const LintFinding& finding : findings) {
-    out += fmt::format("{}:{}: {}: {}\n", file, finding.line, finding.error ? style.Bad("error") : style.Warn("warning"), finding.message);
+    out += fmt::format("{}:{}: {}: {}\n", file, finding.line,
+                       finding.error ? style.Bad("error") : style.Warn("warning"), finding.message);
   }
-  out += fmt::format("{}  {}, {} steps, SHA-256 {}\n", errors == 0 ? style.Good("in order") : style.Bad("not in order"), runbook.id,
-                     runbook.steps.size(), ToHex(runbook.digest));
+  out += fmt::format("{}  {}, {} steps, SHA-256 {}\n", errors == 0 ? style.Good("in order") : style.Bad("not in order"),
+                     runbook.id, runbook.steps.size(), ToHex(runbook.digest));
   command.Print(out);
   return OkStatus();
 }
@@ -93,8 +97,11 @@ void AddRunbookCommands(CLI::App& app, Command& command) {
       if (command.json()) {
         Json steps = Json::array();
         for (const Step& step : runbook.steps) steps.push_back(StepJson(step));
-        command.Print(Json{{"id", runbook.id}, {"version", runbook.version}, {"title", runbook.title},
-                           {"sha256", ToHex(runbook.digest)}, {"steps", steps}});
+        command.Print(Json{{"id", runbook.id},
+                           {"version", runbook.version},
+                           {"title", runbook.title},
+                           {"sha256", ToHex(runbook.digest)},
+                           {"steps", steps}});
       } else {
         command.Print(RunbookText(runbook, command.style()));
       }

@@ -35,7 +35,8 @@ StatusOr<Bytes> ReadInput(const std::string& path, size_t limit) {
   Bytes out;
   uint8_t buffer[16 * 1024];
   for (size_t got; (got = std::fread(buffer, 1, sizeof buffer, stdin)) > 0;) {
-    if (out.size() + got > limit) return Error(StatusCode::kResourceExhausted, "the standard input has more than {} octets", limit);
+    if (out.size() + got > limit)
+      return Error(StatusCode::kResourceExhausted, "the standard input has more than {} octets", limit);
     out.insert(out.end(), buffer, buffer + got);
   }
   return out;
@@ -44,7 +45,8 @@ StatusOr<Bytes> ReadInput(const std::string& path, size_t limit) {
 StatusOr<Secret> ReadKeyFile(const std::string& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) == 0 && (info.st_mode & 077) != 0) {
-    return PermissionDenied("{} can be read by others; it is a private key: chmod 600 it, and think about who may have read it", path);
+    return PermissionDenied(
+        "{} can be read by others; it is a private key: chmod 600 it, and think about who may have read it", path);
   }
   SMKI_ASSIGN_OR_RETURN(Bytes octets, PosixFiles().Read(path, kMaxKeyFile));
   return Secret(std::move(octets));
@@ -53,7 +55,8 @@ StatusOr<Secret> ReadKeyFile(const std::string& path) {
 StatusOr<ClientSite> ReadClientSite(const std::string& path) {
   SMKI_ASSIGN_OR_RETURN(const Bytes text, PosixFiles().Read(path, 64 * 1024));
   SMKI_ASSIGN_OR_RETURN(const YamlNode root, ParseYaml(AsText(text), path));
-  SMKI_RETURN_IF_ERROR(root.CheckKeys({"person", "tls", "orchestrator", "keyguard", "policy", "sign"}, {"agree", "shares", "revocationList"}));
+  SMKI_RETURN_IF_ERROR(root.CheckKeys({"person", "tls", "orchestrator", "keyguard", "policy", "sign"},
+                                      {"agree", "shares", "revocationList"}));
   const std::string folder = DirectoryOf(path);
   ClientSite site;
   site.file = path;

@@ -12,20 +12,20 @@
 namespace smki::cli {
 
 struct KeyPairFiles {
-  std::string certificate;   // PEM
-  std::string key;           // PEM, mode 0600
+  std::string certificate;  // PEM
+  std::string key;          // PEM, mode 0600
 };
 struct ClientSite {
   std::string file;
   std::string person;
   rpc::TlsFiles tls;
-  std::string orchestrator;   // host:port
-  std::string keyguard;       // host:port, the persons' listener
-  std::string policy;         // the trust policy this person relies on
-  std::string revocation_list;   // of the persons' authority; persons.crl beside the policy if the site file has none
+  std::string orchestrator;     // host:port
+  std::string keyguard;         // host:port, the persons' listener
+  std::string policy;           // the trust policy this person relies on
+  std::string revocation_list;  // of the persons' authority; persons.crl beside the policy if the site file has none
   KeyPairFiles sign;
-  KeyPairFiles agree;         // empty if the person has none
-  std::map<std::string, std::string> shares;   // key -> enveloped share record
+  KeyPairFiles agree;                         // empty if the person has none
+  std::map<std::string, std::string> shares;  // key -> enveloped share record
 };
 
 // Paths in the result are resolved against the site file's folder.

@@ -50,7 +50,7 @@ std::string Columns::Text() const {
 std::string Wrap(std::string_view text, size_t first, size_t hang) {
   std::string out;
   size_t column = first;
-  bool fresh = true;   // nothing on this line yet
+  bool fresh = true;  // nothing on this line yet
   size_t at = 0;
   while (at < text.size()) {
     if (text[at] == '\n' || text[at] == ' ') {
@@ -97,7 +97,9 @@ std::string Count(uint64_t number, std::string_view one) {
   return fmt::format("{} {}{}", Count(number), one, number == 1 ? "" : "s");
 }
 
-std::string ClockTime(UtcTime time) { return FormatTime(time).substr(11, 8); }
+std::string ClockTime(UtcTime time) {
+  return FormatTime(time).substr(11, 8);
+}
 
 std::string Elapsed(Millis duration) {
   const int64_t ms = std::max<int64_t>(duration.count(), 0);

@@ -9,9 +9,12 @@ namespace smki::cli {
 
 std::string Name(Verdict verdict) {
   switch (verdict) {
-    case Verdict::kVerified: return "verified";
-    case Verdict::kSelfConsistent: return "self-consistent";
-    case Verdict::kFindings: return "findings";
+    case Verdict::kVerified:
+      return "verified";
+    case Verdict::kSelfConsistent:
+      return "self-consistent";
+    case Verdict::kFindings:
+      return "findings";
   }
   return "findings";
 }
@@ -21,7 +24,9 @@ Verdict VerifyReport::verdict() const {
   return anchored ? Verdict::kVerified : Verdict::kSelfConsistent;
 }
 
-StatusOr<Bytes> Evidence::Read(const std::string& relative, size_t limit) const { return PosixFiles().Read(Path(relative), limit); }
+StatusOr<Bytes> Evidence::Read(const std::string& relative, size_t limit) const {
+  return PosixFiles().Read(Path(relative), limit);
+}
 
 std::vector<std::string> Evidence::List(const std::string& relative) const {
   auto names = PosixFiles().List(Path(relative));
@@ -36,7 +41,8 @@ void Evidence::Begin(int number, const std::string& name) {
 void Evidence::Find(const std::string& where, const std::string& what) {
   ++report.checks.back().findings;
   ++report.finding_count;
-  if (report.findings.size() < kMaxFindings) report.findings.push_back({static_cast<int>(report.checks.size()), where, what});
+  if (report.findings.size() < kMaxFindings)
+    report.findings.push_back({static_cast<int>(report.checks.size()), where, what});
 }
 
 bool Evidence::Expect(const std::string& where, const Status& status) {
@@ -50,7 +56,8 @@ Status Evidence::CheckSignedBy(const std::string& person, ByteSpan document, Byt
   const pki::CmsVerdict verdict = pki::VerifyDetached(document, cms, *certificate);
   if (!verdict.ok()) return DataLoss("the signature of {} does not hold: {}", person, verdict.detail);
   if (!certificate->IsValidAt(verdict.signature.signing_time)) {
-    return DataLoss("the certificate of {} was not valid when it was used at {}", person, FormatTime(verdict.signature.signing_time));
+    return DataLoss("the certificate of {} was not valid when it was used at {}", person,
+                    FormatTime(verdict.signature.signing_time));
   }
   if (!revocations) return DataLoss("without a revocation list no signature counts");
   for (const pki::Revoked& revoked : revocations->revoked) {

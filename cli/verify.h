@@ -1,7 +1,7 @@
 // The auditor's check of an evidence folder, offline and against nothing but the digest of the trust policy.
 //
-// Ten checks, in this order; each says what it looked at and everything it found wrong (at most kMaxFindings in all are kept,
-// the rest is counted). Reads only. docs/formats/ledger.md, journal.md, campaign-log.md say what the files are.
+// Ten checks, in this order; each says what it looked at and everything it found wrong (at most kMaxFindings in all are
+// kept, the rest is counted). Reads only. docs/formats/ledger.md, journal.md, campaign-log.md say what the files are.
 #pragma once
 
 #include <optional>
@@ -21,21 +21,21 @@ enum class Verdict {
   kSelfConsistent,  // no finding, but no anchor was given: the whole folder may have been made up
   kFindings,
 };
-std::string Name(Verdict verdict);   // verified | self-consistent | findings
+std::string Name(Verdict verdict);  // verified | self-consistent | findings
 
 struct Finding {
-  int check = 0;        // 1 to kChecks
-  std::string where;    // "entry 17", "journal record 4", "direction/direction.yaml"
-  std::string what;     // one sentence
+  int check = 0;      // 1 to kChecks
+  std::string where;  // "entry 17", "journal record 4", "direction/direction.yaml"
+  std::string what;   // one sentence
 };
 struct CheckResult {
-  std::string name;     // "policy", "chain", "checkpoint", ...
-  std::string looked_at;   // "412 entries", "1,020 signatures"
+  std::string name;       // "policy", "chain", "checkpoint", ...
+  std::string looked_at;  // "412 entries", "1,020 signatures"
   uint64_t findings = 0;
 };
 struct VerifyReport {
-  std::vector<CheckResult> checks;    // kChecks of them
-  std::vector<Finding> findings;      // the first kMaxFindings
+  std::vector<CheckResult> checks;  // kChecks of them
+  std::vector<Finding> findings;    // the first kMaxFindings
   uint64_t finding_count = 0;
   bool anchored = false;
   Digest policy{};
@@ -46,7 +46,8 @@ struct VerifyReport {
   Verdict verdict() const;
 };
 
-// `anchor`: SHA-256 of the trust policy, as the reader knows it from elsewhere. Fails only if `folder` is no evidence folder.
+// `anchor`: SHA-256 of the trust policy, as the reader knows it from elsewhere. Fails only if `folder` is no evidence
+// folder.
 StatusOr<VerifyReport> VerifyEvidence(const std::string& folder, const std::optional<Digest>& anchor);
 
 }  // namespace smki::cli

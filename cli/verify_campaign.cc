@@ -35,7 +35,8 @@ Digest ItemsDigest(const std::vector<ledger::JournalBurnItem>& items) {
 // I2: no attempt was spent that the ledger had not announced.
 void CheckIntents(Evidence& evidence) {
   std::map<uint64_t, ledger::v1::CampaignIntent> intents;
-  for (auto& [entry, intent] : evidence.Of<ledger::v1::CampaignIntent>("campaign.intent")) intents[entry->sequence] = intent;
+  for (auto& [entry, intent] : evidence.Of<ledger::v1::CampaignIntent>("campaign.intent"))
+    intents[entry->sequence] = intent;
   for (const auto& [number, record] : evidence.burns) {
     const std::string where = fmt::format("journal record {}", number);
     const ledger::Entry* quoted = evidence.Quoted(record.burn.ledger_sequence, record.burn.ledger_head);
@@ -48,17 +49,20 @@ void CheckIntents(Evidence& evidence) {
     if (announced.group() != record.burn.group || !Same(evidence.direction_digest, announced.direction_digest()) ||
         announced.items() < record.burn.items.size()) {
       evidence.Find(where, fmt::format("{} announced something else", Evidence::EntryName(*quoted)));
-    } else if (announced.items() == record.burn.items.size() && !Same(ItemsDigest(record.burn.items), announced.items_digest())) {
+    } else if (announced.items() == record.burn.items.size() &&
+               !Same(ItemsDigest(record.burn.items), announced.items_digest())) {
       evidence.Find(where, fmt::format("{} announced other Devices or attempts", Evidence::EntryName(*quoted)));
     }
   }
 }
 
-Status VisitCampaign(Evidence& evidence, const std::function<void(const ledger::Record&)>& visit, ledger::LogSummary* summary = nullptr) {
-  const auto read = ledger::ReadRecordLog(PosixFiles(), evidence.Path(kCampaignFile), ledger::kCampaignKind, [&](const ledger::Record& record) {
-    visit(record);
-    return OkStatus();
-  });
+Status VisitCampaign(Evidence& evidence, const std::function<void(const ledger::Record&)>& visit,
+                     ledger::LogSummary* summary = nullptr) {
+  const auto read = ledger::ReadRecordLog(PosixFiles(), evidence.Path(kCampaignFile), ledger::kCampaignKind,
+                                          [&](const ledger::Record& record) {
+                                            visit(record);
+                                            return OkStatus();
+                                          });
   if (read.ok() && summary != nullptr) *summary = *read;
   return read.status();
 }
@@ -70,7 +74,8 @@ void CheckSigned(Evidence& evidence, const ledger::Record& record) {
   for (const ledger::CampaignSignedItem& item : batch->items) {
     const auto command = evidence.commands.find({item.device, item.attempt});
     if (command == evidence.commands.end() || !command->second.is_signed) {
-      evidence.Find(where, fmt::format("the signer's journal knows no attempt {} for {}", item.attempt, item.device.ToString()));
+      evidence.Find(
+          where, fmt::format("the signer's journal knows no attempt {} for {}", item.attempt, item.device.ToString()));
     } else if (command->second.counter != item.counter || command->second.command != item.command) {
       evidence.Find(where, fmt::format("the command for {} is not the one the signer signed", item.device.ToString()));
     }
@@ -93,10 +98,13 @@ void CheckReconciliation(Evidence& evidence) {
   const auto summaries = evidence.Of<ledger::v1::CampaignSummary>("campaign.summary");
   ledger::LogSummary log;
   uint64_t listed = 0;
-  const Status read = VisitCampaign(evidence, [&](const ledger::Record& record) {
-    if (record.type == static_cast<uint8_t>(CampaignType::kSigned)) CheckSigned(evidence, record);
-    ++listed;
-  }, &log);
+  const Status read = VisitCampaign(
+      evidence,
+      [&](const ledger::Record& record) {
+        if (record.type == static_cast<uint8_t>(CampaignType::kSigned)) CheckSigned(evidence, record);
+        ++listed;
+      },
+      &log);
   if (!evidence.Expect(kCampaignFile, read)) return;
   evidence.LookedAt(fmt::format("{} batches, {} campaign records", Count(evidence.burns.size()), Count(listed)));
   if (summaries.empty()) {
@@ -106,7 +114,8 @@ void CheckReconciliation(Evidence& evidence) {
   const auto& [entry, summary] = summaries.back();
   const std::string where = Evidence::EntryName(*entry);
   if (summary.signatures() != evidence.report.signatures) {
-    evidence.Find(where, fmt::format("it counts {} signatures, the signer's journal has {}", summary.signatures(), evidence.report.signatures));
+    evidence.Find(where, fmt::format("it counts {} signatures, the signer's journal has {}", summary.signatures(),
+                                     evidence.report.signatures));
   }
   if (summary.log_records() != log.records || !Same(log.head, summary.log_head())) {
     evidence.Find(where, "the campaign log is not the one it was summed from");
@@ -127,33 +136,59 @@ class DeviceCheck {
   }
 
   void Visit(const ledger::Record& record) {
-    if (record.type == static_cast<uint8_t>(CampaignType::kResponse)) {
+    const std::string where = fmt::format("campaign record {}", record.number);
+    if (record.type == static_cast<uint8_t>(CampaignType::kSigned)) {
+      if (const auto batch = ledger::DecodeCampaignSigned(record.payload); batch.ok()) {
+        for (const ledger::CampaignSignedItem& item : batch->items) devices_[item.device].attempt = item.attempt;
+      }
+    } else if (record.type == static_cast<uint8_t>(CampaignType::kResponse)) {
       const auto response = ledger::DecodeCampaignResponse(record.payload);
-      const std::string where = fmt::format("campaign record {}", record.number);
       if (!evidence_.Expect(where, response.status())) return;
-      outcome_[response->device] = response->outcome;
+      Fold(*response);
       if (response->outcome != DeviceOutcome::kRecovered) return;
       const Status status = Prove(*response);
-      if (!status.ok()) evidence_.Find(where, fmt::format("{} is counted recovered, but {}", response->device.ToString(), Message(status)));
+      if (!status.ok())
+        evidence_.Find(where,
+                       fmt::format("{} is counted recovered, but {}", response->device.ToString(), Message(status)));
     } else if (record.type == static_cast<uint8_t>(CampaignType::kEnded)) {
       const auto ended = ledger::DecodeCampaignEnded(record.payload);
-      if (ended.ok()) outcome_[ended->device] = ended->outcome;
+      if (!evidence_.Expect(where, ended.status())) return;
+      Device& device = devices_[ended->device];
+      if (!device.ended) device.outcome = ended->outcome;
+      device.ended = true;
     }
   }
 
   Totals Count() const {
     Totals totals;
-    for (const auto& [device, outcome] : outcome_) {
-      totals.recovered += outcome == DeviceOutcome::kRecovered ? 1 : 0;
-      totals.half_replaced += outcome == DeviceOutcome::kHalfReplaced ? 1 : 0;
-      totals.refused += outcome == DeviceOutcome::kRefused ? 1 : 0;
-      totals.silent += outcome == DeviceOutcome::kSilent ? 1 : 0;
+    for (const auto& [eui, device] : devices_) {
+      if (!device.ended) continue;
+      totals.recovered += device.outcome == DeviceOutcome::kRecovered ? 1 : 0;
+      totals.half_replaced += device.outcome == DeviceOutcome::kHalfReplaced ? 1 : 0;
+      totals.refused += device.outcome == DeviceOutcome::kRefused ? 1 : 0;
+      totals.silent += device.outcome == DeviceOutcome::kSilent ? 1 : 0;
     }
     return totals;
   }
 
  private:
-  // I6: the Device's own signature, over an answer to a directed command, that every directed cell holds the intended key.
+  struct Device {
+    uint32_t attempt = 0;  // newest that was signed
+    bool ended = false;
+    DeviceOutcome outcome = DeviceOutcome::kNone;
+  };
+
+  // A proof of recovery always counts, also a late one; any other answer only while the Device has attempts to come.
+  void Fold(const ledger::CampaignResponse& response) {
+    Device& device = devices_[response.device];
+    const bool recovered = response.outcome == DeviceOutcome::kRecovered;
+    if (device.ended && !recovered) return;
+    device.outcome = response.outcome;
+    device.ended = recovered || device.attempt >= evidence_.direction->limits.attempts_per_device;
+  }
+
+  // I6: the Device's own signature, over an answer to a directed command, that every directed cell holds the intended
+  // key.
   Status Prove(const ledger::CampaignResponse& response) {
     const auto group = group_of_.find(response.device);
     if (group == group_of_.end() || group->second == nullptr) return NotFound("it is in no directed group");
@@ -162,8 +197,8 @@ class DeviceCheck {
       return NotFound("no signed command has counter {} for it", response.counter);
     }
     SMKI_ASSIGN_OR_RETURN(const gbcs::Message message, gbcs::ParseMessage(response.octets));
-    if (message.cra != gbcs::Cra::kResponse || message.originator != response.device || message.recipient != originator_ ||
-        message.originator_counter != response.counter) {
+    if (message.cra != gbcs::Cra::kResponse || message.originator != response.device ||
+        message.recipient != originator_ || message.originator_counter != response.counter) {
       return DataLoss("its response answers another command");
     }
     SMKI_RETURN_IF_ERROR(CheckSignature(response.device, message));
@@ -179,8 +214,11 @@ class DeviceCheck {
     for (const repository::CertificateRecord& record : records) {
       if (record.kind != repository::CertificateKind::kDevice || record.usage != "DS") continue;
       const auto certificate = pki::Certificate::Parse(record.der);
-      if (!certificate.ok() || certificate->device_eui != device || !certificate->public_key->Verify(octets, *message.signature)) continue;
-      if (!Chains(*certificate)) return DataLoss("its certificate does not chain to a Device authority of the trust policy");
+      if (!certificate.ok() || certificate->device_eui != device ||
+          !certificate->public_key->Verify(octets, *message.signature))
+        continue;
+      if (!Chains(*certificate))
+        return DataLoss("its certificate does not chain to a Device authority of the trust policy");
       return OkStatus();
     }
     return DataLoss("no certificate of it in the Repository verifies the response");
@@ -196,12 +234,14 @@ class DeviceCheck {
   Status CheckCells(const procedures::DirectedGroup& group, const gbcs::ExecutionOutcome& outcome) const {
     for (const procedures::DirectedReplacement& replacement : group.replacements) {
       const auto certificate = evidence_.certificates.find(replacement.certificate);
-      if (certificate == evidence_.certificates.end()) return NotFound("the directed certificate for {} is not in the folder", replacement.cell);
+      if (certificate == evidence_.certificates.end())
+        return NotFound("the directed certificate for {} is not in the folder", replacement.cell);
       const Bytes& intended = certificate->second.subject_key_identifier;
       bool holds = false;
       for (const gbcs::ReplacementOutcome& cell : outcome.outcomes) {
         if (cell.cell.ToString() != replacement.cell) continue;
-        if (cell.status != gbcs::StatusCode::kSuccess) return DataLoss("{} answered {}", replacement.cell, Name(cell.status));
+        if (cell.status != gbcs::StatusCode::kSuccess)
+          return DataLoss("{} answered {}", replacement.cell, Name(cell.status));
         holds = Bytes(cell.replacing_ski.begin(), cell.replacing_ski.end()) == intended;
       }
       if (!holds) return DataLoss("{} does not hold the intended key", replacement.cell);
@@ -213,7 +253,7 @@ class DeviceCheck {
   const repository::Store& store_;
   Eui64 originator_;
   std::map<Eui64, const procedures::DirectedGroup*> group_of_;
-  std::map<Eui64, DeviceOutcome> outcome_;
+  std::map<Eui64, Device> devices_;
 };
 
 }  // namespace
@@ -227,18 +267,21 @@ void CheckDevices(Evidence& evidence) {
   const auto store = repository::Store::Open(evidence.Path(kStoreFile));
   if (!evidence.Expect(kStoreFile, store.status())) return;
   DeviceCheck check(evidence, **store);
-  if (!VisitCampaign(evidence, [&](const ledger::Record& record) { check.Visit(record); }).ok()) return;   // named by check 9
+  if (!VisitCampaign(evidence, [&](const ledger::Record& record) { check.Visit(record); }).ok())
+    return;  // named by check 9
   const Totals totals = check.Count();
   evidence.report.recovered = totals.recovered;
-  evidence.LookedAt(fmt::format("{} recovered, {} half-replaced, {} refused, {} silent", Count(totals.recovered), Count(totals.half_replaced),
-                                Count(totals.refused), Count(totals.silent)));
+  evidence.LookedAt(fmt::format("{} recovered, {} half-replaced, {} refused, {} silent", Count(totals.recovered),
+                                Count(totals.half_replaced), Count(totals.refused), Count(totals.silent)));
   const auto summaries = evidence.Of<ledger::v1::CampaignSummary>("campaign.summary");
-  if (summaries.empty()) return;   // named by check 9
+  if (summaries.empty()) return;  // named by check 9
   const auto& [entry, summary] = summaries.back();
-  if (summary.recovered() != totals.recovered || summary.half_replaced() != totals.half_replaced || summary.refused() != totals.refused ||
-      summary.silent() != totals.silent) {
-    evidence.Find(Evidence::EntryName(*entry), fmt::format("it counts {} recovered, {} half-replaced, {} refused, {} silent; the campaign log says otherwise",
-                                                           summary.recovered(), summary.half_replaced(), summary.refused(), summary.silent()));
+  if (summary.recovered() != totals.recovered || summary.half_replaced() != totals.half_replaced ||
+      summary.refused() != totals.refused || summary.silent() != totals.silent) {
+    evidence.Find(
+        Evidence::EntryName(*entry),
+        fmt::format("it counts {} recovered, {} half-replaced, {} refused, {} silent; the campaign log says otherwise",
+                    summary.recovered(), summary.half_replaced(), summary.refused(), summary.silent()));
   }
 }
 

@@ -16,12 +16,14 @@ constexpr char kJournalFile[] = "keyguard/journal.log";
 
 // When the signer admitted it, by its own journal.
 void FindAdmission(Evidence& evidence) {
-  (void)ledger::ReadRecordLog(PosixFiles(), evidence.Path(kJournalFile), ledger::kJournalKind, [&](const ledger::Record& record) {
-    if (record.type != static_cast<uint8_t>(ledger::JournalType::kDirection)) return OkStatus();
-    const auto admitted = ledger::DecodeJournalDirection(record.payload);
-    if (admitted.ok() && admitted->digest == evidence.direction_digest && !evidence.admitted) evidence.admitted = *admitted;
-    return OkStatus();
-  });
+  (void)ledger::ReadRecordLog(
+      PosixFiles(), evidence.Path(kJournalFile), ledger::kJournalKind, [&](const ledger::Record& record) {
+        if (record.type != static_cast<uint8_t>(ledger::JournalType::kDirection)) return OkStatus();
+        const auto admitted = ledger::DecodeJournalDirection(record.payload);
+        if (admitted.ok() && admitted->digest == evidence.direction_digest && !evidence.admitted)
+          evidence.admitted = *admitted;
+        return OkStatus();
+      });
 }
 
 std::map<std::string, Bytes> ReadMaterials(Evidence& evidence) {
@@ -60,13 +62,15 @@ std::vector<Bytes> ReadApprovals(Evidence& evidence) {
 void Admit(Evidence& evidence, const std::vector<Bytes>& approvals) {
   const UtcTime opened = evidence.admitted->time;
   const auto octets = evidence.Read("policy/persons.crl");
-  if (!octets.ok() || !evidence.verifier) return;   // named by check 1
+  if (!octets.ok() || !evidence.verifier) return;  // named by check 1
   procedures::PolicyVerifier verifier = *evidence.verifier;
-  // A list issued after the admission tells more, not less: it is judged at its own time.
-  const UtcTime list_time = evidence.revocations ? std::max(opened, evidence.revocations->this_update) : opened;
-  if (!evidence.Expect("policy/persons.crl", verifier.UseRevocationList(*octets, list_time))) return;
-  evidence.Expect(kDirectionFile, procedures::AdmitDirection(*evidence.policy, verifier, AsBytes(evidence.direction_text), approvals,
-                                                             evidence.report.incident, opened).status());
+  // A list issued after the admission tells more, not less: then it is all judged at the list's time.
+  const UtcTime judged = evidence.revocations ? std::max(opened, evidence.revocations->this_update) : opened;
+  if (!evidence.Expect("policy/persons.crl", verifier.UseRevocationList(*octets, judged))) return;
+  evidence.Expect(kDirectionFile,
+                  procedures::AdmitDirection(*evidence.policy, verifier, AsBytes(evidence.direction_text), approvals,
+                                             evidence.report.incident, judged)
+                      .status());
 }
 
 }  // namespace
@@ -95,7 +99,8 @@ void CheckDirectionAdmitted(Evidence& evidence) {
     procedures::Materials materials;
     for (const auto& [group, file] : files) materials.populations[group] = file;
     for (const auto& [digest, certificate] : evidence.certificates) materials.certificates[digest] = certificate.der();
-    evidence.Expect("direction", procedures::CheckMaterials(*evidence.policy, *evidence.direction, materials, evidence.admitted->time));
+    evidence.Expect("direction", procedures::CheckMaterials(*evidence.policy, *evidence.direction, materials,
+                                                            evidence.admitted->time));
   }
   if (evidence.Quoted(evidence.direction->ledger_sequence, evidence.direction->ledger_head) == nullptr) {
     evidence.Find(kDirectionFile, "it was drafted against a ledger head that is not in the chain");

@@ -10,13 +10,15 @@ namespace {
 constexpr char kRunbookFile[] = "runbook.yaml";
 constexpr char kEventPrefix[] = "incident.";
 
-bool IsEvent(const ledger::Entry& entry) { return entry.kind.rfind(kEventPrefix, 0) == 0; }
+bool IsEvent(const ledger::Entry& entry) {
+  return entry.kind.rfind(kEventPrefix, 0) == 0;
+}
 
 // Events a person brings about by a signed statement (I4). Starting a step and voting are not among them.
 bool NeedsStatement(const ledger::Entry& entry) {
-  static const std::set<std::string> kinds = {"incident.incident-opened",  "incident.step-decided",    "incident.step-skipped",
-                                              "incident.incident-paused",  "incident.incident-resumed", "incident.incident-closed",
-                                              "incident.runbook-repinned"};
+  static const std::set<std::string> kinds = {
+      "incident.incident-opened",  "incident.step-decided",    "incident.step-skipped",    "incident.incident-paused",
+      "incident.incident-resumed", "incident.incident-closed", "incident.runbook-repinned"};
   return !entry.person.empty() && (kinds.count(entry.kind) != 0 || entry.kind == "incident.step-completed");
 }
 
@@ -57,17 +59,21 @@ class Statements {
     }
     const auto statement = procedures::ParseStatement(payload.document());
     if (!evidence_.Expect(where, statement.status())) return;
-    if (statement->person != entry.person) evidence_.Find(where, fmt::format("{} signed it, the entry names {}", statement->person, entry.person));
-    evidence_.Expect(where, evidence_.CheckSignedBy(statement->person, AsBytes(payload.document()), AsBytes(payload.cms())));
+    if (statement->person != entry.person)
+      evidence_.Find(where, fmt::format("{} signed it, the entry names {}", statement->person, entry.person));
+    evidence_.Expect(where,
+                     evidence_.CheckSignedBy(statement->person, AsBytes(payload.document()), AsBytes(payload.cms())));
     if (evidence_.policy && statement->environment != evidence_.policy->environment) {
       evidence_.Find(where, "the statement belongs to " + statement->environment.ToString());
     }
     if (statement->verb != "open" && statement->incident != entry.incident) {
-      evidence_.Find(where, fmt::format("the statement is about {}, the entry about {}", statement->incident, entry.incident));
+      evidence_.Find(where,
+                     fmt::format("the statement is about {}, the entry about {}", statement->incident, entry.incident));
     }
     // The page that was read is the one that was acted on.
     if (statement->expected_sequence != events_[entry.incident]) {
-      evidence_.Find(where, fmt::format("it was made on page {}, but {} events had happened", statement->expected_sequence, events_[entry.incident]));
+      evidence_.Find(where, fmt::format("it was made on page {}, but {} events had happened",
+                                        statement->expected_sequence, events_[entry.incident]));
     }
     pending_ = Pending{*statement, &entry};
   }
@@ -77,9 +83,10 @@ class Statements {
     const bool fits = pending_.entry != nullptr && pending_.statement.person == entry.person &&
                       (step.empty() || pending_.statement.step == step) && pending_.entry->incident == entry.incident;
     if (!fits) {
-      evidence_.Find(Evidence::EntryName(entry), fmt::format("{} by {}: no signed statement stands before it", entry.kind.substr(sizeof kEventPrefix - 1), entry.person));
+      evidence_.Find(Evidence::EntryName(entry), fmt::format("{} by {}: no signed statement stands before it",
+                                                             entry.kind.substr(sizeof kEventPrefix - 1), entry.person));
     }
-    pending_.entry = nullptr;   // one act, one statement
+    pending_.entry = nullptr;  // one act, one statement
   }
 
   Evidence& evidence_;
@@ -126,11 +133,15 @@ void CheckProcedure(Evidence& evidence) {
     }
     if (!evidence.Expect(Evidence::EntryName(entry), machine.Apply(state, EventOf(entry, payload)))) return;
   }
-  evidence.LookedAt(fmt::format("{} events of {}, {}", Count(state.events), evidence.report.incident, state.closed ? "closed" : state.open ? "open" : "never opened"));
+  evidence.LookedAt(fmt::format("{} events of {}, {}", Count(state.events), evidence.report.incident,
+                                state.closed ? "closed"
+                                : state.open ? "open"
+                                             : "never opened"));
   if (!state.open && !state.closed) {
     evidence.Find("ledger.sqlite", "no incident was opened");
-  } else if (state.runbook_digest != runbook->digest) {   // I9
-    evidence.Find(kRunbookFile, fmt::format("its SHA-256 is {}, pinned was {}", ToHex(runbook->digest), ToHex(state.runbook_digest)));
+  } else if (state.runbook_digest != runbook->digest) {  // I9
+    evidence.Find(kRunbookFile,
+                  fmt::format("its SHA-256 is {}, pinned was {}", ToHex(runbook->digest), ToHex(state.runbook_digest)));
   }
 }
 

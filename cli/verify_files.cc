@@ -53,12 +53,14 @@ void CheckFiles(Evidence& evidence) {
     const std::string where = file + " (" + Evidence::EntryName(*named[file]) + ")";
     if (!evidence.Expect(where, digest.status())) continue;
     if (!Same(*digest, artefact.sha256())) {
-      evidence.Find(where, fmt::format("its SHA-256 is {}, the ledger says {}", ToHex(*digest), ToHex(AsBytes(artefact.sha256()))));
+      evidence.Find(where, fmt::format("its SHA-256 is {}, the ledger says {}", ToHex(*digest),
+                                       ToHex(AsBytes(artefact.sha256()))));
     }
   }
   evidence.LookedAt(Count(newest.size(), "file"));
   std::error_code error;
-  for (std::filesystem::recursive_directory_iterator it(evidence.folder, error), end; !error && it != end; it.increment(error)) {
+  for (std::filesystem::recursive_directory_iterator it(evidence.folder, error), end; !error && it != end;
+       it.increment(error)) {
     if (it->is_directory() && !it->is_symlink()) continue;
     const std::string file = std::filesystem::relative(it->path(), evidence.folder).string();
     if (it->is_symlink()) {

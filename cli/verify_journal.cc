@@ -26,19 +26,24 @@ class JournalCheck {
     if (!evidence_.Expect(kJournalFile, summary.status())) return;
     if (open_) Find(summary->records, "the key was never closed");
     if (evidence_.report.signatures > direction_.limits.total) {
-      evidence_.Find(kJournalFile, fmt::format("{} signatures are more than the directed total of {}", evidence_.report.signatures, direction_.limits.total));
+      evidence_.Find(kJournalFile, fmt::format("{} signatures are more than the directed total of {}",
+                                               evidence_.report.signatures, direction_.limits.total));
     }
-    evidence_.LookedAt(fmt::format("{} records, {}", Count(summary->records), Count(evidence_.report.signatures, "signature")));
+    evidence_.LookedAt(
+        fmt::format("{} records, {}", Count(summary->records), Count(evidence_.report.signatures, "signature")));
   }
 
  private:
-  void Find(uint64_t record, const std::string& what) { evidence_.Find(fmt::format("journal record {}", record), what); }
+  void Find(uint64_t record, const std::string& what) {
+    evidence_.Find(fmt::format("journal record {}", record), what);
+  }
 
   // Requests of the keyguard in the folder, by digest.
   void ReadCeremonies() {
     for (const std::string& name : evidence_.List("ceremony")) {
       const std::string suffix = ".request.txt";
-      if (name.size() <= suffix.size() || name.compare(name.size() - suffix.size(), suffix.size(), suffix) != 0) continue;
+      if (name.size() <= suffix.size() || name.compare(name.size() - suffix.size(), suffix.size(), suffix) != 0)
+        continue;
       const std::string file = "ceremony/" + name;
       const auto text = evidence_.Read(file);
       const auto cms = evidence_.Read("ceremony/" + name.substr(0, name.size() - suffix.size()) + ".request.cms");
@@ -63,29 +68,39 @@ class JournalCheck {
     for (const procedures::DirectedGroup& group : direction_.groups) {
       const auto payload = DirectedPayload(evidence_, group);
       if (!evidence_.Expect("group " + group.name, payload.status())) continue;
-      auto made = gbcs::CommandTemplate::Make(*key_->subject_eui, *payload, direction_.counter_first, direction_.counter_last);
-      if (evidence_.Expect("group " + group.name, made.status())) templates_.emplace(group.name, std::move(made).value());
+      auto made =
+          gbcs::CommandTemplate::Make(*key_->subject_eui, *payload, direction_.counter_first, direction_.counter_last);
+      if (evidence_.Expect("group " + group.name, made.status()))
+        templates_.emplace(group.name, std::move(made).value());
     }
   }
 
   // An error would end the visit: only the frame of a record is such an error.
   Status Visit(const ledger::Record& record) {
     switch (static_cast<JournalType>(record.type)) {
-      case JournalType::kAttendance: return With(record, ledger::DecodeJournalAttendance(record.payload), &JournalCheck::Attendance);
-      case JournalType::kOpened: return With(record, ledger::DecodeJournalOpened(record.payload), &JournalCheck::Opened);
-      case JournalType::kBurn: return With(record, ledger::DecodeJournalBurn(record.payload), &JournalCheck::Burn);
-      case JournalType::kSignatures: return With(record, ledger::DecodeJournalSignatures(record.payload), &JournalCheck::Signatures);
-      case JournalType::kClosed: return With(record, ledger::DecodeJournalClosed(record.payload), &JournalCheck::Closed);
-      case JournalType::kOrder: return With(record, ledger::DecodeJournalOrder(record.payload), &JournalCheck::Order);
+      case JournalType::kAttendance:
+        return With(record, ledger::DecodeJournalAttendance(record.payload), &JournalCheck::Attendance);
+      case JournalType::kOpened:
+        return With(record, ledger::DecodeJournalOpened(record.payload), &JournalCheck::Opened);
+      case JournalType::kBurn:
+        return With(record, ledger::DecodeJournalBurn(record.payload), &JournalCheck::Burn);
+      case JournalType::kSignatures:
+        return With(record, ledger::DecodeJournalSignatures(record.payload), &JournalCheck::Signatures);
+      case JournalType::kClosed:
+        return With(record, ledger::DecodeJournalClosed(record.payload), &JournalCheck::Closed);
+      case JournalType::kOrder:
+        return With(record, ledger::DecodeJournalOrder(record.payload), &JournalCheck::Order);
       case JournalType::kDirection:
       case JournalType::kProven:
-      case JournalType::kRefusal: return OkStatus();
+      case JournalType::kRefusal:
+        return OkStatus();
     }
     Find(record.number, fmt::format("a record of unknown type {}", record.type));
     return OkStatus();
   }
   template <typename T>
-  Status With(const ledger::Record& record, const StatusOr<T>& decoded, void (JournalCheck::*check)(uint64_t, const T&)) {
+  Status With(const ledger::Record& record, const StatusOr<T>& decoded,
+              void (JournalCheck::*check)(uint64_t, const T&)) {
     if (decoded.ok()) {
       (this->*check)(record.number, *decoded);
     } else {
@@ -94,21 +109,26 @@ class JournalCheck {
     return OkStatus();
   }
 
-  void Attendance(uint64_t, const ledger::JournalAttendance& attendance) { attended_[attendance.request].insert(attendance.person); }
+  void Attendance(uint64_t, const ledger::JournalAttendance& attendance) {
+    attended_[attendance.request].insert(attendance.person);
+  }
 
   void Opened(uint64_t number, const ledger::JournalOpened& opened) {
     if (opened.direction != evidence_.direction_digest) return;
     open_ = true;
-    if (ceremonies_.count(opened.request) == 0) Find(number, "the key was opened in a ceremony whose request is not in the folder");
+    if (ceremonies_.count(opened.request) == 0)
+      Find(number, "the key was opened in a ceremony whose request is not in the folder");
     const procedures::KeyCustody* custody = evidence_.policy->FindKey(direction_.key);
     uint64_t custodians = 0;
     for (const std::string& person : attended_[opened.request]) {
-      for (const procedures::CustodianShare& share : custody == nullptr ? std::vector<procedures::CustodianShare>() : custody->custodians) {
+      for (const procedures::CustodianShare& share :
+           custody == nullptr ? std::vector<procedures::CustodianShare>() : custody->custodians) {
         custodians += share.person == person ? 1 : 0;
       }
     }
     if (custody == nullptr || custodians < custody->threshold) {
-      Find(number, fmt::format("the key was opened with {} custodians of the {} key", custodians, direction_.key));   // I5
+      Find(number,
+           fmt::format("the key was opened with {} custodians of the {} key", custodians, direction_.key));  // I5
     }
   }
 
@@ -125,7 +145,8 @@ class JournalCheck {
   void Burn(uint64_t number, const ledger::JournalBurn& burn) {
     if (burn.direction != evidence_.direction_digest) return;
     if (!open_) Find(number, "attempts were spent while the key was closed");
-    if (evidence_.Quoted(burn.ledger_sequence, burn.ledger_head) == nullptr) Find(number, "it quotes a ledger head that is not in the chain");
+    if (evidence_.Quoted(burn.ledger_sequence, burn.ledger_head) == nullptr)
+      Find(number, "it quotes a ledger head that is not in the chain");
     const auto population = evidence_.populations.find(burn.group);
     for (const ledger::JournalBurnItem& item : burn.items) {
       if (population == evidence_.populations.end() || !population->second.RankOf(item.device)) {
@@ -136,7 +157,8 @@ class JournalCheck {
       }
       if (!counters_.insert(item.counter).second) Find(number, fmt::format("counter {} was used before", item.counter));
       if (item.attempt == 0 || item.attempt > direction_.limits.attempts_per_device) {
-        Find(number, fmt::format("attempt {} for {} is beyond the directed limit", item.attempt, item.device.ToString()));
+        Find(number,
+             fmt::format("attempt {} for {} is beyond the directed limit", item.attempt, item.device.ToString()));
       }
       JournalCommand command;
       command.counter = item.counter;
@@ -150,7 +172,7 @@ class JournalCheck {
 
   void Signatures(uint64_t number, const ledger::JournalSignatures& signatures) {
     const auto it = evidence_.burns.find(signatures.burn);
-    if (it == evidence_.burns.end()) return;   // of another Direction
+    if (it == evidence_.burns.end()) return;  // of another Direction
     const ledger::JournalBurn& burn = it->second.burn;
     if (signatures.signatures.size() != burn.items.size()) {
       Find(number, fmt::format("{} signatures for {} commands", signatures.signatures.size(), burn.items.size()));
@@ -162,7 +184,9 @@ class JournalCheck {
       JournalCommand& command = evidence_.commands[{item.device, item.attempt}];
       if (!command.is_signed) ++evidence_.report.signatures;
       command.is_signed = true;
-      if (encoder == templates_.end() || item.counter < direction_.counter_first || item.counter > direction_.counter_last) continue;
+      if (encoder == templates_.end() || item.counter < direction_.counter_first ||
+          item.counter > direction_.counter_last)
+        continue;
       Bytes octets = encoder->second.Encode(item.device, item.counter);
       if (!key_->public_key->Verify(gbcs::CommandTemplate::ToBeSigned(octets), signatures.signatures[i])) {
         Find(number, fmt::format("the signature for {} is not over the directed command", item.device.ToString()));
@@ -189,15 +213,18 @@ StatusOr<gbcs::CommandPayload> DirectedPayload(const Evidence& evidence, const p
   const procedures::Direction& direction = *evidence.direction;
   const auto find = [&](const Digest& digest) -> StatusOr<Bytes> {
     const auto it = evidence.certificates.find(digest);
-    if (it == evidence.certificates.end()) return NotFound("the directed certificate {} is not in the folder", ToHex(digest));
+    if (it == evidence.certificates.end())
+      return NotFound("the directed certificate {} is not in the folder", ToHex(digest));
     return it->second.der();
   };
   const bool recovery = direction.key == "recovery";
   gbcs::CommandPayload payload;
   payload.mode = recovery ? gbcs::Mode::kAnyExceptAbnormalRootByRecovery : gbcs::Mode::kAnyByContingency;
   payload.disapply_time_checks = !group.time_checks;
-  payload.authorising_cell = recovery ? gbcs::TrustAnchorCell{gbcs::Role::kRecovery, gbcs::KeyUsage::kDigitalSignature, gbcs::CellUsage::kManagement}
-                                      : gbcs::TrustAnchorCell{gbcs::Role::kRoot, gbcs::KeyUsage::kKeyCertSign, gbcs::CellUsage::kManagement};
+  payload.authorising_cell =
+      recovery ? gbcs::TrustAnchorCell{gbcs::Role::kRecovery, gbcs::KeyUsage::kDigitalSignature,
+                                       gbcs::CellUsage::kManagement}
+               : gbcs::TrustAnchorCell{gbcs::Role::kRoot, gbcs::KeyUsage::kKeyCertSign, gbcs::CellUsage::kManagement};
   payload.new_floor = group.authorising_floor;
   std::vector<gbcs::SeqNumberChange> changes;
   for (const procedures::DirectedFloor& floor : group.floors) {

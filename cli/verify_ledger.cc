@@ -40,7 +40,8 @@ void CheckTail(Evidence& evidence, const std::string& note, uint64_t vouched) {
     ledger::v1::CheckpointRecord record;
     if (entry.kind != "checkpoint") {
       evidence.Find(Evidence::EntryName(entry), entry.kind + " lies after the last checkpoint: nobody vouches for it");
-    } else if (!record.ParseFromArray(entry.payload.data(), static_cast<int>(entry.payload.size())) || record.note() != note) {
+    } else if (!record.ParseFromArray(entry.payload.data(), static_cast<int>(entry.payload.size())) ||
+               record.note() != note) {
       evidence.Find(Evidence::EntryName(entry), std::string("it records another checkpoint than ") + kNoteFile);
     }
   }
@@ -54,9 +55,11 @@ void CheckPolicy(Evidence& evidence, const std::optional<Digest>& anchor) {
   if (!evidence.Expect(kPolicyFile, text.status())) return;
   evidence.report.policy = pki::Sha256(*text);
   evidence.report.anchored = anchor.has_value();
-  evidence.LookedAt("SHA-256 " + ToHex(evidence.report.policy).substr(0, 16) + (anchor ? ", anchored" : ", no anchor given"));
+  evidence.LookedAt("SHA-256 " + ToHex(evidence.report.policy).substr(0, 16) +
+                    (anchor ? ", anchored" : ", no anchor given"));
   if (anchor && *anchor != evidence.report.policy) {
-    evidence.Find(kPolicyFile, fmt::format("its SHA-256 is {}, the anchor says {}", ToHex(evidence.report.policy), ToHex(*anchor)));
+    evidence.Find(kPolicyFile,
+                  fmt::format("its SHA-256 is {}, the anchor says {}", ToHex(evidence.report.policy), ToHex(*anchor)));
   }
   auto policy = procedures::ParsePolicy(AsText(*text));
   if (!evidence.Expect(kPolicyFile, policy.status())) return;
@@ -85,6 +88,7 @@ void CheckChain(Evidence& evidence) {
     return;
   }
   evidence.report.head = evidence.entries.back().hash;
+  // One ledger may tell of several incidents; the folder is that of the newest entry, its checkpoint.
   for (const ledger::Entry& entry : evidence.entries) {
     if (!entry.incident.empty()) evidence.report.incident = entry.incident;
   }
@@ -95,10 +99,13 @@ void CheckChain(Evidence& evidence) {
   }
   const ledger::v1::Genesis& first = genesis.front().second;
   if (!Same(evidence.report.policy, first.policy_digest())) {
-    evidence.Find("entry 0", fmt::format("the ledger was begun under the policy {}, not the one in the folder", ToHex(AsBytes(first.policy_digest()))));
+    evidence.Find("entry 0", fmt::format("the ledger was begun under the policy {}, not the one in the folder",
+                                         ToHex(AsBytes(first.policy_digest()))));
   }
-  if (evidence.policy && (first.environment() != evidence.policy->environment.kind || first.estate() != evidence.policy->environment.estate)) {
-    evidence.Find("entry 0", fmt::format("it belongs to {}/{}, the policy to {}", first.environment(), first.estate(), evidence.policy->environment.ToString()));
+  if (evidence.policy && (first.environment() != evidence.policy->environment.kind ||
+                          first.estate() != evidence.policy->environment.estate)) {
+    evidence.Find("entry 0", fmt::format("it belongs to {}/{}, the policy to {}", first.environment(), first.estate(),
+                                         evidence.policy->environment.ToString()));
   }
 }
 
@@ -112,18 +119,23 @@ void CheckCheckpoint(Evidence& evidence) {
   evidence.LookedAt(fmt::format("over {} entries, {} signatures", Count(head.entries), note->signatures.size()));
   if (evidence.policy) {
     const std::string origin = "smki-ledger/" + evidence.policy->environment.ToString();
-    if (note->checkpoint.origin != origin) evidence.Find(kNoteFile, fmt::format("it is about {}, not {}", note->checkpoint.origin, origin));
+    if (note->checkpoint.origin != origin)
+      evidence.Find(kNoteFile, fmt::format("it is about {}, not {}", note->checkpoint.origin, origin));
   }
   if (evidence.verifier) {
-    if (!SignedBy(*note, evidence.verifier->OrchestratorCertificate())) evidence.Find(kNoteFile, "the orchestrator of the trust policy has not signed it");
-    if (!SignedBy(*note, evidence.verifier->KeyguardCertificate())) evidence.Find(kNoteFile, "the keyguard of the trust policy has not countersigned it");
+    if (!SignedBy(*note, evidence.verifier->OrchestratorCertificate()))
+      evidence.Find(kNoteFile, "the orchestrator of the trust policy has not signed it");
+    if (!SignedBy(*note, evidence.verifier->KeyguardCertificate()))
+      evidence.Find(kNoteFile, "the keyguard of the trust policy has not countersigned it");
   }
   if (head.entries == 0 || head.entries > evidence.entries.size()) {
-    evidence.Find(kNoteFile, fmt::format("it vouches for {} entries; the ledger has {}: the end was cut off", head.entries, evidence.entries.size()));
+    evidence.Find(kNoteFile, fmt::format("it vouches for {} entries; the ledger has {}: the end was cut off",
+                                         head.entries, evidence.entries.size()));
     return;
   }
   if (evidence.entries[head.entries - 1].hash != head.hash) {
-    evidence.Find(Evidence::EntryName(evidence.entries[head.entries - 1]), "its hash is not the one the checkpoint vouches for");
+    evidence.Find(Evidence::EntryName(evidence.entries[head.entries - 1]),
+                  "its hash is not the one the checkpoint vouches for");
   }
   CheckTail(evidence, ToString(*text), head.entries);
 }

@@ -12,10 +12,12 @@ using recovery::v1::Recovery;
 using recovery::v1::WatchEvent;
 
 constexpr char kClearLine[] = "\r\x1b[K";
+constexpr char kClosedEvent[] = "incident.incident-closed";
 
 class Watcher {
  public:
-  Watcher(Command& command, Person& person, const WatchOptions& options) : command_(command), person_(person), options_(options) {}
+  Watcher(Command& command, Person& person, const WatchOptions& options)
+      : command_(command), person_(person), options_(options) {}
 
   Status Run() {
     SMKI_ASSIGN_OR_RETURN(const IncidentView page, FetchIncident(person_, options_.incident));
@@ -26,7 +28,8 @@ class Watcher {
       if (ended_) break;
       if (status.code() != StatusCode::kUnavailable && !status.ok()) return status;
       if (!person_.AwaitOrchestrator(Millis(1000) * options_.patience_seconds)) {
-        return Unavailable("the orchestrator at {} has been away for {} s", person_.site().orchestrator, options_.patience_seconds);
+        return Unavailable("the orchestrator at {} has been away for {} s", person_.site().orchestrator,
+                           options_.patience_seconds);
       }
     }
     ClearProgress();
@@ -63,7 +66,8 @@ class Watcher {
                            {"time", FormatTimeMillis({event.time_ms()})},
                            {"kind", event.kind()},
                            {"person", event.person()},
-                           {"text", event.text()}}) + "\n");
+                           {"text", event.text()}}) +
+                     "\n");
     } else if (!command_.terminal() || event.kind().rfind("campaign.", 0) != 0) {
       command_.Print(EventLine(event, command_.style()));
     }
@@ -71,17 +75,17 @@ class Watcher {
 
   // Steps move with incident events, the progress line with campaign events.
   Status AfterEvent(const WatchEvent& event) {
-    const bool campaign = event.kind().rfind("campaign.", 0) == 0;
-    if (campaign && !command_.terminal()) return OkStatus();
-    if (!campaign && event.kind().rfind("incident.", 0) != 0) return OkStatus();
+    if (event.kind() == kClosedEvent) ended_ = true;
+    const bool draws = event.kind().rfind("campaign.", 0) == 0 && command_.terminal() && !command_.json();
+    const bool judges = event.kind().rfind("incident.", 0) == 0 && !options_.until_step.empty();
+    if (!draws && !judges) return OkStatus();
     SMKI_ASSIGN_OR_RETURN(const IncidentView page, FetchIncident(person_, incident_));
-    if (campaign && command_.terminal() && !command_.json()) DrawProgress(page.progress());
+    if (draws) DrawProgress(page.progress());
     return Judge(page);
   }
 
   // Has what is waited for come?
   Status Judge(const IncidentView& page) {
-    if (page.state() == "closed") ended_ = true;
     for (const recovery::v1::StepView& step : page.steps()) {
       if (step.id() != options_.until_step) continue;
       found_step_ = true;
@@ -99,7 +103,8 @@ class Watcher {
 
   void DrawProgress(const recovery::v1::CampaignProgress& progress) {
     if (progress.total() == 0) return;
-    command_.Print(std::string(kClearLine) + Bar(progress.recovered(), progress.total(), 24) + " " + ProgressLine(progress));
+    command_.Print(std::string(kClearLine) + Bar(progress.recovered(), progress.total(), 24) + " " +
+                   ProgressLine(progress));
     drawn_ = true;
   }
   void ClearProgress() {
@@ -129,6 +134,8 @@ std::string EventLine(const WatchEvent& event, const Style& style) {
   return fmt::format("{}  {:<20}  {}{}\n", style.Faint(ClockTime({event.time_ms()})), kind, text, person);
 }
 
-Status WatchIncident(Command& command, Person& person, const WatchOptions& options) { return Watcher(command, person, options).Run(); }
+Status WatchIncident(Command& command, Person& person, const WatchOptions& options) {
+  return Watcher(command, person, options).Run();
+}
 
 }  // namespace smki::cli

@@ -26,12 +26,14 @@ Status Serve(const std::string& site_path) {
 
   SMKI_ASSIGN_OR_RETURN(const Site site, ReadSite(PosixFiles(), site_path));
   SMKI_ASSIGN_OR_RETURN(const rpc::TlsMaterial tls, rpc::ReadTls(site.tls));
-  AsioExecutor executor;
+  // Never destroyed: gRPC may bring an answer back until the process has ended.
+  static AsioExecutor& executor = *new AsioExecutor;
   ThreadWorker worker(executor);
   const auto keyguard = rpc::MakeTransport(rpc::MakeChannel(site.keyguard, tls), executor);
   const auto estate = rpc::MakeTransport(rpc::MakeChannel(site.estate, tls), executor);
-  SMKI_ASSIGN_OR_RETURN(const std::unique_ptr<Orchestrator> core,
-                        Orchestrator::Create(site, {executor, SystemClock(), SystemRandom(), PosixFiles(), worker, *keyguard, *estate}));
+  SMKI_ASSIGN_OR_RETURN(
+      const std::unique_ptr<Orchestrator> core,
+      Orchestrator::Create(site, {executor, SystemClock(), SystemRandom(), PosixFiles(), worker, *keyguard, *estate}));
   RecoveryService service(*core, executor);
   SMKI_ASSIGN_OR_RETURN(const std::unique_ptr<rpc::Server> server, rpc::Server::Start(site.listen, tls, {&service}));
   executor.Post([&core] { core->Resume(); });
@@ -42,7 +44,7 @@ Status Serve(const std::string& site_path) {
     int signal = 0;
     sigwait(&ends, &signal);
     spdlog::info("ending");
-    server->Shutdown(kGrace);   // answers what is under way, with the executor still running
+    server->Shutdown(kGrace);  // answers what is under way, with the executor still running
     executor.Stop();
   });
   executor.Run();

@@ -16,11 +16,16 @@ constexpr size_t kMaxRunbook = 1 << 20;
 constexpr size_t kMaxIncidents = 10000;
 constexpr size_t kSuffixOctets = 3;
 
-Status BadRequest(const std::string& detail) { return procedures::Refuse(Reason::kBAD_REQUEST, detail); }
+Status BadRequest(const std::string& detail) {
+  return procedures::Refuse(Reason::kBAD_REQUEST, detail);
+}
 
-std::string OrNone(const std::string& text) { return text.empty() ? kNone : text; }
+std::string OrNone(const std::string& text) {
+  return text.empty() ? kNone : text;
+}
 
-ledger::NewEntry StatementEntry(const std::string& incident, const std::string& person, const std::string& document, const std::string& cms) {
+ledger::NewEntry StatementEntry(const std::string& incident, const std::string& person, const std::string& document,
+                                const std::string& cms) {
   ledger::v1::SignedStatement statement;
   statement.set_document(document);
   statement.set_cms(cms);
@@ -35,11 +40,13 @@ std::string NewIncidentId(UtcTime now, Random& random) {
 
 StatusOr<std::map<std::string, std::string>> FactsOf(const recovery::v1::OpenIncidentRequest& request, UtcTime now) {
   const recovery::v1::Notification& n = request.notification();
-  if (!procedures::IsIdentifier(n.party())) return BadRequest(fmt::format("the party '{}' must be a name such as supplier-a", n.party()));
+  if (!procedures::IsIdentifier(n.party()))
+    return BadRequest(fmt::format("the party '{}' must be a name such as supplier-a", n.party()));
   if (n.organisation() == 0) return BadRequest("the notification names no organisation (EUI-64)");
   if (n.what().empty()) return BadRequest("the notification does not say what happened");
   const auto received = ParseTime(n.received());
-  if (!received || *received > now + kClockTolerance) return BadRequest(fmt::format("received '{}' is no UTC time until now", n.received()));
+  if (!received || *received > now + kClockTolerance)
+    return BadRequest(fmt::format("received '{}' is no UTC time until now", n.received()));
   return std::map<std::string, std::string>{{"party", n.party()},
                                             {"eui", Eui64(n.organisation()).ToString()},
                                             {"what", procedures::CleanText(n.what()).text},
@@ -53,9 +60,11 @@ StatusOr<procedures::RequestBody> BodyOf(const recovery::v1::ActRequest& request
   const std::string text = procedures::CleanText(request.text()).text;
   if (verb == "start") return procedures::RequestBody(procedures::StartRequest{request.step(), person});
   if (verb == "done") return procedures::RequestBody(procedures::DoneRequest{request.step(), person, text});
-  if (verb == "decide") return procedures::RequestBody(procedures::DecideRequest{request.step(), person, request.choice()});
+  if (verb == "decide")
+    return procedures::RequestBody(procedures::DecideRequest{request.step(), person, request.choice()});
   if (verb == "deviate") return procedures::RequestBody(procedures::DeviateRequest{request.step(), person, text});
-  if (verb == "pause" || verb == "resume") return procedures::RequestBody(procedures::PauseRequest{person, verb == "resume", text});
+  if (verb == "pause" || verb == "resume")
+    return procedures::RequestBody(procedures::PauseRequest{person, verb == "resume", text});
   if (verb == "close") return procedures::RequestBody(procedures::CloseRequest{person});
   return BadRequest(fmt::format("'{}' is none of start, done, decide, deviate, pause, resume, close", verb));
 }
@@ -65,10 +74,13 @@ StatusOr<procedures::RequestBody> BodyOf(const recovery::v1::ActRequest& request
 StatusOr<std::unique_ptr<Orchestrator>> Orchestrator::Create(const Site& site, const Outside& outside) {
   std::unique_ptr<Orchestrator> out(new Orchestrator(site));
   SMKI_ASSIGN_OR_RETURN(out->trust_, Trust::Load(out->site_, outside.files));
-  SMKI_ASSIGN_OR_RETURN(out->book_, IncidentBook::Open(site.data + "/ledger.sqlite", {out->trust_->policy(), out->trust_->policy_digest(), site.evidence},
-                                                       outside.files, outside.clock));
+  SMKI_ASSIGN_OR_RETURN(out->book_,
+                        IncidentBook::Open(site.data + "/ledger.sqlite",
+                                           {out->trust_->policy(), out->trust_->policy_digest(), site.evidence},
+                                           outside.files, outside.clock));
   out->refusals_ = std::make_unique<Refusals>(*out->book_, outside.executor, outside.clock);
-  out->core_ = std::make_unique<Core>(Core{out->site_, outside, *out->trust_, *out->book_, *out->refusals_, out->repository_, out->campaigns_});
+  out->core_ = std::make_unique<Core>(
+      Core{out->site_, outside, *out->trust_, *out->book_, *out->refusals_, out->repository_, out->campaigns_});
   out->runner_ = std::make_unique<Runner>(*out->core_);
   out->book_->Observe([raw = out.get()](const ledger::Entry&) {
     for (const auto& [id, notice] : raw->notices_) notice();
@@ -89,7 +101,8 @@ void Orchestrator::Resume() {
 }
 
 template <typename T>
-StatusOr<T> Orchestrator::Noted(const std::string& incident, const std::string& caller, const char* method, StatusOr<T> result) {
+StatusOr<T> Orchestrator::Noted(const std::string& incident, const std::string& caller, const char* method,
+                                StatusOr<T> result) {
   if (!result.ok()) {
     const bool known = trust_->policy().FindPerson(caller) != nullptr;
     refusals_->Record(incident, known ? caller : "", method, result.status());
@@ -99,25 +112,29 @@ StatusOr<T> Orchestrator::Noted(const std::string& incident, const std::string& 
 
 StatusOr<Incident*> Orchestrator::Must(const std::string& incident) {
   Incident* found = book_->Find(incident);
-  if (found == nullptr) return NotFound("{}", incident.empty() ? "no incident has been opened yet" : "there is no incident " + incident);
+  if (found == nullptr)
+    return NotFound("{}", incident.empty() ? "no incident has been opened yet" : "there is no incident " + incident);
   return found;
 }
 
 StatusOr<Incident*> Orchestrator::Readable(const std::string& caller, const std::string& incident, const char* method) {
-  if (const auto person = PersonOf(trust_->policy(), caller); !person.ok()) return Noted<Incident*>("", caller, method, person.status());
+  if (const auto person = PersonOf(trust_->policy(), caller); !person.ok())
+    return Noted<Incident*>("", caller, method, person.status());
   return Must(incident);
 }
 
 // --- opening ---
 
-StatusOr<recovery::v1::IncidentView> Orchestrator::OpenIncident(const std::string& caller, const recovery::v1::OpenIncidentRequest& request) {
+StatusOr<recovery::v1::IncidentView> Orchestrator::OpenIncident(const std::string& caller,
+                                                                const recovery::v1::OpenIncidentRequest& request) {
   const auto person = PersonOf(trust_->policy(), caller);
   if (!person.ok()) return Noted<recovery::v1::IncidentView>("", caller, "OpenIncident", person.status());
   return Noted("", caller, "OpenIncident", DoOpen(**person, request));
 }
 
 StatusOr<std::string> Orchestrator::FindRunbook(const std::string& id) {
-  if (!procedures::IsIdentifier(id) || id.find('/') != std::string::npos) return BadRequest(fmt::format("'{}' is no runbook id such as method-3", id));
+  if (!procedures::IsIdentifier(id) || id.find('/') != std::string::npos)
+    return BadRequest(fmt::format("'{}' is no runbook id such as method-3", id));
   FileSystem& files = core_->outside.files;
   SMKI_ASSIGN_OR_RETURN(std::vector<std::string> folders, files.List(site_.runbooks));
   for (const std::string& folder : folders) {
@@ -127,17 +144,20 @@ StatusOr<std::string> Orchestrator::FindRunbook(const std::string& id) {
   return NotFound("{} has no runbook {}", site_.runbooks, id);
 }
 
-StatusOr<recovery::v1::IncidentView> Orchestrator::DoOpen(const procedures::Person& person, const recovery::v1::OpenIncidentRequest& request) {
+StatusOr<recovery::v1::IncidentView> Orchestrator::DoOpen(const procedures::Person& person,
+                                                          const recovery::v1::OpenIncidentRequest& request) {
   if (!procedures::IsIdentifier(request.request_id())) return BadRequest("the request needs a request_id");
   for (const auto& incident : book_->incidents()) {
     const auto id = incident->state.facts.find("requestId");
-    if (id != incident->state.facts.end() && id->second == request.request_id()) return ViewOf(*incident);   // asked for again
+    if (id != incident->state.facts.end() && id->second == request.request_id())
+      return ViewOf(*incident);  // asked for again
   }
   if (book_->incidents().size() >= kMaxIncidents) return BadRequest("this ledger has too many incidents");
   const UtcTime now = core_->Now();
   SMKI_ASSIGN_OR_RETURN(auto facts, FactsOf(request, now));
   const ExpectedStatement expected{kNewIncident, kNone, "open", kNone, 0, request.notification().what()};
-  SMKI_RETURN_IF_ERROR(CheckStatement(trust_->policy(), trust_->VerifierAt(now), person, AsBytes(request.statement()), AsBytes(request.signature()), expected, now));
+  SMKI_RETURN_IF_ERROR(CheckStatement(trust_->policy(), trust_->VerifierAt(now), person, AsBytes(request.statement()),
+                                      AsBytes(request.signature()), expected, now));
 
   SMKI_ASSIGN_OR_RETURN(const std::string path, FindRunbook(request.runbook()));
   SMKI_ASSIGN_OR_RETURN(const Bytes text, core_->outside.files.Read(path, kMaxRunbook));
@@ -147,14 +167,18 @@ StatusOr<recovery::v1::IncidentView> Orchestrator::DoOpen(const procedures::Pers
     if (finding.error) return FailedPrecondition("{}:{}: {}", path, finding.line, finding.message);
   }
   const auto& allowed = trust_->policy().allowed;
-  const bool may = runbook.key == "none" || std::any_of(allowed.begin(), allowed.end(), [&](const auto& use) { return use.digest == runbook.digest; });
-  if (!may) return procedures::Refuse(Reason::kPROCEDURE_NOT_ALLOWED, fmt::format("{} with SHA-256 {}", path, ToHex(runbook.digest)));
+  const bool may = runbook.key == "none" || std::any_of(allowed.begin(), allowed.end(),
+                                                        [&](const auto& use) { return use.digest == runbook.digest; });
+  if (!may)
+    return procedures::Refuse(Reason::kPROCEDURE_NOT_ALLOWED,
+                              fmt::format("{} with SHA-256 {}", path, ToHex(runbook.digest)));
 
   std::string id = NewIncidentId(now, core_->outside.random);
   while (book_->Find(id) != nullptr) id = NewIncidentId(now, core_->outside.random);
   std::vector<ledger::NewEntry> statement;
   statement.push_back(StatementEntry(id, person.id, request.statement(), request.signature()));
-  SMKI_ASSIGN_OR_RETURN(Incident * incident, book_->OpenIncident({id, person.id, std::move(facts)}, AsText(text), std::move(statement)));
+  SMKI_ASSIGN_OR_RETURN(Incident * incident,
+                        book_->OpenIncident({id, person.id, std::move(facts)}, AsText(text), std::move(statement)));
   spdlog::info("{} opened by {} under {} {}", id, person.id, runbook.id, ToHex(runbook.digest));
   runner_->Advance(*incident);
   return ViewOf(*incident);
@@ -192,11 +216,18 @@ StatusOr<Incident*> Orchestrator::DoAct(const procedures::Person& person, const 
     const procedures::Step* step = incident->runbook.Find(request.step());
     if (step != nullptr) after = runner_->IntentFor(*incident, *step);
   } else {
-    const ExpectedStatement expected{id, OrNone(request.step()), request.verb(), OrNone(request.choice()), request.expected_sequence(), request.text()};
-    SMKI_RETURN_IF_ERROR(CheckStatement(trust_->policy(), trust_->VerifierAt(now), person, AsBytes(request.statement()), AsBytes(request.signature()), expected, now));
+    const ExpectedStatement expected{id,
+                                     OrNone(request.step()),
+                                     request.verb(),
+                                     OrNone(request.choice()),
+                                     request.expected_sequence(),
+                                     request.text()};
+    SMKI_RETURN_IF_ERROR(CheckStatement(trust_->policy(), trust_->VerifierAt(now), person, AsBytes(request.statement()),
+                                        AsBytes(request.signature()), expected, now));
     before.push_back(StatementEntry(id, person.id, request.statement(), request.signature()));
   }
-  SMKI_RETURN_IF_ERROR(book_->Change(*incident, {body, request.expected_sequence()}, std::move(before), std::move(after)));
+  SMKI_RETURN_IF_ERROR(
+      book_->Change(*incident, {body, request.expected_sequence()}, std::move(before), std::move(after)));
   spdlog::info("{}: {} {} {}", id, person.id, request.verb(), request.step());
   runner_->Advance(*incident);
   return incident;
@@ -221,21 +252,25 @@ void Orchestrator::Export(Incident& incident) {
 
 // --- voting ---
 
-StatusOr<recovery::v1::IncidentView> Orchestrator::SubmitVote(const std::string& caller, const recovery::v1::SubmitVoteRequest& request) {
+StatusOr<recovery::v1::IncidentView> Orchestrator::SubmitVote(const std::string& caller,
+                                                              const recovery::v1::SubmitVoteRequest& request) {
   const auto person = PersonOf(trust_->policy(), caller);
   const Status voted = person.ok() ? DoVote(**person, request) : person.status();
   const Incident* incident = book_->Find(request.incident());
-  StatusOr<recovery::v1::IncidentView> result = voted.ok() ? StatusOr<recovery::v1::IncidentView>(ViewOf(*incident)) : voted;
+  StatusOr<recovery::v1::IncidentView> result =
+      voted.ok() ? StatusOr<recovery::v1::IncidentView>(ViewOf(*incident)) : voted;
   return Noted(incident == nullptr ? "" : incident->state.id, caller, "SubmitVote", std::move(result));
 }
 
 Status Orchestrator::DoVote(const procedures::Person& person, const recovery::v1::SubmitVoteRequest& request) {
   SMKI_ASSIGN_OR_RETURN(Incident * incident, Must(request.incident()));
-  if (request.signature().empty()) return procedures::Refuse(Reason::kDIRECTION_UNSIGNED, "the vote carries no signature");
+  if (request.signature().empty())
+    return procedures::Refuse(Reason::kDIRECTION_UNSIGNED, "the vote carries no signature");
   DirectionAction* action = runner_->TakesVotes(*incident);
   if (action == nullptr) {
     const bool decided = incident->state.outputs.count("direction.digest") > 0;
-    return procedures::Refuse(decided ? Reason::kSTEP_ALREADY_DONE : Reason::kNO_DIRECTION, incident->state.id + " is not waiting for votes");
+    return procedures::Refuse(decided ? Reason::kSTEP_ALREADY_DONE : Reason::kNO_DIRECTION,
+                              incident->state.id + " is not waiting for votes");
   }
   return action->TakeVote(person, AsBytes(request.rejection()), AsBytes(request.signature()));
 }
@@ -256,7 +291,8 @@ StatusOr<recovery::v1::ListIncidentsResponse> Orchestrator::ListIncidents(const 
   return response;
 }
 
-StatusOr<recovery::v1::DirectionView> Orchestrator::GetDirection(const std::string& caller, const std::string& incident) {
+StatusOr<recovery::v1::DirectionView> Orchestrator::GetDirection(const std::string& caller,
+                                                                 const std::string& incident) {
   SMKI_ASSIGN_OR_RETURN(const Incident* found, Readable(caller, incident, "GetDirection"));
   SMKI_ASSIGN_OR_RETURN(const DirectedUse use, LoadDirectedUse(*book_, *found));
   recovery::v1::DirectionView view;
@@ -280,7 +316,8 @@ StatusOr<recovery::v1::DirectionView> Orchestrator::GetDirection(const std::stri
   return view;
 }
 
-StatusOr<recovery::v1::CampaignProgress> Orchestrator::GetProgress(const std::string& caller, const std::string& incident) {
+StatusOr<recovery::v1::CampaignProgress> Orchestrator::GetProgress(const std::string& caller,
+                                                                   const std::string& incident) {
   SMKI_ASSIGN_OR_RETURN(const Incident* found, Readable(caller, incident, "GetProgress"));
   return ProgressOf(*found);
 }

@@ -30,20 +30,23 @@ class Orchestrator {
   void Resume();
 
   // `caller` is the Common Name of the transport certificate. Every refusal is recorded in the ledger.
-  StatusOr<recovery::v1::IncidentView> OpenIncident(const std::string& caller, const recovery::v1::OpenIncidentRequest& request);
+  StatusOr<recovery::v1::IncidentView> OpenIncident(const std::string& caller,
+                                                    const recovery::v1::OpenIncidentRequest& request);
   StatusOr<recovery::v1::IncidentView> GetIncident(const std::string& caller, const std::string& incident);
   StatusOr<recovery::v1::ListIncidentsResponse> ListIncidents(const std::string& caller);
   // Closing is answered when the evidence folder is complete, or after twenty seconds.
   void Act(const std::string& caller, const recovery::v1::ActRequest& request, ViewReply reply);
   StatusOr<recovery::v1::DirectionView> GetDirection(const std::string& caller, const std::string& incident);
-  StatusOr<recovery::v1::IncidentView> SubmitVote(const std::string& caller, const recovery::v1::SubmitVoteRequest& request);
+  StatusOr<recovery::v1::IncidentView> SubmitVote(const std::string& caller,
+                                                  const recovery::v1::SubmitVoteRequest& request);
   StatusOr<recovery::v1::CampaignProgress> GetProgress(const std::string& caller, const std::string& incident);
   StatusOr<recovery::v1::ServerInfo> GetServerInfo(const std::string& caller);
 
-  // For watching: the incident's entries after `after`, at most `limit`, and how far was looked. Call again on the next notice.
+  // For watching: the incident's entries after `after`, at most `limit`, and how far was looked. Call again on the next
+  // notice.
   struct WatchPage {
     std::vector<recovery::v1::WatchEvent> events;
-    uint64_t looked_up_to = 0;    // sequence
+    uint64_t looked_up_to = 0;  // sequence
     bool more = false;
   };
   StatusOr<WatchPage> ReadEvents(const std::string& caller, const std::string& incident, uint64_t after, size_t limit);
@@ -54,7 +57,8 @@ class Orchestrator {
  private:
   explicit Orchestrator(const Site& site) : site_(site), repository_(site.store) {}
 
-  StatusOr<recovery::v1::IncidentView> DoOpen(const procedures::Person& person, const recovery::v1::OpenIncidentRequest& request);
+  StatusOr<recovery::v1::IncidentView> DoOpen(const procedures::Person& person,
+                                              const recovery::v1::OpenIncidentRequest& request);
   StatusOr<std::string> FindRunbook(const std::string& id);
   StatusOr<Incident*> DoAct(const procedures::Person& person, const recovery::v1::ActRequest& request);
   Status DoVote(const procedures::Person& person, const recovery::v1::SubmitVoteRequest& request);

@@ -40,25 +40,30 @@ Status OptionalDuration(const YamlNode& node, std::string_view key, Millis min, 
   if (node.Find(key) == nullptr) return OkStatus();
   SMKI_ASSIGN_OR_RETURN(out, node.Duration(key));
   if (out < min || out > max) {
-    return node.Find(key)->Wrong(fmt::format("'{}' must be from {} to {}", key, FormatDuration(min), FormatDuration(max)));
+    return node.Find(key)->Wrong(
+        fmt::format("'{}' must be from {} to {}", key, FormatDuration(min), FormatDuration(max)));
   }
   return OkStatus();
 }
 
 Status ReadCampaign(const YamlNode& node, CampaignSettings& out) {
-  SMKI_RETURN_IF_ERROR(node.CheckKeys({}, {"batch", "canary", "canaryPercent", "responseTimeout", "resendsPerAttempt", "window", "batchesInFlight"}));
+  SMKI_RETURN_IF_ERROR(node.CheckKeys(
+      {}, {"batch", "canary", "canaryPercent", "responseTimeout", "resendsPerAttempt", "window", "batchesInFlight"}));
   SMKI_RETURN_IF_ERROR(OptionalNumber(node, "batch", 1, 1024, out.batch));
   SMKI_RETURN_IF_ERROR(OptionalNumber(node, "canary", 1, 100000, out.canary));
   SMKI_RETURN_IF_ERROR(OptionalNumber(node, "canaryPercent", 0, 100, out.canary_percent));
-  SMKI_RETURN_IF_ERROR(OptionalDuration(node, "responseTimeout", Millis(10), std::chrono::hours(24 * 7), out.response_timeout));
+  SMKI_RETURN_IF_ERROR(
+      OptionalDuration(node, "responseTimeout", Millis(10), std::chrono::hours(24 * 7), out.response_timeout));
   SMKI_RETURN_IF_ERROR(OptionalNumber(node, "resendsPerAttempt", 0, 100, out.resends_per_attempt));
   SMKI_RETURN_IF_ERROR(OptionalNumber(node, "window", 1, 1000000, out.window));
   return OptionalNumber(node, "batchesInFlight", 1, 16, out.batches_in_flight);
 }
 
 Status ReadDirection(const YamlNode& node, DirectionSettings& out) {
-  SMKI_RETURN_IF_ERROR(node.CheckKeys({}, {"validity", "attemptsPerDevice", "outstanding", "ratePerSecond", "keyOrganisation"}));
-  SMKI_RETURN_IF_ERROR(OptionalDuration(node, "validity", std::chrono::hours(1), std::chrono::hours(24 * 30), out.validity));
+  SMKI_RETURN_IF_ERROR(
+      node.CheckKeys({}, {"validity", "attemptsPerDevice", "outstanding", "ratePerSecond", "keyOrganisation"}));
+  SMKI_RETURN_IF_ERROR(
+      OptionalDuration(node, "validity", std::chrono::hours(1), std::chrono::hours(24 * 30), out.validity));
   SMKI_RETURN_IF_ERROR(OptionalNumber(node, "attemptsPerDevice", 1, 10, out.attempts_per_device));
   SMKI_RETURN_IF_ERROR(OptionalNumber(node, "ratePerSecond", 1, 1000000, out.rate_per_second));
   if (node.Find("outstanding") != nullptr) {
@@ -75,8 +80,8 @@ Status ReadDirection(const YamlNode& node, DirectionSettings& out) {
 StatusOr<Site> ReadSite(FileSystem& files, const std::string& path) {
   SMKI_ASSIGN_OR_RETURN(const Bytes text, files.Read(path, kMaxSite));
   SMKI_ASSIGN_OR_RETURN(const YamlNode root, ParseYaml(AsText(text), path));
-  SMKI_RETURN_IF_ERROR(root.CheckKeys({"listen", "tls", "policy", "revocationList", "identity", "data", "runbooks", "repository", "keyguard",
-                                       "estate", "evidence"},
+  SMKI_RETURN_IF_ERROR(root.CheckKeys({"listen", "tls", "policy", "revocationList", "identity", "data", "runbooks",
+                                       "repository", "keyguard", "estate", "evidence"},
                                       {"campaign", "direction"}));
   const SiteReader reader(root, DirectoryOf(path));
   Site site;

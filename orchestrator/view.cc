@@ -55,20 +55,27 @@ std::string LineOf(const ledger::Entry& entry) {
   }
   if (entry.kind == "action.intent" || entry.kind == "action.outcome") {
     const auto payload = PayloadOf<ledger::v1::ActionRecord>(entry);
-    return payload.ok() ? fmt::format("{} {}: {}", payload->action(), payload->outcome().empty() ? "begins" : payload->outcome(), payload->detail()) : "";
+    return payload.ok() ? fmt::format("{} {}: {}", payload->action(),
+                                      payload->outcome().empty() ? "begins" : payload->outcome(), payload->detail())
+                        : "";
   }
   if (entry.kind == "campaign.intent") {
     const auto payload = PayloadOf<ledger::v1::CampaignIntent>(entry);
-    return payload.ok() ? fmt::format("batch {}: {} Devices of {}", payload->batch(), payload->items(), payload->group()) : "";
+    return payload.ok()
+               ? fmt::format("batch {}: {} Devices of {}", payload->batch(), payload->items(), payload->group())
+               : "";
   }
   if (entry.kind == "campaign.batch") {
     const auto payload = PayloadOf<ledger::v1::CampaignBatch>(entry);
-    return payload.ok() ? fmt::format("batch {}: {} signed, {} not", payload->batch(), payload->signed_(), payload->refused()) : "";
+    return payload.ok()
+               ? fmt::format("batch {}: {} signed, {} not", payload->batch(), payload->signed_(), payload->refused())
+               : "";
   }
   if (entry.kind == "campaign.summary") {
     const auto payload = PayloadOf<ledger::v1::CampaignSummary>(entry);
-    return payload.ok() ? fmt::format("{} wave: {} of {} recovered, {} half-replaced, {} refused, {} silent", payload->wave(), payload->recovered(), payload->total(),
-                                      payload->half_replaced(), payload->refused(), payload->silent())
+    return payload.ok() ? fmt::format("{} wave: {} of {} recovered, {} half-replaced, {} refused, {} silent",
+                                      payload->wave(), payload->recovered(), payload->total(), payload->half_replaced(),
+                                      payload->refused(), payload->silent())
                         : "";
   }
   if (entry.kind == "keyguard") {
@@ -105,7 +112,8 @@ IncidentView Orchestrator::ViewOf(const Incident& incident) const {
       if (!what.empty()) one.add_waiting_for(what);
     }
   }
-  if (const Artefact* direction = incident.Find(kDirectionArtefact)) view.set_direction_digest(ToString(direction->sha256));
+  if (const Artefact* direction = incident.Find(kDirectionArtefact))
+    view.set_direction_digest(ToString(direction->sha256));
   *view.mutable_progress() = ProgressOf(incident);
   const ledger::Head head = book_->ledger().head();
   view.set_ledger_entries(head.entries);
@@ -130,7 +138,8 @@ recovery::v1::CampaignProgress Orchestrator::ProgressOf(const Incident& incident
     out.set_refused(progress.counts.refused);
     out.set_silent(progress.counts.silent);
     out.set_in_flight(progress.in_flight);
-    out.set_waiting(progress.counts.total - progress.counts.ended - std::min(progress.in_flight, progress.counts.total - progress.counts.ended));
+    out.set_waiting(progress.counts.total - progress.counts.ended -
+                    std::min(progress.in_flight, progress.counts.total - progress.counts.ended));
     out.set_signatures(progress.counts.signatures);
     out.set_per_second(progress.per_second);
     out.set_remaining_ms(progress.remaining.count());
@@ -158,7 +167,8 @@ recovery::v1::CampaignProgress Orchestrator::ProgressOf(const Incident& incident
   return out;
 }
 
-StatusOr<Orchestrator::WatchPage> Orchestrator::ReadEvents(const std::string& caller, const std::string& incident, uint64_t after, size_t limit) {
+StatusOr<Orchestrator::WatchPage> Orchestrator::ReadEvents(const std::string& caller, const std::string& incident,
+                                                           uint64_t after, size_t limit) {
   SMKI_ASSIGN_OR_RETURN(const Incident* found, Readable(caller, incident, "Watch"));
   SMKI_ASSIGN_OR_RETURN(const std::vector<ledger::Entry> entries, book_->ledger().Read(after + 1, limit));
   WatchPage page;

@@ -76,6 +76,9 @@ Status ReadPolicies(const DerValue& extension, Certificate& out) {
     SMKI_RETURN_IF_ERROR(parts.Optional(der::kSequence).status());  // policyQualifiers
     SMKI_RETURN_IF_ERROR(parts.Finish("PolicyInformation"));
     out.policies.push_back(OidText(policy.content));
+    if (out.policies.back().front() == '(') {
+      return InvalidArgument("DER at octet {}: policyIdentifier is malformed", policy.offset);
+    }
   } while (!in.at_end());
   return OkStatus();
 }

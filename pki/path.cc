@@ -47,11 +47,9 @@ class Search {
       }
     }
     for (const Certificate& issuer : intermediates_) {
-      if (std::find(path_.begin(), path_.begin() + static_cast<ptrdiff_t>(depth_), &issuer) !=
-              path_.begin() + static_cast<ptrdiff_t>(depth_) ||
-          !Same(issuer.subject, last().issuer) ||
-          !Same(issuer.subject_key_identifier, last().authority_key_identifier) ||
-          issuer.subject_key_identifier.empty()) {
+      const auto end = path_.begin() + static_cast<ptrdiff_t>(depth_);
+      if (std::find(path_.begin(), end, &issuer) != end || !Same(issuer.subject, last().issuer) ||
+          !Same(issuer.subject_key_identifier, last().authority_key_identifier)) {
         continue;
       }
       if (!last().IsSignedBy(*issuer.public_key)) {
@@ -77,7 +75,7 @@ class Search {
     std::vector<std::string> policies = path_[0]->policies;
     for (size_t i = 0; i < depth_; ++i) {
       const Certificate& c = *path_[i];
-      if (c.subject_key_identifier.empty() || !Same(c.subject_key_identifier, c.public_key->identifier())) {
+      if (!Same(c.subject_key_identifier, c.public_key->identifier())) {
         return Fail(PathFault::kBadCertificate, c, "has no subjectKeyIdentifier of RFC 5280 method 2 over its key");
       }
       if (c.key_usage == 0) return Fail(PathFault::kBadCertificate, c, "has no keyUsage");

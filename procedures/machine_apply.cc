@@ -94,7 +94,6 @@ class Fold {
       Start(at);
     } else if (kind == "step-completed") {
       SMKI_RETURN_IF_ERROR(step.kind == StepKind::kAttest ? MustBe(at, {S::kReady}) : MustBe(at, {S::kRunning}));
-      if (step.kind == StepKind::kDecide) return CannotFollow(event_, "a decide step is decided");
       Finish(at, S::kDone, FieldOf(event_, "result"));
     } else if (kind == "step-failed") {
       SMKI_RETURN_IF_ERROR(MustBe(at, {S::kRunning}));

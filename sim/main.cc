@@ -33,16 +33,19 @@ void AddGenerate(CLI::App& app) {
   auto options = std::make_shared<GenerateOptions>();
   CLI::App* command = app.add_subcommand("generate", "make a whole estate for a drill in a new folder");
   command->add_option("--out", options->out, "the folder, new or empty")->required();
-  command->add_option("--devices", options->devices, "Devices of supplier-a, whose recovery is rehearsed")->capture_default_str();
-  command->add_option("--bystanders", options->bystanders, "Devices of supplier-b, which must stay untouched (default: a tenth, at least 8)");
-  command->add_option("--seed", options->seed, "fixes layout, names, counts and order; never keys")->capture_default_str();
+  command->add_option("--devices", options->devices, "Devices of supplier-a, whose recovery is rehearsed")
+      ->capture_default_str();
+  command->add_option("--bystanders", options->bystanders,
+                      "Devices of supplier-b, which must stay untouched (default: a tenth, at least 8)");
+  command->add_option("--seed", options->seed, "fixes layout, names, counts and order; never keys")
+      ->capture_default_str();
   command->add_option("--runbooks", options->runbooks, "folder with appendix-l/method-3.yaml")->required();
   command->callback([options] {
     options->on_stage = [](const std::string& stage) { fmt::print(stderr, "smki-sim: {}\n", stage); };
     const auto estate = Generate(*options, SystemClock(), SystemRandom());
     Finish(estate.status());
-    fmt::print("estate {}: {} Devices, {} bystanders, {} extract records; trust policy {}\n", estate->id, estate->devices,
-               estate->bystanders, estate->records, ToHex(estate->policy));
+    fmt::print("estate {}: {} Devices, {} bystanders, {} extract records; trust policy {}\n", estate->id,
+               estate->devices, estate->bystanders, estate->records, ToHex(estate->policy));
   });
 }
 
@@ -73,8 +76,11 @@ std::string ToJson(const NewCertificates& made) {
 }
 
 void AddOutput(CLI::App* command, std::string& output) {
-  command->add_option("--output", output, "text or json")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
-  command->add_flag_callback("--json", [&output] { output = "json"; }, "the same as --output json");
+  command->add_option("--output", output, "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  command->add_flag_callback(
+      "--json", [&output] { output = "json"; }, "the same as --output json");
 }
 
 void AddSupplier(CLI::App& app) {
@@ -105,7 +111,8 @@ void AddVerifyFleet(CLI::App& app) {
   command->add_option("--party", options->party, "whose recovery it is about")->capture_default_str();
   AddOutput(command, options->output);
   command->callback([options] {
-    Print(options->output == "json" ? FleetReportJson(options->estate, options->party) : FleetReportText(options->estate, options->party));
+    Print(options->output == "json" ? FleetReportJson(options->estate, options->party)
+                                    : FleetReportText(options->estate, options->party));
   });
 }
 

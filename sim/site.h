@@ -1,4 +1,5 @@
-// sim.yaml: where the simulated estate listens and keeps its things (docs/formats/estate.md). Paths are relative to the file.
+// sim.yaml: where the simulated estate listens and keeps its things (docs/formats/estate.md). Paths are relative to the
+// file.
 #pragma once
 
 #include <string>

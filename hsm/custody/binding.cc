@@ -26,8 +26,12 @@ void Fields(Archive& a, TokenWitness& w) {
   });
 }
 
-std::string Render(const TokenBinding& binding) { return procedures::RenderCanonical(binding); }
-std::string Render(const TokenWitness& witness) { return procedures::RenderCanonical(witness); }
+std::string Render(const TokenBinding& binding) {
+  return procedures::RenderCanonical(binding);
+}
+std::string Render(const TokenWitness& witness) {
+  return procedures::RenderCanonical(witness);
+}
 
 StatusOr<TokenBinding> ParseTokenBinding(std::string_view text) {
   return procedures::ParseCanonical<TokenBinding>(text, procedures::kMaxDocument);

@@ -1,7 +1,8 @@
 // What a token says of itself (docs/formats/token-binding.md): two CKO_DATA objects with canonical text.
 //
 // "smki-binding", written once when the token is made: environment, key, and the trust policy it obeys (I8).
-// "smki-witness", written at each activation and close: how long the journal was then, so that an older journal is found out.
+// "smki-witness", written at each activation and close: how long the journal was then, so that an older journal is
+// found out.
 #pragma once
 
 #include <string>
@@ -17,17 +18,17 @@ inline constexpr char kWitnessLabel[] = "smki-witness";
 
 struct TokenBinding {
   procedures::Environment environment;
-  std::string key;               // recovery | contingency; also the label of its key objects
+  std::string key;  // recovery | contingency; also the label of its key objects
   uint64_t policy_version = 0;
-  Digest policy{};               // SHA-256 of the trust policy's text
+  Digest policy{};  // SHA-256 of the trust policy's text
 };
 std::string Render(const TokenBinding& binding);
 StatusOr<TokenBinding> ParseTokenBinding(std::string_view text);
 
 struct TokenWitness {
-  uint64_t epoch = 0;            // activations of this token
+  uint64_t epoch = 0;  // activations of this token
   uint64_t journal_records = 0;
-  Digest journal_head{};         // after that many records
+  Digest journal_head{};  // after that many records
 };
 std::string Render(const TokenWitness& witness);
 StatusOr<TokenWitness> ParseTokenWitness(std::string_view text);

@@ -9,8 +9,9 @@
 
 namespace smki::hsm {
 
-// Initialises a token `token_label`, sets the PIN that `secret` stands for (PinOf), makes the key pair labelled `binding.key` in it
-// and writes the binding. The SO PIN is 32 random octets that nobody keeps: with it the user PIN could be set anew.
+// Initialises a token `token_label`, sets the PIN that `secret` stands for (PinOf), makes the key pair labelled
+// `binding.key` in it and writes the binding. The SO PIN is 32 random octets that nobody keeps: with it the user PIN
+// could be set anew.
 StatusOr<pki::PublicKey> ProvisionToken(pkcs11::Module& module, const std::string& token_label, const Secret& secret,
                                         const TokenBinding& binding, Random& random);
 

@@ -33,8 +33,9 @@ StatusOr<std::vector<Secret>> SplitSecret(const Secret& secret, uint8_t threshol
   }
   try {
     BotanRandom rng(random);
-    const auto shares = Botan::RTSS_Share::split(threshold, count, secret.span().data(), static_cast<uint16_t>(secret.size()),
-                                                 random.Take(kShareIdentifier), "SHA-256", rng);
+    const auto shares =
+        Botan::RTSS_Share::split(threshold, count, secret.span().data(), static_cast<uint16_t>(secret.size()),
+                                 random.Take(kShareIdentifier), "SHA-256", rng);
     std::vector<Secret> out;
     for (const Botan::RTSS_Share& share : shares) out.emplace_back(Bytes(share.data().begin(), share.data().end()));
     return out;

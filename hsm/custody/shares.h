@@ -1,5 +1,5 @@
-// One token, one secret, one custodian set (I5): how the secret that opens a token is made and split among its custodians,
-// and put together again. Threshold scheme: Botan's RTSS (draft-mcgrew-tss-03, SHA-256 checksum).
+// One token, one secret, one custodian set (I5): how the secret that opens a token is made and split among its
+// custodians, and put together again. Threshold scheme: Botan's RTSS (draft-mcgrew-tss-03, SHA-256 checksum).
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@
 
 namespace smki::hsm {
 
-inline constexpr size_t kPinSecret = 32;   // octets; never a memorable PIN
+inline constexpr size_t kPinSecret = 32;  // octets; never a memorable PIN
 
 // `count` shares of which any `threshold` (2 to count) give `secret` back and fewer say nothing. A share's
 // index is its place in the result, from 1.
@@ -23,8 +23,8 @@ StatusOr<Secret> CombineShares(const std::vector<const Secret*>& shares);
 // The user PIN of a token as PKCS#11 takes it: the secret in 64 hexadecimal digits.
 Secret PinOf(const Secret& secret);
 
-// A new secret for a token and the record of each custodian, in the order of `persons`. The policy gets a commitment of each
-// (procedures::CommitmentOf); only then can it be rendered and bound in the token (provision.h).
+// A new secret for a token and the record of each custodian, in the order of `persons`. The policy gets a commitment of
+// each (procedures::CommitmentOf); only then can it be rendered and bound in the token (provision.h).
 struct Custody {
   Secret secret;
   std::vector<procedures::ShareRecord> shares;

@@ -31,8 +31,9 @@ StatusOr<std::string> Countersigner::Countersign(std::string_view note) {
   if (!parsed.ok()) return Refuse(Reason::kBAD_REQUEST, Message(parsed.status()));
   const ledger::Checkpoint& checkpoint = parsed->checkpoint;
   const std::string origin = "smki-ledger/" + parts_.environment.ToString();
-  if (checkpoint.origin != origin) {   // I8
-    return Refuse(Reason::kENVIRONMENT_MISMATCH, fmt::format("the checkpoint is of {}, expected is {}", checkpoint.origin, origin));
+  if (checkpoint.origin != origin) {  // I8
+    return Refuse(Reason::kENVIRONMENT_MISMATCH,
+                  fmt::format("the checkpoint is of {}, expected is {}", checkpoint.origin, origin));
   }
   if (!ledger::IsSignedBy(*parsed, parts_.orchestrator.subject_cn, *parts_.orchestrator.public_key)) {
     return Refuse(Reason::kBAD_REQUEST, "the checkpoint is not signed by the orchestrator of the trust policy");
@@ -40,8 +41,9 @@ StatusOr<std::string> Countersigner::Countersign(std::string_view note) {
   const ledger::Head& head = checkpoint.head;
   const bool forked = head.entries == newest_.entries && head.hash != newest_.hash && newest_.entries > 0;
   if (head.entries < newest_.entries || forked) {
-    return Refuse(Reason::kJOURNAL_ROLLED_BACK, fmt::format("this ledger has {} entries and head {}; {} entries with head {} were signed before",
-                                                            head.entries, ToHex(head.hash), newest_.entries, ToHex(newest_.hash)));
+    return Refuse(Reason::kJOURNAL_ROLLED_BACK,
+                  fmt::format("this ledger has {} entries and head {}; {} entries with head {} were signed before",
+                              head.entries, ToHex(head.hash), newest_.entries, ToHex(newest_.hash)));
   }
   SMKI_ASSIGN_OR_RETURN(const std::string line, ledger::SignatureLine(parsed->body, parts_.name, parts_.identity));
   SMKI_RETURN_IF_ERROR(parts_.files.WriteDurably(parts_.path, AsBytes(parsed->body + "\n" + line)));

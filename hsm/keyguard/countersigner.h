@@ -1,5 +1,5 @@
-// The keyguard's memory of the ledger (I3): it signs a checkpoint only if none newer, and no other of the same length, was
-// signed before.
+// The keyguard's memory of the ledger (I3): it signs a checkpoint only if none newer, and no other of the same length,
+// was signed before.
 #pragma once
 
 #include <mutex>
@@ -18,16 +18,17 @@ class Countersigner {
  public:
   struct Parts {
     FileSystem& files;
-    std::string path;                 // of the newest checkpoint signed
-    pki::PrivateKey identity;         // the keyguard's
-    std::string name;                 // its Common Name
-    pki::Certificate orchestrator;    // who must have signed first
+    std::string path;               // of the newest checkpoint signed
+    pki::PrivateKey identity;       // the keyguard's
+    std::string name;               // its Common Name
+    pki::Certificate orchestrator;  // who must have signed first
     procedures::Environment environment;
   };
   static StatusOr<std::unique_ptr<Countersigner>> Make(Parts parts);
 
-  // Returns the line to append. What it signs is durable before it returns. BAD_REQUEST if the note is malformed, not signed by
-  // the orchestrator or of another environment; JOURNAL_ROLLED_BACK if the ledger is older than one seen, or another.
+  // Returns the line to append. What it signs is durable before it returns. BAD_REQUEST if the note is malformed, not
+  // signed by the orchestrator or of another environment; JOURNAL_ROLLED_BACK if the ledger is older than one seen, or
+  // another.
   StatusOr<std::string> Countersign(std::string_view note);
 
  private:

@@ -53,10 +53,10 @@ Status Run(const std::string& site_path) {
   }
   SMKI_RETURN_IF_ERROR(PosixFiles().CreateDirectories(site.data));
 
-  SMKI_ASSIGN_OR_RETURN(const std::unique_ptr<Countersigner> countersigner,
-                        Countersigner::Make({PosixFiles(), site.data + "/newest-checkpoint", std::move(identity),
-                                             identity_certificate.subject_cn, verifier.OrchestratorCertificate(),
-                                             policy->environment}));
+  SMKI_ASSIGN_OR_RETURN(
+      const std::unique_ptr<Countersigner> countersigner,
+      Countersigner::Make({PosixFiles(), site.data + "/newest-checkpoint", std::move(identity),
+                           identity_certificate.subject_cn, verifier.OrchestratorCertificate(), policy->environment}));
   ConfigureFrame configuration;
   configuration.module = site.module;
   configuration.softhsm_config = site.softhsm_config;
@@ -67,14 +67,16 @@ Status Run(const std::string& site_path) {
   configuration.policy = policy_text;
   const std::string journal = configuration.journal;
   SMKI_ASSIGN_OR_RETURN(const std::string program, SignerProgram(site));
-  SMKI_ASSIGN_OR_RETURN(const std::unique_ptr<SignerProcess> signer, SignerProcess::Start(program, std::move(configuration)));
+  SMKI_ASSIGN_OR_RETURN(const std::unique_ptr<SignerProcess> signer,
+                        SignerProcess::Start(program, std::move(configuration)));
 
   std::set<std::string> persons;
   for (const procedures::Person& person : policy->persons) persons.insert(person.id);
   const auto keyguard_service = MakeKeyguardService(*signer, *countersigner, journal);
   const auto persons_service = MakePersonsService(*signer, std::move(persons));
   SMKI_ASSIGN_OR_RETURN(const auto server, rpc::Server::Start(site.listen, tls, {keyguard_service.get()}));
-  SMKI_ASSIGN_OR_RETURN(const auto persons_server, rpc::Server::Start(site.persons_listen, tls, {persons_service.get()}));
+  SMKI_ASSIGN_OR_RETURN(const auto persons_server,
+                        rpc::Server::Start(site.persons_listen, tls, {persons_service.get()}));
   spdlog::info("environment {}, trust policy version {}, SHA-256 {}", policy->environment.ToString(), policy->version,
                ToHex(pki::Sha256(policy_text)));
   std::printf("smki-keyguard ready on %s and %s\n", server->address().c_str(), persons_server->address().c_str());

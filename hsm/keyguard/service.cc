@@ -27,17 +27,16 @@ void Record(SignerProcess& signer, const Status& refusal, std::function<void()> 
               [then = std::move(then)](const StatusOr<Bytes>&) { then(); });
 }
 
-grpc::ServerUnaryReactor* FinishRefused(SignerProcess& signer, const Status& refusal, grpc::ServerUnaryReactor* reactor) {
+grpc::ServerUnaryReactor* FinishRefused(SignerProcess& signer, const Status& refusal,
+                                        grpc::ServerUnaryReactor* reactor) {
   Record(signer, refusal, [reactor, refusal] { reactor->Finish(rpc::ToGrpc(refusal)); });
   return reactor;
 }
 
 // Sends `frame`; the answer is a message of type F, which `fill` puts into the response.
 template <typename F, typename Fill>
-grpc::ServerUnaryReactor* Ask(SignerProcess& signer, Bytes frame, grpc::ServerUnaryReactor* reactor, Fill fill,
-                              const char* fail_point = nullptr) {
-  signer.Call(std::move(frame), [reactor, fill, fail_point](StatusOr<Bytes> answer) {
-    if (fail_point != nullptr) FailPoint(fail_point);
+grpc::ServerUnaryReactor* Ask(SignerProcess& signer, Bytes frame, grpc::ServerUnaryReactor* reactor, Fill fill) {
+  signer.Call(std::move(frame), [reactor, fill](StatusOr<Bytes> answer) {
     Status status = answer.status();
     if (status.ok()) {
       auto message = DecodePayload<F>(*answer);
@@ -53,7 +52,8 @@ grpc::ServerUnaryReactor* Ask(SignerProcess& signer, Bytes frame, grpc::ServerUn
 
 Status CheckOrchestrator(const std::string& caller) {
   if (caller == kOrchestrator) return OkStatus();
-  return Refuse(Reason::kNOT_PERMITTED, fmt::format("'{}' called the Keyguard service, which serves the orchestrator only", caller));
+  return Refuse(Reason::kNOT_PERMITTED,
+                fmt::format("'{}' called the Keyguard service, which serves the orchestrator only", caller));
 }
 
 // Collects the stream, then hands it over in one piece, so that two of them never mix.
@@ -70,7 +70,7 @@ class PrepareReactor : public grpc::ServerReadReactor<kg::PrepareRequest> {
       return;
     }
     if (status_.ok()) status_ = TakePart();
-    StartRead(&part_);   // to the end even after a refusal: its reason reaches the caller only then
+    StartRead(&part_);  // to the end even after a refusal: its reason reaches the caller only then
   }
   void OnDone() override { delete this; }
 
@@ -84,8 +84,10 @@ class PrepareReactor : public grpc::ServerReadReactor<kg::PrepareRequest> {
       frames_.push_back(MakeFrame(FrameType::kPrepareBegin, header));
     } else if (part_.has_population()) {
       const kg::PopulationPart& population = part_.population();
-      if (population.octets().size() > kMaxPart) return Refuse(Reason::kBAD_REQUEST, "a population part is larger than 1 MiB");
-      frames_.push_back(MakeFrame(FrameType::kPopulationPart, PopulationFrame{population.group(), ToBytes(AsBytes(population.octets()))}));
+      if (population.octets().size() > kMaxPart)
+        return Refuse(Reason::kBAD_REQUEST, "a population part is larger than 1 MiB");
+      frames_.push_back(MakeFrame(FrameType::kPopulationPart,
+                                  PopulationFrame{population.group(), ToBytes(AsBytes(population.octets()))}));
     } else if (part_.part_case() == kg::PrepareRequest::kCertificate) {
       frames_.push_back(MakeFrame(FrameType::kCertificate, CertificateFrame{ToBytes(AsBytes(part_.certificate()))}));
     } else {
@@ -187,29 +189,40 @@ class KeyguardService : public kg::Keyguard::CallbackService {
   KeyguardService(SignerProcess& signer, Countersigner& countersigner, std::string journal_path)
       : signer_(signer), countersigner_(countersigner), journal_path_(std::move(journal_path)) {}
 
-  grpc::ServerReadReactor<kg::PrepareRequest>* Prepare(grpc::CallbackServerContext* context, kg::PrepareResponse* response) override {
+  grpc::ServerReadReactor<kg::PrepareRequest>* Prepare(grpc::CallbackServerContext* context,
+                                                       kg::PrepareResponse* response) override {
     return new PrepareReactor(signer_, CheckOrchestrator(rpc::CallerOf(*context)), response);
   }
 
   grpc::ServerUnaryReactor* Sign(grpc::CallbackServerContext* context, const kg::SignRequest* request,
                                  kg::SignResponse* response) override {
-    return Forward<SignedFrame>(context, FrameType::kSign, [&] { return ToFrame(*request); },
-                                [response](SignedFrame f) { FromFrame(std::move(f), *response); }, "keyguard.sign.before-reply");
+    return Forward<SignedFrame>(
+        context, FrameType::kSign, [&] { return ToFrame(*request); },
+        [response](SignedFrame f) {
+          FailPoint("keyguard.sign.before-reply");
+          FromFrame(std::move(f), *response);
+        });
   }
   grpc::ServerUnaryReactor* Prove(grpc::CallbackServerContext* context, const kg::ProveRequest* request,
                                   kg::ProveResponse* response) override {
-    return Forward<ProvedFrame>(context, FrameType::kProve, [&] { return ToFrame(*request); },
-                                [response](ProvedFrame f) { FromFrame(std::move(f), *response); });
+    return Forward<ProvedFrame>(
+        context, FrameType::kProve, [&] { return ToFrame(*request); },
+        [response](ProvedFrame f) { FromFrame(std::move(f), *response); });
   }
   grpc::ServerUnaryReactor* Close(grpc::CallbackServerContext* context, const kg::CloseRequest* request,
                                   kg::CloseResponse* response) override {
-    return Forward<StatusFrame>(context, FrameType::kClose, [&] { return ToFrame(*request); },
-                                [response](StatusFrame f) { FromFrame(std::move(f), *response->mutable_status()); },
-                                "keyguard.close.before-reply");
+    return Forward<StatusFrame>(
+        context, FrameType::kClose, [&] { return ToFrame(*request); },
+        [response](StatusFrame f) {
+          FailPoint("keyguard.close.before-reply");
+          FromFrame(std::move(f), *response->mutable_status());
+        });
   }
-  grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context, const kg::GetStatusRequest*, kg::Status* response) override {
-    return Forward<StatusFrame>(context, FrameType::kStatus, [] { return StatusOr<EmptyFrame>(EmptyFrame{}); },
-                                [response](StatusFrame f) { FromFrame(std::move(f), *response); });
+  grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context, const kg::GetStatusRequest*,
+                                      kg::Status* response) override {
+    return Forward<StatusFrame>(
+        context, FrameType::kStatus, [] { return StatusOr<EmptyFrame>(EmptyFrame{}); },
+        [response](StatusFrame f) { FromFrame(std::move(f), *response); });
   }
 
   grpc::ServerUnaryReactor* Countersign(grpc::CallbackServerContext* context, const kg::CountersignRequest* request,
@@ -231,14 +244,13 @@ class KeyguardService : public kg::Keyguard::CallbackService {
 
  private:
   template <typename F, typename Make, typename Fill>
-  grpc::ServerUnaryReactor* Forward(grpc::CallbackServerContext* context, FrameType type, Make make, Fill fill,
-                                    const char* fail_point = nullptr) {
+  grpc::ServerUnaryReactor* Forward(grpc::CallbackServerContext* context, FrameType type, Make make, Fill fill) {
     grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
     const Status permitted = CheckOrchestrator(rpc::CallerOf(*context));
     if (!permitted.ok()) return FinishRefused(signer_, permitted, reactor);
     auto frame = make();
     if (!frame.ok()) return FinishRefused(signer_, frame.status(), reactor);
-    return Ask<F>(signer_, MakeFrame(type, *frame), reactor, std::move(fill), fail_point);
+    return Ask<F>(signer_, MakeFrame(type, *frame), reactor, std::move(fill));
   }
 
   SignerProcess& signer_;
@@ -248,9 +260,11 @@ class KeyguardService : public kg::Keyguard::CallbackService {
 
 class PersonsService : public kg::KeyguardPersons::CallbackService {
  public:
-  PersonsService(SignerProcess& signer, std::set<std::string> persons) : signer_(signer), persons_(std::move(persons)) {}
+  PersonsService(SignerProcess& signer, std::set<std::string> persons)
+      : signer_(signer), persons_(std::move(persons)) {}
 
-  grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context, const kg::GetStatusRequest*, kg::Status* response) override {
+  grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context, const kg::GetStatusRequest*,
+                                      kg::Status* response) override {
     return Forward<StatusFrame>(context, MakeFrame(FrameType::kStatus, EmptyFrame{}),
                                 [response](StatusFrame f) { FromFrame(std::move(f), *response); });
   }
@@ -261,8 +275,9 @@ class PersonsService : public kg::KeyguardPersons::CallbackService {
   }
   grpc::ServerUnaryReactor* PresentShare(grpc::CallbackServerContext* context, const kg::PresentShareRequest* request,
                                          kg::PresentShareResponse* response) override {
-    return Forward<CeremonyFrame>(context, MakeFrame(FrameType::kPresent, ToFrame(*request)),
-                                  [response](CeremonyFrame f) { FromFrame(std::move(f), *response->mutable_ceremony()); });
+    return Forward<CeremonyFrame>(
+        context, MakeFrame(FrameType::kPresent, ToFrame(*request)),
+        [response](CeremonyFrame f) { FromFrame(std::move(f), *response->mutable_ceremony()); });
   }
   grpc::ServerUnaryReactor* Order(grpc::CallbackServerContext* context, const kg::OrderRequest* request,
                                   kg::OrderResponse* response) override {
@@ -276,7 +291,9 @@ class PersonsService : public kg::KeyguardPersons::CallbackService {
     grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
     const std::string caller = rpc::CallerOf(*context);
     if (!persons_.contains(caller)) {
-      return FinishRefused(signer_, Refuse(Reason::kNOT_PERMITTED, fmt::format("'{}' is no person of the trust policy", caller)), reactor);
+      return FinishRefused(signer_,
+                           Refuse(Reason::kNOT_PERMITTED, fmt::format("'{}' is no person of the trust policy", caller)),
+                           reactor);
     }
     return Ask<F>(signer_, std::move(frame), reactor, std::move(fill));
   }
@@ -287,7 +304,8 @@ class PersonsService : public kg::KeyguardPersons::CallbackService {
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> MakeKeyguardService(SignerProcess& signer, Countersigner& countersigner, std::string journal_path) {
+std::unique_ptr<grpc::Service> MakeKeyguardService(SignerProcess& signer, Countersigner& countersigner,
+                                                   std::string journal_path) {
   return std::make_unique<KeyguardService>(signer, countersigner, std::move(journal_path));
 }
 

@@ -1,5 +1,5 @@
-// The keyguard's two gRPC services: thin shells that know who is calling and hand the rest to the signer. Callbacks run on
-// gRPC's threads and the signer's I/O thread; nothing here blocks on the signer.
+// The keyguard's two gRPC services: thin shells that know who is calling and hand the rest to the signer. Callbacks run
+// on gRPC's threads and the signer's I/O thread; nothing here blocks on the signer.
 #pragma once
 
 #include <grpcpp/impl/service_type.h>
@@ -17,7 +17,8 @@ namespace smki::hsm {
 inline constexpr char kOrchestrator[] = "orchestrator";
 
 // Both outlive the server they are registered with; `signer` and `countersigner` outlive them.
-std::unique_ptr<grpc::Service> MakeKeyguardService(SignerProcess& signer, Countersigner& countersigner, std::string journal_path);
+std::unique_ptr<grpc::Service> MakeKeyguardService(SignerProcess& signer, Countersigner& countersigner,
+                                                   std::string journal_path);
 // `persons`: ids of the trust policy, who alone may call.
 std::unique_ptr<grpc::Service> MakePersonsService(SignerProcess& signer, std::set<std::string> persons);
 

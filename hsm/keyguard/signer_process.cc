@@ -31,14 +31,16 @@ namespace asio = boost::asio;
 using Socket = asio::local::stream_protocol::socket;
 
 constexpr size_t kReadSize = 1 << 20;
-constexpr size_t kMaxInFlight = 8;     // enough to keep the key busy while answers travel
+constexpr size_t kMaxInFlight = 8;  // enough to keep the key busy while answers travel
 constexpr size_t kMaxWaiting = 1024;
 constexpr int kSocketBuffer = 4 << 20;
 constexpr int kChildFd = 3;
 constexpr auto kRestartDelay = std::chrono::seconds(1);
 constexpr auto kEndGrace = std::chrono::seconds(5);
 
-Status FromErrno(const std::string& what, int error) { return Unavailable("{}: {}", what, std::strerror(error)); }
+Status FromErrno(const std::string& what, int error) {
+  return Unavailable("{}: {}", what, std::strerror(error));
+}
 
 // The child's environment. A fail point that has killed one child must not kill its successors too.
 std::vector<char*> ChildEnvironment(bool with_fail_point) {
@@ -113,7 +115,8 @@ struct SignerProcess::Impl {
     reader = FrameReader();
     socket.emplace(io, asio::local::stream_protocol(), spawned->fd);
     // In front of everything that waits: the child wants it first.
-    waiting.push_front({{MakeFrame(FrameType::kConfigure, configuration)}, [this](StatusOr<Bytes> answer) { OnConfigured(answer.status()); }});
+    waiting.push_front({{MakeFrame(FrameType::kConfigure, configuration)},
+                        [this](StatusOr<Bytes> answer) { OnConfigured(answer.status()); }});
     configuring = true;
     Read();
     Send();
@@ -134,15 +137,16 @@ struct SignerProcess::Impl {
 
   void Read() {
     const std::span<uint8_t> room = reader.Room(kReadSize);
-    socket->async_read_some(asio::buffer(room.data(), room.size()), [this, child = child_number](const boost::system::error_code& error, size_t size) {
-      if (child != child_number) return;
-      if (error) {
-        OnChildEnd();
-        return;
-      }
-      reader.Filled(size);
-      if (TakeAnswers()) Read();
-    });
+    socket->async_read_some(asio::buffer(room.data(), room.size()),
+                            [this, child = child_number](const boost::system::error_code& error, size_t size) {
+                              if (child != child_number) return;
+                              if (error) {
+                                OnChildEnd();
+                                return;
+                              }
+                              reader.Filled(size);
+                              if (TakeAnswers()) Read();
+                            });
   }
 
   // False when the child had to be given up.
@@ -181,7 +185,7 @@ struct SignerProcess::Impl {
     asio::async_write(*socket, buffers, [this, child = child_number](const boost::system::error_code&, size_t) {
       if (child != child_number) return;
       writing = false;
-      Send();   // an error shows in Read, too
+      Send();  // an error shows in Read, too
     });
   }
 
@@ -219,7 +223,7 @@ struct SignerProcess::Impl {
   }
 
   void Restart(bool later) {
-    if (!first_child_ok) return;   // Start reports why
+    if (!first_child_ok) return;  // Start reports why
     if (!later && StartChild().ok()) return;
     for (Request& request : waiting) request.reply(Unavailable("the signer cannot start; see the keyguard's log"));
     waiting.clear();
@@ -247,7 +251,7 @@ struct SignerProcess::Impl {
   asio::steady_timer timer{io};
   std::optional<Socket> socket;
   pid_t pid = -1;
-  uint64_t child_number = 0;   // whose handlers these are
+  uint64_t child_number = 0;  // whose handlers these are
   FrameReader reader;
   std::deque<Request> waiting, in_flight;
   bool writing = false;
@@ -261,7 +265,8 @@ struct SignerProcess::Impl {
   std::thread thread;
 };
 
-StatusOr<std::unique_ptr<SignerProcess>> SignerProcess::Start(const std::string& program, ConfigureFrame configuration) {
+StatusOr<std::unique_ptr<SignerProcess>> SignerProcess::Start(const std::string& program,
+                                                              ConfigureFrame configuration) {
   auto impl = std::make_unique<Impl>(program, std::move(configuration));
   Impl* const p = impl.get();
   std::promise<Status> first;

@@ -1,7 +1,7 @@
 // The signer as a child process, and the one thread that talks to it.
 //
-// There is always one child; each serves at most one activation. When an activation ends, its child ends and the next, with
-// empty memory, takes its place. What such a child had not read yet is given to its successor. When a child dies
+// There is always one child; each serves at most one activation. When an activation ends, its child ends and the next,
+// with empty memory, takes its place. What such a child had not read yet is given to its successor. When a child dies
 // unexpectedly, everything it had not answered fails with KEY_CLOSED; its journal survives (I5).
 #pragma once
 

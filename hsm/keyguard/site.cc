@@ -24,7 +24,8 @@ class Paths {
 
 Status ReadKeys(const YamlNode& root, std::vector<NamedKey>& out) {
   SMKI_ASSIGN_OR_RETURN(const YamlNode* keys, root.Sequence("keys"));
-  if (keys->items().empty() || keys->items().size() > kMaxKeys) return keys->Wrong(fmt::format("expected 1 to {} keys", kMaxKeys));
+  if (keys->items().empty() || keys->items().size() > kMaxKeys)
+    return keys->Wrong(fmt::format("expected 1 to {} keys", kMaxKeys));
   for (const YamlNode& item : keys->items()) {
     SMKI_RETURN_IF_ERROR(item.CheckKeys({"name", "token"}));
     NamedKey key;
@@ -48,7 +49,8 @@ Status ReadKeys(const YamlNode& root, std::vector<NamedKey>& out) {
 StatusOr<KeyguardSite> ReadKeyguardSite(FileSystem& files, const std::string& path) {
   SMKI_ASSIGN_OR_RETURN(const Bytes text, files.Read(path, kMaxSite));
   SMKI_ASSIGN_OR_RETURN(const YamlNode root, ParseYaml(AsText(text), path));
-  SMKI_RETURN_IF_ERROR(root.CheckKeys({"listen", "personsListen", "tls", "policy", "identity", "data", "signer", "pkcs11", "keys"}));
+  SMKI_RETURN_IF_ERROR(
+      root.CheckKeys({"listen", "personsListen", "tls", "policy", "identity", "data", "signer", "pkcs11", "keys"}));
   const Paths paths(DirectoryOf(path));
   KeyguardSite site;
   SMKI_ASSIGN_OR_RETURN(site.listen, root.Text("listen"));

@@ -1,5 +1,5 @@
-// The keyguard's site file: where things are, never what they are allowed to do. Environment and estate are not in it: they come
-// from trust policy and token alone (I8), and no PIN is anywhere (I5).
+// The keyguard's site file: where things are, never what they are allowed to do. Environment and estate are not in it:
+// they come from trust policy and token alone (I8), and no PIN is anywhere (I5).
 #pragma once
 
 #include <string>
@@ -17,7 +17,7 @@ struct KeyguardSite {
   std::string policy;
   std::string identity_certificate, identity_key;
   std::string data;
-  std::string signer;          // program; "auto": beside this one
+  std::string signer;  // program; "auto": beside this one
   std::string module, softhsm_config;
   std::vector<NamedKey> keys;
 };

@@ -17,11 +17,14 @@ constexpr size_t kMaxSmall = 64 * 1024;
 constexpr size_t kMaxRevocationList = 1 << 20;
 constexpr size_t kMaxText = 4000;
 
-Bytes ToOctets(const std::string& text) { return ToBytes(AsBytes(text)); }
+Bytes ToOctets(const std::string& text) {
+  return ToBytes(AsBytes(text));
+}
 
 Status TakeDigest(const std::string& octets, const char* field, Digest& out) {
   if (octets.size() != out.size()) {
-    return Refuse(Reason::kBAD_REQUEST, fmt::format("'{}' must be a SHA-256 digest of 32 octets, found {}", field, octets.size()));
+    return Refuse(Reason::kBAD_REQUEST,
+                  fmt::format("'{}' must be a SHA-256 digest of 32 octets, found {}", field, octets.size()));
   }
   std::copy(octets.begin(), octets.end(), out.begin());
   return OkStatus();
@@ -32,7 +35,9 @@ Status AtMost(size_t limit, size_t size, const char* field) {
   return Refuse(Reason::kBAD_REQUEST, fmt::format("'{}' has {} octets or items; at most {}", field, size, limit));
 }
 
-std::string Octets(ByteSpan bytes) { return ToString(bytes); }
+std::string Octets(ByteSpan bytes) {
+  return ToString(bytes);
+}
 
 }  // namespace
 
@@ -96,7 +101,9 @@ PresentFrame ToFrame(const kg::PresentShareRequest& request) {
   return {request.presentation(), ToOctets(request.signature()), ToOctets(request.envelope())};
 }
 
-OrderFrame ToFrame(const kg::OrderRequest& request) { return {request.order(), ToOctets(request.signature())}; }
+OrderFrame ToFrame(const kg::OrderRequest& request) {
+  return {request.order(), ToOctets(request.signature())};
+}
 
 void FromFrame(CeremonyFrame frame, kg::Ceremony& out) {
   out.set_request(std::move(frame.request));

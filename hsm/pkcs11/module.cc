@@ -24,7 +24,9 @@ std::string Trimmed(const CK_UTF8CHAR (&padded)[N]) {
   return out;
 }
 
-bool Fits(const std::string& wanted, const std::string& found) { return wanted.empty() || wanted == found; }
+bool Fits(const std::string& wanted, const std::string& found) {
+  return wanted.empty() || wanted == found;
+}
 
 StatusOr<std::vector<CK_SLOT_ID>> ListSlots(const Module::Functions& f) {
   CK_ULONG count = 0;
@@ -90,7 +92,8 @@ StatusOr<Slot> Module::FindToken(const TokenUri& uri) {
 }
 
 StatusOr<Slot> Module::InitToken(const std::string& label, const Secret& so_pin) {
-  if (label.empty() || label.size() > 32) return InvalidArgument("token label '{}': 1 to 32 octets are expected", label);
+  if (label.empty() || label.size() > 32)
+    return InvalidArgument("token label '{}': 1 to 32 octets are expected", label);
   TokenUri uri;
   uri.token = label;
   if (FindToken(uri).status().code() != StatusCode::kNotFound) {
@@ -103,8 +106,8 @@ StatusOr<Slot> Module::InitToken(const std::string& label, const Secret& so_pin)
     CK_UTF8CHAR padded[32];
     std::fill(std::begin(padded), std::end(padded), ' ');
     std::copy(label.begin(), label.end(), padded);
-    const CK_RV result = functions().list->C_InitToken(slot, const_cast<CK_UTF8CHAR*>(so_pin.span().data()),
-                                                       so_pin.size(), padded);
+    const CK_RV result =
+        functions().list->C_InitToken(slot, const_cast<CK_UTF8CHAR*>(so_pin.span().data()), so_pin.size(), padded);
     SMKI_RETURN_IF_ERROR(FromResult(result, "C_InitToken", "token '" + label + "'"));
     // A library may give an initialised token another slot number.
     return FindToken(uri);
@@ -120,7 +123,8 @@ StatusOr<std::unique_ptr<Session>> Slot::OpenSession(Access access) const {
   return std::unique_ptr<Session>(new Session(module_, handle));
 }
 
-StatusOr<std::unique_ptr<TokenSigner>> TokenSigner::Open(const Slot& slot, const Secret& pin, const std::string& key_label) {
+StatusOr<std::unique_ptr<TokenSigner>> TokenSigner::Open(const Slot& slot, const Secret& pin,
+                                                         const std::string& key_label) {
   SMKI_ASSIGN_OR_RETURN(std::unique_ptr<Session> session, slot.OpenSession(Access::kReadOnly));
   SMKI_RETURN_IF_ERROR(session->Login(pin));
   SMKI_ASSIGN_OR_RETURN(pki::PublicKey public_key, session->ReadPublicKey(key_label));
@@ -130,8 +134,9 @@ StatusOr<std::unique_ptr<TokenSigner>> TokenSigner::Open(const Slot& slot, const
 }
 
 std::string SoftHsmConfig(const std::string& token_directory) {
-  return fmt::format("directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n",
-                     token_directory);
+  return fmt::format(
+      "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n",
+      token_directory);
 }
 
 }  // namespace smki::hsm::pkcs11

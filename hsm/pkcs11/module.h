@@ -1,8 +1,8 @@
 // PKCS#11 as objects that end by themselves: Module > Slot > Session > Object.
 //
-// One Module per process at a time (a second C_Initialize fails). A Session and its Objects belong to one thread at a time;
-// different Sessions may be used by different threads at once. Logging in counts for all Sessions of this process on that
-// token. Every error names the PKCS#11 function and the CKR_ code.
+// One Module per process at a time (a second C_Initialize fails). A Session and its Objects belong to one thread at a
+// time; different Sessions may be used by different threads at once. Logging in counts for all Sessions of this process
+// on that token. Every error names the PKCS#11 function and the CKR_ code.
 #pragma once
 
 #include <memory>
@@ -44,8 +44,8 @@ class Slot {
 
 class Module : public std::enable_shared_from_this<Module> {
  public:
-  // Loads `library` and calls C_Initialize with OS locking. If `softhsm_config` is not empty, SOFTHSM2_CONF names it from now
-  // on in this process: call it before other threads read the environment.
+  // Loads `library` and calls C_Initialize with OS locking. If `softhsm_config` is not empty, SOFTHSM2_CONF names it
+  // from now on in this process: call it before other threads read the environment.
   static StatusOr<std::shared_ptr<Module>> Load(const std::string& library, const std::string& softhsm_config);
   ~Module();
   Module(const Module&) = delete;
@@ -56,7 +56,7 @@ class Module : public std::enable_shared_from_this<Module> {
   // Initialises an empty slot as a token of a label (1 to 32 octets) that no token has yet.
   StatusOr<Slot> InitToken(const std::string& label, const Secret& so_pin);
 
-  struct Functions;   // the library's function list
+  struct Functions;  // the library's function list
   const Functions& functions() const { return *functions_; }
 
  private:
@@ -78,20 +78,20 @@ class Session {
   // As security officer: sets the user PIN.
   Status InitPin(const Secret& pin);
 
-  // Makes a P-256 key pair in the token, CKA_ID 01; the private key is sensitive, not extractable and only signs. Refuses a
-  // label that is taken.
+  // Makes a P-256 key pair in the token, CKA_ID 01; the private key is sensitive, not extractable and only signs.
+  // Refuses a label that is taken.
   StatusOr<pki::PublicKey> GenerateKeyPair(const std::string& label);
   // Exactly one of that label. The private key is visible only when logged in.
   StatusOr<Object> FindPrivateKey(const std::string& label);
   StatusOr<pki::PublicKey> ReadPublicKey(const std::string& label);
-  // A copy that lives in this session only: such a copy signs without a look at the token's files, and copies on sessions of
-  // their own sign in parallel (docs/contributor.md, limits of SoftHSM).
+  // A copy that lives in this session only: such a copy signs without a look at the token's files, and copies on
+  // sessions of their own sign in parallel (docs/contributor.md, limits of SoftHSM).
   StatusOr<Object> CopyToSession(Object key);
   // CKM_ECDSA over a SHA-256 digest.
   StatusOr<pki::RawSignature> Sign(Object key, const Digest& digest);
 
-  // CKO_DATA objects, found by label, visible without login, at most kMaxData octets. Writing makes the new object first and then
-  // removes the old: a crash in between leaves both, so reading gives all of a label.
+  // CKO_DATA objects, found by label, visible without login, at most kMaxData octets. Writing makes the new object
+  // first and then removes the old: a crash in between leaves both, so reading gives all of a label.
   static constexpr size_t kMaxData = 16 * 1024;
   StatusOr<std::vector<Bytes>> ReadData(const std::string& label);
   Status WriteData(const std::string& label, ByteSpan value);

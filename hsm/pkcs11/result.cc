@@ -9,7 +9,8 @@ struct Named {
   StatusCode code;
 };
 
-#define SMKI_RESULT(name, code) {name, #name, StatusCode::code}
+#define SMKI_RESULT(name, code) \
+  { name, #name, StatusCode::code }
 constexpr Named kNames[] = {
     SMKI_RESULT(CKR_HOST_MEMORY, kResourceExhausted),
     SMKI_RESULT(CKR_SLOT_ID_INVALID, kNotFound),
@@ -70,7 +71,8 @@ std::string ResultName(CK_RV result) {
 Status FromResult(CK_RV result, const char* function, const std::string& about) {
   if (result == CKR_OK) return OkStatus();
   const Named* named = Find(result);
-  return Error(named != nullptr ? named->code : StatusCode::kInternal, "{}: {} returned {}", about, function, ResultName(result));
+  return Error(named != nullptr ? named->code : StatusCode::kInternal, "{}: {} returned {}", about, function,
+               ResultName(result));
 }
 
 }  // namespace smki::hsm::pkcs11

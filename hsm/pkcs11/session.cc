@@ -24,11 +24,15 @@ CK_ATTRIBUTE Attribute(CK_ATTRIBUTE_TYPE type, ByteSpan value) {
 constexpr CK_BBOOL kYes = CK_TRUE;
 constexpr CK_BBOOL kNo = CK_FALSE;
 
-CK_UTF8CHAR* PinOctets(const Secret& pin) { return const_cast<CK_UTF8CHAR*>(pin.span().data()); }
+CK_UTF8CHAR* PinOctets(const Secret& pin) {
+  return const_cast<CK_UTF8CHAR*>(pin.span().data());
+}
 
 }  // namespace
 
-Session::~Session() { module_->functions().list->C_CloseSession(handle_); }
+Session::~Session() {
+  module_->functions().list->C_CloseSession(handle_);
+}
 
 Status Session::Login(const Secret& pin) {
   const CK_RV result = module_->functions().list->C_Login(handle_, CKU_USER, PinOctets(pin), pin.size());
@@ -41,7 +45,9 @@ Status Session::LoginSecurityOfficer(const Secret& so_pin) {
                     "the token's SO PIN");
 }
 
-Status Session::Logout() { return FromResult(module_->functions().list->C_Logout(handle_), "C_Logout", "the token"); }
+Status Session::Logout() {
+  return FromResult(module_->functions().list->C_Logout(handle_), "C_Logout", "the token");
+}
 
 Status Session::InitPin(const Secret& pin) {
   return FromResult(module_->functions().list->C_InitPIN(handle_, PinOctets(pin), pin.size()), "C_InitPIN",
@@ -54,27 +60,29 @@ StatusOr<pki::PublicKey> Session::GenerateKeyPair(const std::string& label) {
   }
   CK_MECHANISM mechanism{CKM_EC_KEY_PAIR_GEN, nullptr, 0};
   CK_ATTRIBUTE public_template[] = {
-      Attribute(CKA_TOKEN, kYes),          Attribute(CKA_PRIVATE, kNo),         Attribute(CKA_VERIFY, kYes),
-      Attribute(CKA_LABEL, AsBytes(label)), Attribute(CKA_ID, ByteSpan(kKeyId)), Attribute(CKA_EC_PARAMS, ByteSpan(kP256)),
+      Attribute(CKA_TOKEN, kYes),          Attribute(CKA_PRIVATE, kNo),
+      Attribute(CKA_VERIFY, kYes),         Attribute(CKA_LABEL, AsBytes(label)),
+      Attribute(CKA_ID, ByteSpan(kKeyId)), Attribute(CKA_EC_PARAMS, ByteSpan(kP256)),
   };
   CK_ATTRIBUTE private_template[] = {
-      Attribute(CKA_TOKEN, kYes),    Attribute(CKA_PRIVATE, kYes), Attribute(CKA_SENSITIVE, kYes),
-      Attribute(CKA_EXTRACTABLE, kNo), Attribute(CKA_SIGN, kYes),  Attribute(CKA_DECRYPT, kNo),
-      Attribute(CKA_DERIVE, kNo),    Attribute(CKA_UNWRAP, kNo),   Attribute(CKA_LABEL, AsBytes(label)),
+      Attribute(CKA_TOKEN, kYes),          Attribute(CKA_PRIVATE, kYes), Attribute(CKA_SENSITIVE, kYes),
+      Attribute(CKA_EXTRACTABLE, kNo),     Attribute(CKA_SIGN, kYes),    Attribute(CKA_DECRYPT, kNo),
+      Attribute(CKA_DERIVE, kNo),          Attribute(CKA_UNWRAP, kNo),   Attribute(CKA_LABEL, AsBytes(label)),
       Attribute(CKA_ID, ByteSpan(kKeyId)),
   };
   CK_OBJECT_HANDLE public_key = 0, private_key = 0;
-  SMKI_RETURN_IF_ERROR(FromResult(
-      module_->functions().list->C_GenerateKeyPair(handle_, &mechanism, public_template, std::size(public_template),
-                                                   private_template, std::size(private_template), &public_key, &private_key),
-      "C_GenerateKeyPair", "key '" + label + "'"));
+  SMKI_RETURN_IF_ERROR(FromResult(module_->functions().list->C_GenerateKeyPair(
+                                      handle_, &mechanism, public_template, std::size(public_template),
+                                      private_template, std::size(private_template), &public_key, &private_key),
+                                  "C_GenerateKeyPair", "key '" + label + "'"));
   return ReadPublicKey(label);
 }
 
 StatusOr<std::vector<Object>> Session::FindAll(unsigned long object_class, const std::string& label) {
   const CK_FUNCTION_LIST& f = *module_->functions().list;
   const CK_OBJECT_CLASS wanted = object_class;
-  CK_ATTRIBUTE search[] = {Attribute(CKA_CLASS, wanted), Attribute(CKA_TOKEN, kYes), Attribute(CKA_LABEL, AsBytes(label))};
+  CK_ATTRIBUTE search[] = {Attribute(CKA_CLASS, wanted), Attribute(CKA_TOKEN, kYes),
+                           Attribute(CKA_LABEL, AsBytes(label))};
   SMKI_RETURN_IF_ERROR(FromResult(f.C_FindObjectsInit(handle_, search, std::size(search)), "C_FindObjectsInit", label));
   CK_OBJECT_HANDLE found[kMaxFound] = {};
   CK_ULONG count = 0;
@@ -93,7 +101,9 @@ StatusOr<Object> Session::FindOne(unsigned long object_class, const std::string&
   return found[0];
 }
 
-StatusOr<Object> Session::FindPrivateKey(const std::string& label) { return FindOne(CKO_PRIVATE_KEY, label, "private key"); }
+StatusOr<Object> Session::FindPrivateKey(const std::string& label) {
+  return FindOne(CKO_PRIVATE_KEY, label, "private key");
+}
 
 StatusOr<pki::PublicKey> Session::ReadPublicKey(const std::string& label) {
   SMKI_ASSIGN_OR_RETURN(const Object key, FindOne(CKO_PUBLIC_KEY, label, "public key"));
@@ -122,8 +132,9 @@ StatusOr<pki::RawSignature> Session::Sign(Object key, const Digest& digest) {
   SMKI_RETURN_IF_ERROR(FromResult(f.C_SignInit(handle_, &mechanism, key.handle), "C_SignInit", "the private key"));
   pki::RawSignature out{};
   CK_ULONG size = out.size();
-  SMKI_RETURN_IF_ERROR(FromResult(f.C_Sign(handle_, const_cast<uint8_t*>(digest.data()), digest.size(), out.data(), &size),
-                                  "C_Sign", "the private key"));
+  SMKI_RETURN_IF_ERROR(
+      FromResult(f.C_Sign(handle_, const_cast<uint8_t*>(digest.data()), digest.size(), out.data(), &size), "C_Sign",
+                 "the private key"));
   if (size != out.size()) return Internal("C_Sign gave {} octets for a P-256 signature", size);
   return out;
 }
@@ -135,13 +146,15 @@ StatusOr<std::vector<Bytes>> Session::ReadData(const std::string& label) {
   std::vector<Bytes> out;
   for (const Object object : found) {
     CK_ATTRIBUTE wanted{CKA_VALUE, nullptr, 0};
-    SMKI_RETURN_IF_ERROR(FromResult(f.C_GetAttributeValue(handle_, object.handle, &wanted, 1), "C_GetAttributeValue", about));
+    SMKI_RETURN_IF_ERROR(
+        FromResult(f.C_GetAttributeValue(handle_, object.handle, &wanted, 1), "C_GetAttributeValue", about));
     if (wanted.ulValueLen > kMaxData) {
       return DataLoss("{} has {} octets; at most {} are expected", about, wanted.ulValueLen, kMaxData);
     }
     Bytes value(wanted.ulValueLen);
     wanted.pValue = value.data();
-    SMKI_RETURN_IF_ERROR(FromResult(f.C_GetAttributeValue(handle_, object.handle, &wanted, 1), "C_GetAttributeValue", about));
+    SMKI_RETURN_IF_ERROR(
+        FromResult(f.C_GetAttributeValue(handle_, object.handle, &wanted, 1), "C_GetAttributeValue", about));
     value.resize(wanted.ulValueLen);
     out.push_back(std::move(value));
   }
@@ -149,17 +162,19 @@ StatusOr<std::vector<Bytes>> Session::ReadData(const std::string& label) {
 }
 
 Status Session::WriteData(const std::string& label, ByteSpan value) {
-  if (value.size() > kMaxData) return InvalidArgument("data object '{}': {} octets; at most {}", label, value.size(), kMaxData);
+  if (value.size() > kMaxData)
+    return InvalidArgument("data object '{}': {} octets; at most {}", label, value.size(), kMaxData);
   const CK_FUNCTION_LIST& f = *module_->functions().list;
   const std::string about = "data object '" + label + "'";
   SMKI_ASSIGN_OR_RETURN(const std::vector<Object> old, FindAll(CKO_DATA, label));
   const CK_OBJECT_CLASS data = CKO_DATA;
   CK_ATTRIBUTE attributes[] = {
-      Attribute(CKA_CLASS, data), Attribute(CKA_TOKEN, kYes), Attribute(CKA_PRIVATE, kNo),
+      Attribute(CKA_CLASS, data),           Attribute(CKA_TOKEN, kYes),  Attribute(CKA_PRIVATE, kNo),
       Attribute(CKA_LABEL, AsBytes(label)), Attribute(CKA_VALUE, value),
   };
   CK_OBJECT_HANDLE made = 0;
-  SMKI_RETURN_IF_ERROR(FromResult(f.C_CreateObject(handle_, attributes, std::size(attributes), &made), "C_CreateObject", about));
+  SMKI_RETURN_IF_ERROR(
+      FromResult(f.C_CreateObject(handle_, attributes, std::size(attributes), &made), "C_CreateObject", about));
   for (const Object object : old) {
     SMKI_RETURN_IF_ERROR(FromResult(f.C_DestroyObject(handle_, object.handle), "C_DestroyObject", about));
   }

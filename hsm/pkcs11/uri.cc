@@ -38,7 +38,8 @@ StatusOr<TokenUri> TokenUri::Parse(std::string_view text) {
   } else {
     std::string_view rest = text.substr(kScheme.size());
     if (rest.find('?') != std::string_view::npos) {
-      return InvalidArgument("'{}': no query attributes are taken here; a PIN never stands in a file", std::string(text));
+      return InvalidArgument("'{}': no query attributes are taken here; a PIN never stands in a file",
+                             std::string(text));
     }
     while (!rest.empty()) {
       const std::string_view pair = rest.substr(0, rest.find(';'));
@@ -53,9 +54,10 @@ StatusOr<TokenUri> TokenUri::Parse(std::string_view text) {
                                  : key == "object"       ? &out.object
                                                          : nullptr;
       if (field == nullptr || !value || value->empty() || !field->empty()) {
-        return InvalidArgument("'{}': '{}' is no attribute that is taken here, is repeated or has no value; write "
-                               "pkcs11:token=LABEL[;object=LABEL][;serial=...][;model=...][;manufacturer=...]",
-                               std::string(text), key);
+        return InvalidArgument(
+            "'{}': '{}' is no attribute that is taken here, is repeated or has no value; write "
+            "pkcs11:token=LABEL[;object=LABEL][;serial=...][;model=...][;manufacturer=...]",
+            std::string(text), key);
       }
       *field = *value;
     }

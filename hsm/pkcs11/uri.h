@@ -10,11 +10,11 @@ namespace smki::hsm::pkcs11 {
 
 // What an empty attribute holds matches anything.
 struct TokenUri {
-  std::string token;          // label, at most 32 octets
+  std::string token;  // label, at most 32 octets
   std::string manufacturer;
   std::string model;
   std::string serial;
-  std::string object;         // label of the key or data in it
+  std::string object;  // label of the key or data in it
 
   // "pkcs11:token=smki-recovery-estate-7;object=recovery", or a label without "pkcs11:". kInvalidArgument for
   // an attribute that is unknown, repeated or malformed, without a token label, and for slot-id and PIN attributes.

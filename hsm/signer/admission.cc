@@ -16,20 +16,24 @@ namespace {
 Status CheckBinding(const TokenBinding& binding, const std::string& key, const procedures::TrustPolicy& policy,
                     const Digest& policy_digest) {
   if (binding.environment != policy.environment) {
-    return Refuse(Reason::kENVIRONMENT_MISMATCH, fmt::format("the token is of {}, the trust policy of {}",
-                                                             binding.environment.ToString(), policy.environment.ToString()));
+    return Refuse(Reason::kENVIRONMENT_MISMATCH,
+                  fmt::format("the token is of {}, the trust policy of {}", binding.environment.ToString(),
+                              policy.environment.ToString()));
   }
   if (binding.key != key) {
-    return Refuse(Reason::kKEY_MISMATCH, fmt::format("the token asked for holds the {} key, not the {} key", binding.key, key));
+    return Refuse(Reason::kKEY_MISMATCH,
+                  fmt::format("the token asked for holds the {} key, not the {} key", binding.key, key));
   }
   if (policy.version < binding.policy_version) {
-    return Refuse(Reason::kPOLICY_TOO_OLD, fmt::format("the trust policy is version {}, the token is bound to version {}",
-                                                       policy.version, binding.policy_version));
+    return Refuse(Reason::kPOLICY_TOO_OLD,
+                  fmt::format("the trust policy is version {}, the token is bound to version {}", policy.version,
+                              binding.policy_version));
   }
   if (policy_digest != binding.policy || policy.version != binding.policy_version) {
-    return Refuse(Reason::kPOLICY_DIGEST_MISMATCH,
-                  fmt::format("the trust policy is version {} with SHA-256 {}, the token is bound to version {} with {}",
-                              policy.version, ToHex(policy_digest), binding.policy_version, ToHex(binding.policy)));
+    return Refuse(
+        Reason::kPOLICY_DIGEST_MISMATCH,
+        fmt::format("the trust policy is version {} with SHA-256 {}, the token is bound to version {} with {}",
+                    policy.version, ToHex(policy_digest), binding.policy_version, ToHex(binding.policy)));
   }
   return OkStatus();
 }
@@ -38,26 +42,32 @@ Status CheckHistory(const procedures::Direction& direction, const Digest& digest
                     const History& history) {
   const auto nonce = history.nonces.find(direction.nonce);
   if (nonce != history.nonces.end() && nonce->second != digest) {
-    return Refuse(Reason::kNONCE_REPLAYED, fmt::format("nonce {} was used by Direction {}", direction.nonce, ToHex(nonce->second)));
+    return Refuse(Reason::kNONCE_REPLAYED,
+                  fmt::format("nonce {} was used by Direction {}", direction.nonce, ToHex(nonce->second)));
   }
   for (const auto& [other, past] : history.directions) {
     const ledger::JournalDirection& d = past.admitted;
-    if (d.digest != other) continue;   // only orders are known of it
+    if (d.digest != other) continue;  // only orders are known of it
     if (d.environment != direction.environment.ToString()) {
-      return Refuse(Reason::kENVIRONMENT_MISMATCH, fmt::format("this keyguard's journal is of {}, {} of {}", d.environment,
-                                                               direction.id, direction.environment.ToString()));
+      return Refuse(Reason::kENVIRONMENT_MISMATCH,
+                    fmt::format("this keyguard's journal is of {}, {} of {}", d.environment, direction.id,
+                                direction.environment.ToString()));
     }
     if (other != digest && direction.counter_first <= d.counter_last && d.counter_first <= direction.counter_last) {
-      return Refuse(Reason::kCOUNTERS_OVERLAP, fmt::format("counters {} to {}; {} has {} to {}", direction.counter_first,
-                                                           direction.counter_last, d.id, d.counter_first, d.counter_last));
+      return Refuse(Reason::kCOUNTERS_OVERLAP,
+                    fmt::format("counters {} to {}; {} has {} to {}", direction.counter_first, direction.counter_last,
+                                d.id, d.counter_first, d.counter_last));
     }
   }
   const DirectionHistory* const past = history.Find(digest);
   if (past == nullptr) return OkStatus();
   switch (StateOfOrders(past->orders, policy)) {
-    case OrderState::kWithdrawn: return Refuse(Reason::kDIRECTION_WITHDRAWN, direction.id);
-    case OrderState::kHalted: return Refuse(Reason::kKEY_HALTED, direction.id);
-    case OrderState::kNone: break;
+    case OrderState::kWithdrawn:
+      return Refuse(Reason::kDIRECTION_WITHDRAWN, direction.id);
+    case OrderState::kHalted:
+      return Refuse(Reason::kKEY_HALTED, direction.id);
+    case OrderState::kNone:
+      break;
   }
   return OkStatus();
 }
@@ -77,8 +87,8 @@ StatusOr<gbcs::Role> RoleOf(const std::string& name) {
 }
 
 // The one command that the Direction means for a group; counter and target are filled in later (I1).
-StatusOr<AdmittedGroup> MakeGroup(const procedures::Direction& direction, const procedures::DirectedGroup& group, gbcs::Mode mode,
-                                  Eui64 originator, const std::map<Digest, Bytes>& certificates) {
+StatusOr<AdmittedGroup> MakeGroup(const procedures::Direction& direction, const procedures::DirectedGroup& group,
+                                  gbcs::Mode mode, Eui64 originator, const std::map<Digest, Bytes>& certificates) {
   gbcs::CommandPayload payload;
   payload.mode = mode;
   payload.disapply_time_checks = !group.time_checks;
@@ -97,14 +107,16 @@ StatusOr<AdmittedGroup> MakeGroup(const procedures::Direction& direction, const 
   std::vector<DirectedCell> cells;
   for (const procedures::DirectedReplacement& directed : group.replacements) {
     const auto cell = gbcs::TrustAnchorCell::Parse(directed.cell);
-    if (!cell) return Refuse(Reason::kDIRECTION_MALFORMED, fmt::format("group {}: cell '{}'", group.name, directed.cell));
+    if (!cell)
+      return Refuse(Reason::kDIRECTION_MALFORMED, fmt::format("group {}: cell '{}'", group.name, directed.cell));
     const Bytes& der = certificates.at(directed.certificate);
     SMKI_ASSIGN_OR_RETURN(const pki::Certificate certificate, pki::Certificate::Parse(der));
     payload.replacements.push_back({der, *cell});
     cells.push_back({*cell, certificate.public_key->identifier()});
   }
   for (const Digest& digest : group.path_certificates) payload.path_certificates.push_back(certificates.at(digest));
-  auto command = gbcs::CommandTemplate::Make(originator, std::move(payload), direction.counter_first, direction.counter_last);
+  auto command =
+      gbcs::CommandTemplate::Make(originator, std::move(payload), direction.counter_first, direction.counter_last);
   if (!command.ok()) {
     return Refuse(Reason::kDIRECTION_MALFORMED, fmt::format("group {}: {}", group.name, Message(command.status())));
   }
@@ -116,18 +128,20 @@ StatusOr<AdmittedGroup> MakeGroup(const procedures::Direction& direction, const 
 Status CheckWitness(const TokenWitness& witness, const Journal& journal) {
   if (witness.journal_records == 0) return OkStatus();
   if (witness.journal_records > journal.records()) {
-    return Refuse(Reason::kJOURNAL_ROLLED_BACK, fmt::format("the journal has {} records, the token has seen {}", journal.records(),
-                                                            witness.journal_records));
+    return Refuse(Reason::kJOURNAL_ROLLED_BACK, fmt::format("the journal has {} records, the token has seen {}",
+                                                            journal.records(), witness.journal_records));
   }
   SMKI_ASSIGN_OR_RETURN(const Digest head, journal.HeadAfter(witness.journal_records));
   if (head != witness.journal_head) {
-    return Refuse(Reason::kJOURNAL_ROLLED_BACK, fmt::format("after {} records the journal's head is {}, the token has seen {}",
-                                                            witness.journal_records, ToHex(head), ToHex(witness.journal_head)));
+    return Refuse(Reason::kJOURNAL_ROLLED_BACK,
+                  fmt::format("after {} records the journal's head is {}, the token has seen {}",
+                              witness.journal_records, ToHex(head), ToHex(witness.journal_head)));
   }
   return OkStatus();
 }
 
-StatusOr<AdmittedDirection> AdmitBundle(const Bundle& bundle, const KeyTokens& tokens, const Journal& journal, UtcTime now) {
+StatusOr<AdmittedDirection> AdmitBundle(const Bundle& bundle, const KeyTokens& tokens, const Journal& journal,
+                                        UtcTime now) {
   const PrepareFrame& header = bundle.header;
   const auto token = tokens.find(header.key);
   if (token == tokens.end()) {
@@ -143,8 +157,9 @@ StatusOr<AdmittedDirection> AdmitBundle(const Bundle& bundle, const KeyTokens& t
 
   SMKI_ASSIGN_OR_RETURN(procedures::PolicyVerifier verifier, procedures::PolicyVerifier::Make(*policy));
   SMKI_RETURN_IF_ERROR(verifier.UseRevocationList(header.revocation_list, now));
-  SMKI_ASSIGN_OR_RETURN(procedures::Direction direction, procedures::AdmitDirection(*policy, verifier, header.direction,
-                                                                                    header.approvals, header.incident, now));
+  SMKI_ASSIGN_OR_RETURN(
+      procedures::Direction direction,
+      procedures::AdmitDirection(*policy, verifier, header.direction, header.approvals, header.incident, now));
   if (direction.key != header.key) {
     return Refuse(Reason::kKEY_NOT_DIRECTED, fmt::format("{} directs the {} key; asked for is the {} key", direction.id,
                                                          direction.key, header.key));
@@ -164,17 +179,30 @@ StatusOr<AdmittedDirection> AdmitBundle(const Bundle& bundle, const KeyTokens& t
   SMKI_ASSIGN_OR_RETURN(pki::Certificate key_certificate, pki::Certificate::Parse(key_der->second));
   SMKI_ASSIGN_OR_RETURN(const pki::PublicKey token_key, token->second->ReadPublicKey());
   if (token_key != *key_certificate.public_key || !key_certificate.subject_eui) {
-    return Refuse(Reason::kKEY_MISMATCH, fmt::format("the token's key identifier is {}, the directed certificate's {}",
-                                                     ToHex(token_key.identifier()), ToHex(key_certificate.public_key->identifier())));
+    return Refuse(Reason::kKEY_MISMATCH,
+                  fmt::format("the token's key identifier is {}, the directed certificate's {}",
+                              ToHex(token_key.identifier()), ToHex(key_certificate.public_key->identifier())));
   }
   SMKI_ASSIGN_OR_RETURN(const gbcs::Mode mode, ModeOf(direction.mode));
   if (mode == gbcs::Mode::kAnyByContingency) {
     // Its command discloses the Contingency Symmetric Key, which has custodians of its own (I1, I5).
-    return Refuse(Reason::kPOLICY_INCOMPLETE, "this keyguard does not hold the Contingency Symmetric Key that mode 9 needs");
+    return Refuse(Reason::kPOLICY_INCOMPLETE,
+                  "this keyguard does not hold the Contingency Symmetric Key that mode 9 needs");
   }
 
-  AdmittedDirection out{std::move(*policy), policy_digest, std::move(verifier), std::move(direction), digest,
-                        header.ledger_sequence, header.ledger_head, {}, {}, std::move(key_certificate), mode, {}, {}};
+  AdmittedDirection out{std::move(*policy),
+                        policy_digest,
+                        std::move(verifier),
+                        std::move(direction),
+                        digest,
+                        header.ledger_sequence,
+                        header.ledger_head,
+                        {},
+                        {},
+                        std::move(key_certificate),
+                        mode,
+                        {},
+                        {}};
   out.newest_evidence = out.verifier.RevocationListTime().value_or(UtcTime{});
   for (const Bytes& approval : header.approvals) {
     const auto finding = out.verifier.VerifyApproval(out.direction, header.direction, approval, now);
@@ -182,10 +210,11 @@ StatusOr<AdmittedDirection> AdmitBundle(const Bundle& bundle, const KeyTokens& t
     out.newest_evidence = std::max(out.newest_evidence, finding.signing_time);
   }
   for (const procedures::DirectedGroup& group : out.direction.groups) {
-    SMKI_ASSIGN_OR_RETURN(procedures::Population population, procedures::ParsePopulation(bundle.populations.at(group.name)));
+    SMKI_ASSIGN_OR_RETURN(procedures::Population population,
+                          procedures::ParsePopulation(bundle.populations.at(group.name)));
     out.populations.push_back(std::move(population));
-    SMKI_ASSIGN_OR_RETURN(AdmittedGroup admitted, MakeGroup(out.direction, group, mode, *out.key_certificate.subject_eui,
-                                                            bundle.certificates));
+    SMKI_ASSIGN_OR_RETURN(AdmittedGroup admitted,
+                          MakeGroup(out.direction, group, mode, *out.key_certificate.subject_eui, bundle.certificates));
     out.groups.push_back(std::move(admitted));
   }
   return out;

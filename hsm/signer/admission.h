@@ -46,14 +46,15 @@ struct AdmittedDirection {
   UtcTime newest_evidence;
   pki::Certificate key_certificate;
   gbcs::Mode mode{};
-  std::vector<procedures::Population> populations;   // in the order of the Direction's groups
-  std::vector<AdmittedGroup> groups;                 // the same
+  std::vector<procedures::Population> populations;  // in the order of the Direction's groups
+  std::vector<AdmittedGroup> groups;                // the same
 
   const procedures::KeyCustody& custody() const { return *policy.FindKey(direction.key); }
 };
 
 // Every check there is, or the first refusal. `bundle` is not kept.
-StatusOr<AdmittedDirection> AdmitBundle(const Bundle& bundle, const KeyTokens& tokens, const Journal& journal, UtcTime now);
+StatusOr<AdmittedDirection> AdmitBundle(const Bundle& bundle, const KeyTokens& tokens, const Journal& journal,
+                                        UtcTime now);
 
 // JOURNAL_ROLLED_BACK if the token has seen a longer or another journal than this one (I10).
 Status CheckWitness(const TokenWitness& witness, const Journal& journal);

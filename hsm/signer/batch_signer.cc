@@ -92,12 +92,12 @@ class ParallelBatchSigner : public BatchSigner {
       const size_t from = job->taken;
       const size_t to = std::min(from + kShare, job->batch->commands.size());
       job->taken = to;
-      SigningBatch& batch = *job->batch;   // stays where it is until all of it is finished
+      SigningBatch& batch = *job->batch;  // stays where it is until all of it is finished
       lock.unlock();
       const Status status = SignShare(key, batch, from, to);
       lock.lock();
       if (!status.ok()) batch.status = status;
-      job->finished += to - from;   // deque: Jobs do not move while others are added or removed at the ends
+      job->finished += to - from;  // deque: Jobs do not move while others are added or removed at the ends
       if (job->done()) {
         done_.notify_all();
         Announce();

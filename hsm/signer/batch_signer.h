@@ -1,4 +1,5 @@
-// Where signatures are made, away from the signer's thread: it hands over batches and takes them back in the same order.
+// Where signatures are made, away from the signer's thread: it hands over batches and takes them back in the same
+// order.
 #pragma once
 
 #include <memory>
@@ -11,9 +12,9 @@
 namespace smki::hsm {
 
 struct SigningBatch {
-  std::vector<Bytes> commands;   // each is signed from its second octet on (gbcs::CommandTemplate::ToBeSigned)
-  std::vector<pki::RawSignature> signatures;   // filled: one for each command
-  Status status;                 // of the whole batch
+  std::vector<Bytes> commands;  // each is signed from its second octet on (gbcs::CommandTemplate::ToBeSigned)
+  std::vector<pki::RawSignature> signatures;  // filled: one for each command
+  Status status;                              // of the whole batch
 };
 
 // Signer's thread only. Destroying it waits for batches under way and forgets them.

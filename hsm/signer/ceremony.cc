@@ -23,8 +23,8 @@ Status CheckRoles(const std::string& person, const AdmittedDirection& admitted) 
     const procedures::Person* const known = admitted.policy.FindPerson(person);
     if (known == nullptr || !known->HasRole(other)) continue;
     if (admitted.approvers.contains(person) || admitted.direction.requested_by == person) {
-      return Refuse(Reason::kROLE_CONFLICT, fmt::format("{} acted as {} for {} and cannot present a share", person, other,
-                                                        admitted.direction.id));
+      return Refuse(Reason::kROLE_CONFLICT, fmt::format("{} acted as {} for {} and cannot present a share", person,
+                                                        other, admitted.direction.id));
     }
   }
   return OkStatus();
@@ -34,7 +34,8 @@ Status CheckRoles(const std::string& person, const AdmittedDirection& admitted) 
 Status JudgeSignature(const procedures::SignatureFinding& finding, const procedures::SharePresentation& presentation) {
   if (finding.fault == Reason::kAPPROVAL_NOT_A_MEMBER) return Refuse(Reason::kSHARE_FROM_STRANGER, finding.detail);
   const bool of_the_signer = finding.fault == Reason::kSIGNER_CERTIFICATE_EXPIRED ||
-                             finding.fault == Reason::kSIGNER_CERTIFICATE_REVOKED || finding.fault == Reason::kREVOCATION_LIST_STALE;
+                             finding.fault == Reason::kSIGNER_CERTIFICATE_REVOKED ||
+                             finding.fault == Reason::kREVOCATION_LIST_STALE;
   if (of_the_signer) return Refuse(*finding.fault, finding.detail);
   if (finding.fault) return Refuse(Reason::kSHARE_MALFORMED, "its signature: " + finding.detail);
   if (finding.person != presentation.person) {
@@ -49,7 +50,7 @@ StatusOr<Ceremony> Ceremony::Begin(const AdmittedDirection& admitted, const Jour
                                    const pki::Certificate& identity_certificate, Random& random, UtcTime now) {
   SMKI_ASSIGN_OR_RETURN(pki::PrivateKey key, pki::PrivateKey::Generate());
   Bytes serial = random.Take(16);
-  serial[0] = static_cast<uint8_t>((serial[0] & 0x7F) | 0x40);   // positive, 16 octets
+  serial[0] = static_cast<uint8_t>((serial[0] & 0x7F) | 0x40);  // positive, 16 octets
   const std::string id = "CER-" + ToHex(random.Take(8));
   const UtcTime start{now.ms / 1000 * 1000};
   SMKI_ASSIGN_OR_RETURN(pki::Certificate certificate,
@@ -82,11 +83,13 @@ StatusOr<Ceremony> Ceremony::Begin(const AdmittedDirection& admitted, const Jour
 
 Status Ceremony::CheckText(const procedures::SharePresentation& presentation, const PresentFrame& frame) const {
   if (presentation.environment != request_.environment) {
-    return Refuse(Reason::kENVIRONMENT_MISMATCH, fmt::format("the presentation is of {}, this ceremony of {}",
-                                                             presentation.environment.ToString(), request_.environment.ToString()));
+    return Refuse(Reason::kENVIRONMENT_MISMATCH,
+                  fmt::format("the presentation is of {}, this ceremony of {}", presentation.environment.ToString(),
+                              request_.environment.ToString()));
   }
   if (presentation.request != digest_ || presentation.ceremony != request_.id || presentation.key != request_.key) {
-    return Refuse(Reason::kSHARE_REPLAYED, fmt::format("it was made for ceremony {}, this is {}", presentation.ceremony, request_.id));
+    return Refuse(Reason::kSHARE_REPLAYED,
+                  fmt::format("it was made for ceremony {}, this is {}", presentation.ceremony, request_.id));
   }
   if (presentation.envelope != pki::Sha256(frame.envelope)) {
     return Refuse(Reason::kSHARE_MALFORMED, "the envelope is not the one that the custodian signed for");
@@ -95,18 +98,23 @@ Status Ceremony::CheckText(const procedures::SharePresentation& presentation, co
   return OkStatus();
 }
 
-StatusOr<Ceremony::Presented> Ceremony::Judge(const PresentFrame& frame, const AdmittedDirection& admitted, UtcTime now) const {
-  if (IsExpired(now)) return Refuse(Reason::kCEREMONY_EXPIRED, fmt::format("{} expired at {}", request_.id, FormatTime(request_.expires)));
+StatusOr<Ceremony::Presented> Ceremony::Judge(const PresentFrame& frame, const AdmittedDirection& admitted,
+                                              UtcTime now) const {
+  if (IsExpired(now))
+    return Refuse(Reason::kCEREMONY_EXPIRED,
+                  fmt::format("{} expired at {}", request_.id, FormatTime(request_.expires)));
   const auto presentation = procedures::ParseSharePresentation(frame.presentation);
   if (!presentation.ok()) return Refuse(Reason::kSHARE_MALFORMED, Message(presentation.status()));
   const procedures::KeyCustody& custody = admitted.custody();
   const bool is_custodian = std::any_of(custody.custodians.begin(), custody.custodians.end(),
                                         [&](const auto& share) { return share.person == presentation->person; });
   if (!is_custodian) {
-    return Refuse(Reason::kSHARE_FROM_STRANGER, fmt::format("{} is no custodian of the {} key", presentation->person, custody.key));
+    return Refuse(Reason::kSHARE_FROM_STRANGER,
+                  fmt::format("{} is no custodian of the {} key", presentation->person, custody.key));
   }
   SMKI_RETURN_IF_ERROR(JudgeSignature(
-      admitted.verifier.Verify(AsBytes(frame.presentation), frame.signature, now, procedures::kPresentationHint), *presentation));
+      admitted.verifier.Verify(AsBytes(frame.presentation), frame.signature, now, procedures::kPresentationHint),
+      *presentation));
   SMKI_RETURN_IF_ERROR(CheckText(*presentation, frame));
   SMKI_RETURN_IF_ERROR(CheckRoles(presentation->person, admitted));
 

@@ -1,4 +1,5 @@
-// Asking the custodians of one key to open it for one Direction: a fresh key, a signed request, and the shares that come.
+// Asking the custodians of one key to open it for one Direction: a fresh key, a signed request, and the shares that
+// come.
 //
 // Not thread-safe. A Ceremony ends with its object: shares, ceremony key and what was combined are zeroised.
 #pragma once
@@ -22,8 +23,8 @@ class Ceremony {
   static StatusOr<Ceremony> Begin(const AdmittedDirection& admitted, const Journal& journal, pki::PrivateKey& identity,
                                   const pki::Certificate& identity_certificate, Random& random, UtcTime now);
 
-  // Judges one presentation. Returns the custodian whose share it is, and the share; nothing is counted before Accept, so
-  // that attendance can be made durable first.
+  // Judges one presentation. Returns the custodian whose share it is, and the share; nothing is counted before Accept,
+  // so that attendance can be made durable first.
   struct Presented {
     std::string person;
     Secret share;
@@ -41,7 +42,8 @@ class Ceremony {
   CeremonyFrame frame(bool open) const;
 
  private:
-  Ceremony(pki::PrivateKey key, pki::Certificate certificate) : key_(std::move(key)), certificate_(std::move(certificate)) {}
+  Ceremony(pki::PrivateKey key, pki::Certificate certificate)
+      : key_(std::move(key)), certificate_(std::move(certificate)) {}
   Status CheckText(const procedures::SharePresentation& presentation, const PresentFrame& frame) const;
 
   pki::PrivateKey key_;
@@ -50,7 +52,7 @@ class Ceremony {
   std::string text_;
   Digest digest_{};
   Bytes signature_;
-  std::map<std::string, Secret> shares_;   // by person
+  std::map<std::string, Secret> shares_;  // by person
 };
 
 }  // namespace smki::hsm

@@ -104,15 +104,17 @@ void All(A& a, T&... fields) {
   (a.Field(fields), ...);
 }
 
-#define SMKI_FIELDS(Type, ...)                  \
-  template <typename A, typename M>             \
-    requires std::is_same_v<std::remove_const_t<M>, Type> \
-  void Fields(A& a, M& m) {                     \
-    All(a, __VA_ARGS__);                        \
+#define SMKI_FIELDS(Type, ...)                          \
+  template <typename A, typename M>                     \
+  requires std::is_same_v<std::remove_const_t<M>, Type> \
+  void Fields(A& a, M& m) {                             \
+    All(a, __VA_ARGS__);                                \
   }
 SMKI_FIELDS(NamedKey, m.name, m.uri)
-SMKI_FIELDS(ConfigureFrame, m.module, m.softhsm_config, m.journal, m.identity_certificate, m.identity_key, m.keys, m.policy)
-SMKI_FIELDS(PrepareFrame, m.incident, m.key, m.direction, m.approvals, m.policy, m.revocation_list, m.ledger_sequence, m.ledger_head)
+SMKI_FIELDS(ConfigureFrame, m.module, m.softhsm_config, m.journal, m.identity_certificate, m.identity_key, m.keys,
+            m.policy)
+SMKI_FIELDS(PrepareFrame, m.incident, m.key, m.direction, m.approvals, m.policy, m.revocation_list, m.ledger_sequence,
+            m.ledger_head)
 SMKI_FIELDS(PopulationFrame, m.group, m.octets)
 SMKI_FIELDS(CertificateFrame, m.der)
 SMKI_FIELDS(CeremonyFrame, m.request, m.signature, m.presented, m.threshold, m.open)
@@ -129,14 +131,14 @@ SMKI_FIELDS(CloseFrame, m.direction, m.why)
 SMKI_FIELDS(RefusalFrame, m.reason, m.detail)
 SMKI_FIELDS(OrderFrame, m.order, m.signature)
 SMKI_FIELDS(RefusalCount, m.code, m.count)
-SMKI_FIELDS(StatusFrame, m.state, m.environment, m.estate, m.key, m.incident, m.direction, m.direction_id, m.ceremony, m.presented,
-            m.threshold, m.signatures, m.refusals, m.outstanding, m.proven, m.total_limit, m.open_until, m.journal_records,
-            m.journal_octets, m.journal_head, m.closed_because, m.policy_digest, m.policy_version, m.time, m.refusal_counts,
-            m.counter_floor)
+SMKI_FIELDS(StatusFrame, m.state, m.environment, m.estate, m.key, m.incident, m.direction, m.direction_id, m.ceremony,
+            m.presented, m.threshold, m.signatures, m.refusals, m.outstanding, m.proven, m.total_limit, m.open_until,
+            m.journal_records, m.journal_octets, m.journal_head, m.closed_because, m.policy_digest, m.policy_version,
+            m.time, m.refusal_counts, m.counter_floor)
 SMKI_FIELDS(ErrorFrame, m.code, m.message, m.reason)
 #undef SMKI_FIELDS
 template <typename A, typename M>
-  requires std::is_same_v<std::remove_const_t<M>, EmptyFrame>
+requires std::is_same_v<std::remove_const_t<M>, EmptyFrame>
 void Fields(A&, M&) {}
 
 template <typename T>
@@ -219,7 +221,8 @@ Status StatusOf(const ErrorFrame& error) {
 
 std::span<uint8_t> FrameReader::Room(size_t size) {
   if (start_ > 0 && (start_ == end_ || buffer_.size() - end_ < size)) {
-    std::copy(buffer_.begin() + static_cast<ptrdiff_t>(start_), buffer_.begin() + static_cast<ptrdiff_t>(end_), buffer_.begin());
+    std::copy(buffer_.begin() + static_cast<ptrdiff_t>(start_), buffer_.begin() + static_cast<ptrdiff_t>(end_),
+              buffer_.begin());
     end_ -= start_;
     start_ = 0;
   }
@@ -233,7 +236,8 @@ StatusOr<std::optional<Frame>> FrameReader::Next() {
   if (present.size() < kHead) return std::optional<Frame>();
   WireReader in(present);
   const size_t length = in.U32();
-  if (length == 0 || length > kMaxFrame) return DataLoss("a frame of {} octets; at most {} are expected", length, kMaxFrame);
+  if (length == 0 || length > kMaxFrame)
+    return DataLoss("a frame of {} octets; at most {} are expected", length, kMaxFrame);
   if (present.size() < 4 + length) return std::optional<Frame>();
   Frame frame;
   frame.type = static_cast<FrameType>(in.U8());

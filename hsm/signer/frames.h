@@ -2,8 +2,8 @@
 //
 //   frame = u32 length of the rest | u8 type | payload
 //
-// The keyguard asks, the signer answers each frame with kOk or kError, in the order of asking; only the parts of a Prepare
-// (kPrepareBegin to the last part before kPrepareEnd) have no answer of their own.
+// The keyguard asks, the signer answers each frame with kOk or kError, in the order of asking; only the parts of a
+// Prepare (kPrepareBegin to the last part before kPrepareEnd) have no answer of their own.
 #pragma once
 
 #include <optional>
@@ -30,20 +30,20 @@ enum class FrameType : uint8_t {
   kClose = 10,
   kStatus = 11,
   kOrder = 12,
-  kRefusal = 13,   // the keyguard refused a caller; to be recorded
-  kOk = 128,       // payload: the answer
-  kError = 129,    // payload: ErrorFrame
+  kRefusal = 13,  // the keyguard refused a caller; to be recorded
+  kOk = 128,      // payload: the answer
+  kError = 129,   // payload: ErrorFrame
 };
 
 inline constexpr size_t kMaxFrame = 80 << 20;
 
 struct NamedKey {
-  std::string name;   // recovery | contingency
-  std::string uri;    // of its token
+  std::string name;  // recovery | contingency
+  std::string uri;   // of its token
 };
 // Sent first, once. Nothing in it is secret: the signer reads the identity key itself.
 struct ConfigureFrame {
-  std::string module, softhsm_config, journal, identity_certificate, identity_key;   // paths
+  std::string module, softhsm_config, journal, identity_certificate, identity_key;  // paths
   std::vector<NamedKey> keys;
   Bytes policy;
 };
@@ -84,7 +84,7 @@ struct SignedItem {
   Eui64 device;
   uint32_t attempt = 0;
   uint64_t counter = 0;
-  Bytes command;        // empty if refused
+  Bytes command;  // empty if refused
   std::string refusal, detail;
 };
 struct SignedFrame {
@@ -141,7 +141,7 @@ struct StatusFrame {
   uint64_t counter_floor = 0;
 };
 struct ErrorFrame {
-  uint32_t code = 0;    // absl::StatusCode
+  uint32_t code = 0;  // absl::StatusCode
   std::string message, reason;
 };
 

@@ -33,7 +33,8 @@ void Gate::Burn(size_t group_index, size_t rank) {
   Device& device = groups_[group_index].devices[rank];
   if (device.attempts == 0 && !device.proven) ++outstanding_;
   ++device.attempts;
-  attempts_.push_back({static_cast<uint32_t>(rank), device.newest, static_cast<uint16_t>(group_index), device.attempts});
+  attempts_.push_back(
+      {static_cast<uint32_t>(rank), device.newest, static_cast<uint16_t>(group_index), device.attempts});
   device.newest = static_cast<uint32_t>(attempts_.size());
 }
 
@@ -56,14 +57,15 @@ Status Gate::ApplyBurn(uint64_t record, const ledger::JournalBurn& burn) {
   Group& group = groups_[*group_index];
   for (const ledger::JournalBurnItem& item : burn.items) {
     const auto rank = group.population.RankOf(item.device);
-    if (!rank || item.counter != first_counter_ + attempts_.size() || item.attempt != group.devices[*rank].attempts + 1u) {
-      return DataLoss("burn of {}, attempt {}, counter {} does not fit the burns before it", item.device.ToString(), item.attempt,
-                      item.counter);
+    if (!rank || item.counter != first_counter_ + attempts_.size() ||
+        item.attempt != group.devices[*rank].attempts + 1u) {
+      return DataLoss("burn of {}, attempt {}, counter {} does not fit the burns before it", item.device.ToString(),
+                      item.attempt, item.counter);
     }
     Burn(*group_index, *rank);
   }
-  blocks_.push_back({burn.items.front().counter, static_cast<uint32_t>(burn.items.size()), static_cast<uint32_t>(*group_index),
-                     record, 0});
+  blocks_.push_back({burn.items.front().counter, static_cast<uint32_t>(burn.items.size()),
+                     static_cast<uint32_t>(*group_index), record, 0});
   return OkStatus();
 }
 
@@ -71,8 +73,10 @@ Status Gate::ApplySignatures(uint64_t burn_record, size_t count, uint64_t offset
   // Blocks stand in the order of their records.
   const auto block = std::lower_bound(blocks_.begin(), blocks_.end(), burn_record,
                                       [](const BurnBlock& b, uint64_t record) { return b.record < record; });
-  if (block == blocks_.end() || block->record != burn_record || block->count != count || block->signatures_offset != 0) {
-    return DataLoss("{} signatures for burn record {}, which is none, has another count or is signed already", count, burn_record);
+  if (block == blocks_.end() || block->record != burn_record || block->count != count ||
+      block->signatures_offset != 0) {
+    return DataLoss("{} signatures for burn record {}, which is none, has another count or is signed already", count,
+                    burn_record);
   }
   block->signatures_offset = offset;
   return OkStatus();
@@ -92,7 +96,8 @@ Status Gate::ApplyProven(std::span<const Eui64> devices) {
   return OkStatus();
 }
 
-StatusOr<Admission> Gate::Admit(const std::string& group, std::span<const SignItem> items, std::chrono::nanoseconds since_boot) {
+StatusOr<Admission> Gate::Admit(const std::string& group, std::span<const SignItem> items,
+                                std::chrono::nanoseconds since_boot) {
   if (items.size() > kMaxBatch) {
     return procedures::Refuse(Reason::kBATCH_TOO_LARGE, fmt::format("{} items; at most {}", items.size(), kMaxBatch));
   }
@@ -101,15 +106,18 @@ StatusOr<Admission> Gate::Admit(const std::string& group, std::span<const SignIt
   const uint64_t before = attempts_.size();
   Admission out;
   out.items.reserve(items.size());
-  for (const SignItem& item : items) out.items.push_back(AdmitOne(groups_[*group_index], *group_index, item, since_boot));
+  for (const SignItem& item : items)
+    out.items.push_back(AdmitOne(groups_[*group_index], *group_index, item, since_boot));
   const auto burned = static_cast<uint32_t>(attempts_.size() - before);
   if (burned == 0) return out;
-  blocks_.push_back({first_counter_ + before, burned, static_cast<uint32_t>(*group_index), std::numeric_limits<uint64_t>::max(), 0});
+  blocks_.push_back(
+      {first_counter_ + before, burned, static_cast<uint32_t>(*group_index), std::numeric_limits<uint64_t>::max(), 0});
   out.burn = ItemsOf(blocks_.back());
   return out;
 }
 
-ItemAdmission Gate::AdmitOne(Group& group, size_t group_index, const SignItem& item, std::chrono::nanoseconds since_boot) {
+ItemAdmission Gate::AdmitOne(Group& group, size_t group_index, const SignItem& item,
+                             std::chrono::nanoseconds since_boot) {
   ItemAdmission out;
   const auto rank = group.population.RankOf(item.device);
   if (!rank) {
@@ -129,8 +137,8 @@ ItemAdmission Gate::AdmitOne(Group& group, size_t group_index, const SignItem& i
   return out;
 }
 
-std::optional<Reason> Gate::LimitReached(const Device& device, const SignItem& item, std::chrono::nanoseconds since_boot,
-                                         std::string& detail) {
+std::optional<Reason> Gate::LimitReached(const Device& device, const SignItem& item,
+                                         std::chrono::nanoseconds since_boot, std::string& detail) {
   if (item.attempt > limits_.attempts_per_device) {
     detail = fmt::format("{}: attempt {} of {}", item.device.ToString(), item.attempt, limits_.attempts_per_device);
     return Reason::kATTEMPT_LIMIT;
@@ -157,7 +165,9 @@ std::optional<Reason> Gate::LimitReached(const Device& device, const SignItem& i
   return std::nullopt;
 }
 
-void Gate::Recorded(uint64_t record) { blocks_.back().record = record; }
+void Gate::Recorded(uint64_t record) {
+  blocks_.back().record = record;
+}
 
 const BurnBlock& Gate::BlockOf(uint64_t counter) const {
   const auto after = std::upper_bound(blocks_.begin(), blocks_.end(), counter,

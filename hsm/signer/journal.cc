@@ -49,13 +49,15 @@ OrderState StateOfOrders(const std::vector<ledger::JournalOrder>& orders, const 
 
 StatusOr<std::unique_ptr<Journal>> Journal::Open(FileSystem& files, const std::string& path) {
   auto journal = std::unique_ptr<Journal>(new Journal());
-  SMKI_ASSIGN_OR_RETURN(journal->log_, ledger::RecordLog::Open(files, path, ledger::kJournalKind,
-                                                               [&](const ledger::Record& r) { return journal->Apply(r); }));
+  SMKI_ASSIGN_OR_RETURN(journal->log_,
+                        ledger::RecordLog::Open(files, path, ledger::kJournalKind,
+                                                [&](const ledger::Record& r) { return journal->Apply(r); }));
   return journal;
 }
 
 Status Journal::Apply(const ledger::Record& r) {
-  const RecordPlace place{r.number, r.payload_offset, static_cast<uint32_t>(r.payload.size()), static_cast<JournalType>(r.type)};
+  const RecordPlace place{r.number, r.payload_offset, static_cast<uint32_t>(r.payload.size()),
+                          static_cast<JournalType>(r.type)};
   head_offsets_.push_back(r.payload_offset + r.payload.size());
   end_ = head_offsets_.back() + sizeof(Digest);
   switch (place.type) {
@@ -135,7 +137,7 @@ StatusOr<uint64_t> Journal::Write(JournalType type, const Bytes& payload) {
   const auto offset = log_->Append(static_cast<uint8_t>(type), payload);
   if (!offset.ok()) return procedures::Refuse(Reason::kAUDIT_NOT_DURABLE, Message(offset.status()));
   const Status applied = Apply({number, static_cast<uint8_t>(type), payload, *offset});
-  SMKI_CHECK(applied.ok());   // what this process wrote, it can read
+  SMKI_CHECK(applied.ok());  // what this process wrote, it can read
   return number;
 }
 

@@ -1,5 +1,5 @@
-// The signer's journal: what this keyguard has ever admitted, burned, signed and refused (docs/formats/journal.md), and what
-// follows from it.
+// The signer's journal: what this keyguard has ever admitted, burned, signed and refused (docs/formats/journal.md), and
+// what follows from it.
 //
 // Append-only, one writer. Append* changes the history at once and is durable only after Sync(); nothing is released
 // before (I2). When an append fails the record is not in the history, and the caller must close the key (I10).
@@ -25,37 +25,37 @@ namespace smki::hsm {
 // Where a record of one Direction lies, for replaying it.
 struct RecordPlace {
   uint64_t number = 0;
-  uint64_t offset = 0;   // of the payload
+  uint64_t offset = 0;  // of the payload
   uint32_t size = 0;
   ledger::JournalType type{};
 };
 
 struct DirectionHistory {
-  ledger::JournalDirection admitted;   // empty digest: only orders are known of it
-  bool opened = false;                 // ever
-  std::string closed_because;          // the last time
+  ledger::JournalDirection admitted;  // empty digest: only orders are known of it
+  bool opened = false;                // ever
+  std::string closed_because;         // the last time
   uint64_t signatures = 0;
   uint64_t proven = 0;
-  std::vector<RecordPlace> places;     // burns, signatures and proofs, in order
+  std::vector<RecordPlace> places;  // burns, signatures and proofs, in order
   std::vector<ledger::JournalOrder> orders;
 };
 
 struct History {
   std::map<Digest, DirectionHistory> directions;
   std::map<std::string, Digest> nonces;
-  std::optional<Digest> newest_direction;   // admitted last
-  std::optional<Digest> open;               // opened and not closed since
-  UtcTime newest;                           // of any record, approval or revocation list seen (I10)
-  uint64_t epoch = 0;                       // activations
+  std::optional<Digest> newest_direction;  // admitted last
+  std::optional<Digest> open;              // opened and not closed since
+  UtcTime newest;                          // of any record, approval or revocation list seen (I10)
+  uint64_t epoch = 0;                      // activations
   uint64_t refusals = 0;
   std::map<std::string, uint64_t> refusal_counts;
 
-  uint64_t HighestCounter() const;          // of all admitted ranges; 0 if there is none
+  uint64_t HighestCounter() const;  // of all admitted ranges; 0 if there is none
   const DirectionHistory* Find(const Digest& direction) const;
 };
 
-// What the orders for one Direction amount to under `policy`: one seat halts; withdrawals_needed seats withdraw for good;
-// approvals_needed seats, all after the halt, resume.
+// What the orders for one Direction amount to under `policy`: one seat halts; withdrawals_needed seats withdraw for
+// good; approvals_needed seats, all after the halt, resume.
 enum class OrderState { kNone, kHalted, kWithdrawn };
 OrderState StateOfOrders(const std::vector<ledger::JournalOrder>& orders, const procedures::TrustPolicy& policy);
 
@@ -87,7 +87,7 @@ class Journal {
 
   uint64_t records() const { return log_->records(); }
   const Digest& head() const { return log_->head(); }
-  uint64_t octets() const { return end_; }   // up to the end of the newest record
+  uint64_t octets() const { return end_; }  // up to the end of the newest record
   // The head after the first `records` records, which must be from 1 to records().
   StatusOr<Digest> HeadAfter(uint64_t records) const;
 
@@ -107,8 +107,8 @@ class Journal {
 
   std::unique_ptr<ledger::RecordLog> log_;
   History history_;
-  std::unordered_map<uint64_t, Digest> unsigned_burns_;   // burn record -> Direction
-  std::vector<uint64_t> head_offsets_;                    // of each record's head
+  std::unordered_map<uint64_t, Digest> unsigned_burns_;  // burn record -> Direction
+  std::vector<uint64_t> head_offsets_;                   // of each record's head
   uint64_t end_ = 0;
   std::map<std::string, RefusalWindow> windows_;
 };

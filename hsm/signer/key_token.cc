@@ -27,15 +27,16 @@ class Pkcs11KeyToken : public KeyToken {
   StatusOr<TokenBinding> ReadBinding() override {
     SMKI_ASSIGN_OR_RETURN(const std::vector<Bytes> found, session_->ReadData(kBindingLabel));
     if (found.size() != 1) {
-      return FailedPrecondition("token '{}' has {} data objects '{}'; one is expected", slot_.token_label(), found.size(),
-                                kBindingLabel);
+      return FailedPrecondition("token '{}' has {} data objects '{}'; one is expected", slot_.token_label(),
+                                found.size(), kBindingLabel);
     }
     return ParseTokenBinding(AsText(found[0]));
   }
 
   StatusOr<TokenWitness> ReadWitness() override {
     SMKI_ASSIGN_OR_RETURN(const std::vector<Bytes> found, session_->ReadData(kWitnessLabel));
-    if (found.empty()) return FailedPrecondition("token '{}' has no data object '{}'", slot_.token_label(), kWitnessLabel);
+    if (found.empty())
+      return FailedPrecondition("token '{}' has no data object '{}'", slot_.token_label(), kWitnessLabel);
     TokenWitness newest;
     for (const Bytes& text : found) {
       SMKI_ASSIGN_OR_RETURN(const TokenWitness witness, ParseTokenWitness(AsText(text)));
@@ -85,7 +86,8 @@ StatusOr<std::unique_ptr<KeyToken>> FindKeyToken(pkcs11::Module& module, const s
   SMKI_ASSIGN_OR_RETURN(const pkcs11::TokenUri parsed, pkcs11::TokenUri::Parse(uri));
   SMKI_ASSIGN_OR_RETURN(pkcs11::Slot slot, module.FindToken(parsed));
   SMKI_ASSIGN_OR_RETURN(std::unique_ptr<pkcs11::Session> session, slot.OpenSession(pkcs11::Access::kReadWrite));
-  return std::make_unique<Pkcs11KeyToken>(std::move(slot), std::move(session), parsed.object.empty() ? key : parsed.object, threads);
+  return std::make_unique<Pkcs11KeyToken>(std::move(slot), std::move(session),
+                                          parsed.object.empty() ? key : parsed.object, threads);
 }
 
 }  // namespace smki::hsm

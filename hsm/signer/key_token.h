@@ -22,14 +22,14 @@ class KeyToken {
 
   // kPermissionDenied for a wrong secret. The key is open until the BatchSigner ends and Close is called.
   virtual StatusOr<std::unique_ptr<BatchSigner>> Open(const Secret& secret) = 0;
-  virtual Status WriteWitness(const TokenWitness& witness) = 0;   // only while open
+  virtual Status WriteWitness(const TokenWitness& witness) = 0;  // only while open
   virtual void Close() = 0;
 };
 
-using KeyTokens = std::map<std::string, std::unique_ptr<KeyToken>>;   // by key name
+using KeyTokens = std::map<std::string, std::unique_ptr<KeyToken>>;  // by key name
 
-// A token behind PKCS#11. `uri` names it; its key objects are labelled `key` unless the URI says otherwise. Signs with `threads`
-// session copies of the key. kNotFound if the token is not connected.
+// A token behind PKCS#11. `uri` names it; its key objects are labelled `key` unless the URI says otherwise. Signs with
+// `threads` session copies of the key. kNotFound if the token is not connected.
 StatusOr<std::unique_ptr<KeyToken>> FindKeyToken(pkcs11::Module& module, const std::string& key, const std::string& uri,
                                                  int threads);
 

@@ -27,7 +27,8 @@ StatusOr<ledger::JournalOrder> Signer::JudgeOrder(const OrderFrame& request, con
   if (finding.fault == Reason::kREVOCATION_LIST_STALE && order.order != "resume") {
     // To stop must work when nothing else does: a stale list keeps nobody from closing a key.
     const pki::Certificate* const certificate = verifier.SigningCertificateOf(order.person);
-    if (certificate == nullptr) return Refuse(Reason::kNOT_PERMITTED, order.person + " is no person of the trust policy");
+    if (certificate == nullptr)
+      return Refuse(Reason::kNOT_PERMITTED, order.person + " is no person of the trust policy");
     const pki::CmsVerdict verdict = pki::VerifyDetached(AsBytes(request.order), request.signature, *certificate);
     if (!verdict.ok()) return Refuse(Reason::kAPPROVAL_BAD_SIGNATURE, verdict.detail);
     if (!certificate->IsValidAt(Now())) return Refuse(Reason::kSIGNER_CERTIFICATE_EXPIRED, order.person);
@@ -36,19 +37,23 @@ StatusOr<ledger::JournalOrder> Signer::JudgeOrder(const OrderFrame& request, con
   }
   if (finding.fault) return Refuse(*finding.fault, finding.detail);
   if (finding.person != order.person || policy_.SeatOf(order.person) == nullptr) {
-    return Refuse(Reason::kNOT_PERMITTED, fmt::format("{}'s order, signed by {}: only PMA members and alternates give orders",
-                                                      order.person, finding.person));
+    return Refuse(Reason::kNOT_PERMITTED,
+                  fmt::format("{}'s order, signed by {}: only PMA members and alternates give orders", order.person,
+                              finding.person));
   }
-  if (order.time > Now() + kClockTolerance) return Refuse(Reason::kBAD_REQUEST, "the order is dated " + FormatTime(order.time));
-  return ledger::JournalOrder{Now(), order.order, order.person, order.direction, ToBytes(AsBytes(request.order)), request.signature};
+  if (order.time > Now() + kClockTolerance)
+    return Refuse(Reason::kBAD_REQUEST, "the order is dated " + FormatTime(order.time));
+  return ledger::JournalOrder{
+      Now(), order.order, order.person, order.direction, ToBytes(AsBytes(request.order)), request.signature};
 }
 
 StatusOr<StatusFrame> Signer::Order(const OrderFrame& request) {
   const auto order = procedures::ParsePmaOrder(request.order);
   if (!order.ok()) return Refuse(Reason::kBAD_REQUEST, Message(order.status()));
-  if (order->environment != policy_.environment) {   // I8
-    return Refuse(Reason::kENVIRONMENT_MISMATCH, fmt::format("the order is for {}, this keyguard is of {}",
-                                                             order->environment.ToString(), policy_.environment.ToString()));
+  if (order->environment != policy_.environment) {  // I8
+    return Refuse(Reason::kENVIRONMENT_MISMATCH,
+                  fmt::format("the order is for {}, this keyguard is of {}", order->environment.ToString(),
+                              policy_.environment.ToString()));
   }
   SMKI_ASSIGN_OR_RETURN(const ledger::JournalOrder record, JudgeOrder(request, *order));
   const DirectionHistory* const past = journal_->history().Find(order->direction);
@@ -66,7 +71,8 @@ StatusOr<StatusFrame> Signer::Order(const OrderFrame& request) {
     const OrderState state = StateOfOrders(journal_->history().Find(order->direction)->orders, policy_);
     const Reason reason = state == OrderState::kWithdrawn ? Reason::kDIRECTION_WITHDRAWN : Reason::kKEY_HALTED;
     if (state != OrderState::kNone) {
-      EndActivation(fmt::format("{}: {} by {}: {}", procedures::TextOf(reason).code, order->order, order->person, order->reason.text));
+      EndActivation(fmt::format("{}: {} by {}: {}", procedures::TextOf(reason).code, order->order, order->person,
+                                order->reason.text));
     }
   }
   return MakeStatus();

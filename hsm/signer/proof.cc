@@ -15,10 +15,11 @@ Status Invalid(const ProofItem& proof, fmt::format_string<Args...> format, Args&
                             proof.device.ToString() + ": " + fmt::format(format, std::forward<Args>(args)...));
 }
 
-Status CheckDeviceCertificate(const ProofItem& proof, const pki::Certificate& certificate, const AdmittedDirection& admitted,
-                              UtcTime now) {
+Status CheckDeviceCertificate(const ProofItem& proof, const pki::Certificate& certificate,
+                              const AdmittedDirection& admitted, UtcTime now) {
   if (certificate.device_eui != proof.device) return Invalid(proof, "the certificate is of another Device");
-  if ((certificate.key_usage & pki::kDigitalSignature) == 0) return Invalid(proof, "the certificate is not for signatures");
+  if ((certificate.key_usage & pki::kDigitalSignature) == 0)
+    return Invalid(proof, "the certificate is not for signatures");
   std::string why = "no Device authority of the trust policy issued its certificate";
   for (const pki::Certificate& authority : admitted.verifier.DeviceAuthorities()) {
     if (authority.subject != certificate.issuer) continue;
@@ -29,16 +30,16 @@ Status CheckDeviceCertificate(const ProofItem& proof, const pki::Certificate& ce
   return Invalid(proof, "{}", why);
 }
 
-Status CheckOutcome(const ProofItem& proof, const gbcs::ExecutionOutcome& outcome, const AdmittedGroup& group, gbcs::Mode mode,
-                    uint64_t counter) {
+Status CheckOutcome(const ProofItem& proof, const gbcs::ExecutionOutcome& outcome, const AdmittedGroup& group,
+                    gbcs::Mode mode, uint64_t counter) {
   if (outcome.mode != mode || outcome.seq_number != counter) return Invalid(proof, "the outcome is of another command");
   for (const DirectedCell& directed : group.cells) {
     const auto reported = std::find_if(outcome.outcomes.begin(), outcome.outcomes.end(),
                                        [&](const gbcs::ReplacementOutcome& o) { return o.cell == directed.cell; });
     if (reported == outcome.outcomes.end()) return Invalid(proof, "it says nothing of {}", directed.cell.ToString());
     if (reported->status != gbcs::StatusCode::kSuccess || reported->replacing_ski != directed.key_identifier) {
-      return Invalid(proof, "{}: {}, it holds key {}, directed is {}", directed.cell.ToString(), gbcs::Name(reported->status),
-                     ToHex(reported->replacing_ski), ToHex(directed.key_identifier));
+      return Invalid(proof, "{}: {}, it holds key {}, directed is {}", directed.cell.ToString(),
+                     gbcs::Name(reported->status), ToHex(reported->replacing_ski), ToHex(directed.key_identifier));
     }
   }
   return OkStatus();
@@ -54,7 +55,8 @@ Status CheckProof(const ProofItem& proof, const AdmittedDirection& admitted, con
     return Invalid(proof, "it is no response to a command of this mode");
   }
   if (message->originator != proof.device || message->recipient != *admitted.key_certificate.subject_eui) {
-    return Invalid(proof, "the response is from {} to {}", message->originator.ToString(), message->recipient.ToString());
+    return Invalid(proof, "the response is from {} to {}", message->originator.ToString(),
+                   message->recipient.ToString());
   }
   const auto group = gate.GroupOfIssued(proof.device, message->originator_counter);
   if (!group) return Invalid(proof, "counter {} was not given to this Device", message->originator_counter);

@@ -7,8 +7,9 @@
 
 namespace smki::hsm {
 
-// OK, or PROOF_INVALID: the response is signed by the Device's certificate, which one of the policy's Device authorities
-// issued; it answers a counter that was given to this Device; and every directed cell holds the directed key.
+// OK, or PROOF_INVALID: the response is signed by the Device's certificate, which one of the policy's Device
+// authorities issued; it answers a counter that was given to this Device; and every directed cell holds the directed
+// key.
 Status CheckProof(const ProofItem& proof, const AdmittedDirection& admitted, const Gate& gate, UtcTime now);
 
 }  // namespace smki::hsm

@@ -14,7 +14,7 @@ using procedures::Refuse;
 namespace {
 
 constexpr size_t kMaxBundleOctets = size_t{1} << 30;
-constexpr size_t kMaxCertificates = 64 * 40;   // groups, cells and path of each
+constexpr size_t kMaxCertificates = 64 * 40;  // groups, cells and path of each
 constexpr char kAsked[] = "closed as asked";
 
 template <typename T>
@@ -23,7 +23,9 @@ StatusOr<Bytes> Answer(StatusOr<T> result) {
   return MakeFrame(FrameType::kOk, *result);
 }
 
-std::string CodeOf(Reason reason) { return std::string(procedures::TextOf(reason).code); }
+std::string CodeOf(Reason reason) {
+  return std::string(procedures::TextOf(reason).code);
+}
 
 // Closings that were not asked for begin with their reason code (journal.md).
 Reason ReasonOfClosing(const std::string& why) {
@@ -47,7 +49,8 @@ Status Signer::Start() {
   policy_digest_ = pki::Sha256(parts_.policy);
   SMKI_ASSIGN_OR_RETURN(journal_, Journal::Open(parts_.files, parts_.journal_path));
   if (!journal_->history().open) return OkStatus();
-  ledger::JournalClosed closed{Now(), *journal_->history().open, CodeOf(Reason::kKEY_CLOSED) + ": the signer ended while the key was open"};
+  ledger::JournalClosed closed{Now(), *journal_->history().open,
+                               CodeOf(Reason::kKEY_CLOSED) + ": the signer ended while the key was open"};
   SMKI_RETURN_IF_ERROR(journal_->Append(closed).status());
   journal_->Sync();
   return OkStatus();
@@ -56,7 +59,8 @@ Status Signer::Start() {
 // --- Requests ---
 
 void Signer::Submit(Frame request) {
-  if (request.type == FrameType::kPrepareBegin || request.type == FrameType::kPopulationPart || request.type == FrameType::kCertificate) {
+  if (request.type == FrameType::kPrepareBegin || request.type == FrameType::kPopulationPart ||
+      request.type == FrameType::kCertificate) {
     const Status taken = TakePart(request);
     if (bundle_status_.ok()) bundle_status_ = taken;
     return;
@@ -85,11 +89,14 @@ std::vector<Bytes> Signer::TakeAnswers(bool wait) {
   return out;
 }
 
-int Signer::ready_fd() const { return activation_ != nullptr && activation_->open() ? activation_->signers->ready_fd() : -1; }
+int Signer::ready_fd() const {
+  return activation_ != nullptr && activation_->open() ? activation_->signers->ready_fd() : -1;
+}
 
 StatusOr<Bytes> Signer::Handle(const Frame& request) {
   switch (request.type) {
-    case FrameType::kPrepareEnd: return Answer(Prepare());
+    case FrameType::kPrepareEnd:
+      return Answer(Prepare());
     case FrameType::kGetCeremony:
       if (activation_ == nullptr) return Refuse(Reason::kNO_CEREMONY, "the key is closed");
       return MakeFrame(FrameType::kOk, activation_->ceremony.frame(activation_->open()));
@@ -105,7 +112,8 @@ StatusOr<Bytes> Signer::Handle(const Frame& request) {
       SMKI_ASSIGN_OR_RETURN(const CloseFrame frame, DecodePayload<CloseFrame>(request.payload));
       return Answer(Close(frame));
     }
-    case FrameType::kStatus: return MakeFrame(FrameType::kOk, MakeStatus());
+    case FrameType::kStatus:
+      return MakeFrame(FrameType::kOk, MakeStatus());
     case FrameType::kOrder: {
       SMKI_ASSIGN_OR_RETURN(const OrderFrame frame, DecodePayload<OrderFrame>(request.payload));
       return Answer(Order(frame));
@@ -118,7 +126,8 @@ StatusOr<Bytes> Signer::Handle(const Frame& request) {
       }
       return MakeFrame(FrameType::kOk, EmptyFrame{});
     }
-    default: return Refuse(Reason::kBAD_REQUEST, fmt::format("frame type {}", static_cast<int>(request.type)));
+    default:
+      return Refuse(Reason::kBAD_REQUEST, fmt::format("frame type {}", static_cast<int>(request.type)));
   }
 }
 
@@ -172,7 +181,8 @@ StatusOr<CeremonyFrame> Signer::Prepare() {
     if (activation_->admitted.digest != admitted.digest) {
       return Refuse(Reason::kWRONG_DIRECTION, fmt::format("{} is prepared", activation_->admitted.direction.id));
     }
-    if (activation_->open() || !activation_->ceremony.IsExpired(now)) return activation_->ceremony.frame(activation_->open());
+    if (activation_->open() || !activation_->ceremony.IsExpired(now))
+      return activation_->ceremony.frame(activation_->open());
   }
   const DirectionHistory* const past = journal_->history().Find(admitted.digest);
   if (past == nullptr || past->admitted.digest != admitted.digest) {
@@ -194,8 +204,8 @@ StatusOr<CeremonyFrame> Signer::Prepare() {
   }
   FailPoint("signer.prepare.journalled");
   KeepRevocationList(bundle->header.revocation_list);
-  SMKI_ASSIGN_OR_RETURN(Ceremony ceremony, Ceremony::Begin(admitted, *journal_, parts_.identity, parts_.identity_certificate,
-                                                           parts_.random, now));
+  SMKI_ASSIGN_OR_RETURN(Ceremony ceremony, Ceremony::Begin(admitted, *journal_, parts_.identity,
+                                                           parts_.identity_certificate, parts_.random, now));
   KeyToken* const token = parts_.tokens.at(admitted.direction.key).get();
   activation_.reset(new Activation{std::move(admitted), token, std::move(ceremony), nullptr, nullptr, {}, {}});
   return activation_->ceremony.frame(false);
@@ -209,7 +219,8 @@ StatusOr<CeremonyFrame> Signer::Present(const PresentFrame& request) {
   if (activation_->open()) return Refuse(Reason::kNO_CEREMONY, "the key is open already; no more shares are needed");
   Ceremony& ceremony = activation_->ceremony;
   SMKI_ASSIGN_OR_RETURN(Ceremony::Presented presented, ceremony.Judge(request, activation_->admitted, Now()));
-  SMKI_RETURN_IF_ERROR(journal_->Append(ledger::JournalAttendance{Now(), ceremony.request_digest(), presented.person}).status());
+  SMKI_RETURN_IF_ERROR(
+      journal_->Append(ledger::JournalAttendance{Now(), ceremony.request_digest(), presented.person}).status());
   journal_->Sync();
   FailPoint("signer.present.journalled");
   ceremony.Accept(std::move(presented));
@@ -264,7 +275,8 @@ Status Signer::CheckClock() {
   const auto wall = now - activation_->opened_at;
   const auto boot = std::chrono::duration_cast<Millis>(parts_.clock.SinceBoot() - activation_->opened_since_boot);
   if (wall - boot > kClockTolerance) {
-    return Refuse(Reason::kCLOCK_IMPLAUSIBLE, fmt::format("the clock went {} in {}", FormatDuration(wall), FormatDuration(boot)));
+    return Refuse(Reason::kCLOCK_IMPLAUSIBLE,
+                  fmt::format("the clock went {} in {}", FormatDuration(wall), FormatDuration(boot)));
   }
   return OkStatus();
 }
@@ -318,13 +330,16 @@ void Signer::FailClosed(const Status& why) {
   ending->token->Close();
 }
 
-void Signer::Shutdown(const std::string& why) { EndActivation(CodeOf(Reason::kKEY_CLOSED) + ": " + why); }
+void Signer::Shutdown(const std::string& why) {
+  EndActivation(CodeOf(Reason::kKEY_CLOSED) + ": " + why);
+}
 
 Status Signer::CheckOpenFor(const Digest& direction) {
   if (activation_ != nullptr && activation_->admitted.digest == direction) {
     if (activation_->open()) return OkStatus();
-    return Refuse(Reason::kSHARES_TOO_FEW, fmt::format("{} of {} custodians have presented", activation_->ceremony.frame(false).presented.size(),
-                                                       activation_->ceremony.request().threshold));
+    return Refuse(Reason::kSHARES_TOO_FEW,
+                  fmt::format("{} of {} custodians have presented", activation_->ceremony.frame(false).presented.size(),
+                              activation_->ceremony.request().threshold));
   }
   const DirectionHistory* const past = journal_->history().Find(direction);
   if (past != nullptr) {
@@ -332,8 +347,10 @@ Status Signer::CheckOpenFor(const Digest& direction) {
     if (orders == OrderState::kWithdrawn) return Refuse(Reason::kDIRECTION_WITHDRAWN, past->admitted.id);
     if (orders == OrderState::kHalted) return Refuse(Reason::kKEY_HALTED, past->admitted.id);
   }
-  if (activation_ != nullptr) return Refuse(Reason::kWRONG_DIRECTION, fmt::format("{} is prepared", activation_->admitted.direction.id));
-  if (past == nullptr || past->admitted.digest != direction) return Refuse(Reason::kNO_DIRECTION, "Direction " + ToHex(direction));
+  if (activation_ != nullptr)
+    return Refuse(Reason::kWRONG_DIRECTION, fmt::format("{} is prepared", activation_->admitted.direction.id));
+  if (past == nullptr || past->admitted.digest != direction)
+    return Refuse(Reason::kNO_DIRECTION, "Direction " + ToHex(direction));
   const std::string why = past->closed_because.empty() ? "it was never opened" : past->closed_because;
   return Refuse(ReasonOfClosing(past->closed_because), fmt::format("{}: {}", past->admitted.id, why));
 }
@@ -343,7 +360,8 @@ StatusOr<StatusFrame> Signer::Close(const CloseFrame& request) {
     const DirectionHistory* const past = journal_->history().Find(request.direction);
     // Closing what is closed is no error: an answer may have been lost.
     if (activation_ == nullptr && past != nullptr && past->admitted.digest == request.direction) return MakeStatus();
-    if (activation_ != nullptr) return Refuse(Reason::kWRONG_DIRECTION, fmt::format("{} is prepared", activation_->admitted.direction.id));
+    if (activation_ != nullptr)
+      return Refuse(Reason::kWRONG_DIRECTION, fmt::format("{} is prepared", activation_->admitted.direction.id));
     return Refuse(Reason::kNO_DIRECTION, "Direction " + ToHex(request.direction));
   }
   EndActivation(request.why.empty() ? kAsked : fmt::format("{}: {}", kAsked, request.why));

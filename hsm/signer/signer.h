@@ -1,9 +1,9 @@
-// The signer: takes frames, gives answers, holds the one key that may be open. No sockets, no threads of its own, no clock of
-// its own: signer_main.cc gives it those, tests give it others.
+// The signer: takes frames, gives answers, holds the one key that may be open. No sockets, no threads of its own, no
+// clock of its own: signer_main.cc gives it those, tests give it others.
 //
-// Requests are answered in the order they came. A Sign is begun when it is submitted - admitted, burned, made durable, handed
-// to the BatchSigner - and ended when its signatures are there and durable, so that several are under way at once and the key
-// is never idle (I2: burn, sync, sign, sync, release).
+// Requests are answered in the order they came. A Sign is begun when it is submitted - admitted, burned, made durable,
+// handed to the BatchSigner - and ended when its signatures are there and durable, so that several are under way at
+// once and the key is never idle (I2: burn, sync, sign, sync, release).
 //
 // An activation - from the admission of a Direction to its end - happens at most once in a signer's life: when it ends,
 // ended() is true and the process ends after its last answer, which is how a key is closed for certain (I5).
@@ -40,10 +40,10 @@ class Signer {
     Random& random;
     FileSystem& files;
     std::string journal_path;
-    std::string revocation_list_path;   // the newest list seen is kept here, for orders of the PMA
-    pki::PrivateKey identity;           // signs ceremony requests
+    std::string revocation_list_path;  // the newest list seen is kept here, for orders of the PMA
+    pki::PrivateKey identity;          // signs ceremony requests
     pki::Certificate identity_certificate;
-    Bytes policy;                       // for orders and status; what a Direction is judged by comes with it
+    Bytes policy;  // for orders and status; what a Direction is judged by comes with it
     KeyTokens tokens;
   };
   // Reads the journal. If its last activation was not closed, it ended by a crash: that is recorded now.
@@ -68,7 +68,7 @@ class Signer {
     AdmittedDirection admitted;
     KeyToken* token = nullptr;
     Ceremony ceremony;
-    std::unique_ptr<Gate> gate;                 // from here on only while open
+    std::unique_ptr<Gate> gate;  // from here on only while open
     std::unique_ptr<BatchSigner> signers;
     UtcTime opened_at;
     std::chrono::nanoseconds opened_since_boot{0};
@@ -80,7 +80,7 @@ class Signer {
     size_t group_index = 0;
     std::vector<SignItem> items;
     std::vector<ItemAdmission> admissions;
-    std::vector<BurnBlock> blocks;              // to be signed, in the order of the batch's commands
+    std::vector<BurnBlock> blocks;  // to be signed, in the order of the batch's commands
   };
   struct Pending {
     std::optional<Bytes> answer;
@@ -131,7 +131,7 @@ class Signer {
   procedures::TrustPolicy policy_;
   Digest policy_digest_{};
   std::unique_ptr<Journal> journal_;
-  std::optional<Bundle> bundle_;   // being handed over
+  std::optional<Bundle> bundle_;  // being handed over
   Status bundle_status_;
   size_t bundle_octets_ = 0;
   std::unique_ptr<Activation> activation_;

@@ -1,5 +1,5 @@
-// smki-signer: the child of smki-keyguard that holds the key. It talks to nobody but its parent, over one socket, and ends
-// with its activation or with its parent (docs/formats/signer-frames.md).
+// smki-signer: the child of smki-keyguard that holds the key. It talks to nobody but its parent, over one socket, and
+// ends with its activation or with its parent (docs/formats/signer-frames.md).
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -95,9 +95,9 @@ StatusOr<Running> Configure(const Frame& frame) {
     SMKI_ASSIGN_OR_RETURN(tokens[key.name], FindKeyToken(*out.module, key.name, key.uri, threads));
   }
   const std::string revocation_list = DirectoryOf(c.journal) + "/persons.crl";
-  SMKI_ASSIGN_OR_RETURN(out.signer, Signer::Make({SystemClock(), SystemRandom(), PosixFiles(), c.journal, revocation_list,
-                                                  std::move(identity), std::move(certificate), std::move(c.policy),
-                                                  std::move(tokens)}));
+  SMKI_ASSIGN_OR_RETURN(
+      out.signer, Signer::Make({SystemClock(), SystemRandom(), PosixFiles(), c.journal, revocation_list,
+                                std::move(identity), std::move(certificate), std::move(c.policy), std::move(tokens)}));
   return out;
 }
 
@@ -159,7 +159,8 @@ int Main(int fd) {
 
 int main(int argc, char** argv) {
   if (argc != 3 || std::strcmp(argv[1], "--fd") != 0) {
-    std::fprintf(stderr, "smki-signer is started by smki-keyguard; start that one: smki-keyguard --site keyguard.yaml\n");
+    std::fprintf(stderr,
+                 "smki-signer is started by smki-keyguard; start that one: smki-keyguard --site keyguard.yaml\n");
     return 2;
   }
   return smki::hsm::Main(static_cast<int>(std::strtol(argv[2], nullptr, 10)));

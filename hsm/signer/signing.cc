@@ -32,7 +32,8 @@ StatusOr<std::unique_ptr<Signer::SignJob>> Signer::AdmitSign(const SignFrame& re
   SMKI_ASSIGN_OR_RETURN(Admission admission, a.gate->Admit(request.group, request.items, parts_.clock.SinceBoot()));
   auto job = std::make_unique<SignJob>();
   job->group = request.group;
-  job->group_index = static_cast<size_t>(a.admitted.direction.FindGroup(request.group) - a.admitted.direction.groups.data());
+  job->group_index =
+      static_cast<size_t>(a.admitted.direction.FindGroup(request.group) - a.admitted.direction.groups.data());
   job->items = request.items;
   const Status status = BurnAndSubmit(request, admission, *job);
   if (!status.ok()) {
@@ -50,11 +51,16 @@ Status Signer::BurnAndSubmit(const SignFrame& request, Admission& admission, Sig
   for (const ItemAdmission& item : admission.items) {
     if (!item.refusal) continue;
     refused = true;
-    SMKI_RETURN_IF_ERROR(journal_->RecordRefusal(std::string(procedures::TextOf(*item.refusal).code), item.detail, Now()));
+    SMKI_RETURN_IF_ERROR(
+        journal_->RecordRefusal(std::string(procedures::TextOf(*item.refusal).code), item.detail, Now()));
   }
   const bool burns = !admission.burn.empty();
   if (burns) {
-    ledger::JournalBurn burn{Now(), request.direction, request.group, request.ledger_sequence, request.ledger_head,
+    ledger::JournalBurn burn{Now(),
+                             request.direction,
+                             request.group,
+                             request.ledger_sequence,
+                             request.ledger_head,
                              std::move(admission.burn)};
     SMKI_ASSIGN_OR_RETURN(const uint64_t record, journal_->Append(std::move(burn)));
     a.gate->Recorded(record);
@@ -73,7 +79,8 @@ Status Signer::BurnAndSubmit(const SignFrame& request, Admission& admission, Sig
       if (activation_ == nullptr) return Refuse(Reason::kKEY_CLOSED, "the signatures under way could not be made");
       continue;
     }
-    const bool known = std::any_of(job.blocks.begin(), job.blocks.end(), [&](const BurnBlock& b) { return b.record == block.record; });
+    const bool known =
+        std::any_of(job.blocks.begin(), job.blocks.end(), [&](const BurnBlock& b) { return b.record == block.record; });
     if (!known) job.blocks.push_back(block);
   }
   if (job.blocks.empty()) return OkStatus();
@@ -139,7 +146,8 @@ Status Signer::RecordSignatures(const SignJob& job, const SigningBatch& batch) {
     places.push_back({block.record, block.count, offset});
   }
   journal_->Sync();
-  for (const Place& place : places) SMKI_RETURN_IF_ERROR(a.gate->ApplySignatures(place.record, place.count, place.offset));
+  for (const Place& place : places)
+    SMKI_RETURN_IF_ERROR(a.gate->ApplySignatures(place.record, place.count, place.offset));
   return OkStatus();
 }
 
@@ -148,7 +156,8 @@ StatusOr<SignedFrame> Signer::MakeSigned(const SignJob& job, SigningBatch* batch
   const auto find = [&](uint64_t counter) -> std::optional<size_t> {
     size_t start = 0;
     for (const BurnBlock& block : job.blocks) {
-      if (counter >= block.first_counter && counter < block.first_counter + block.count) return start + (counter - block.first_counter);
+      if (counter >= block.first_counter && counter < block.first_counter + block.count)
+        return start + (counter - block.first_counter);
       start += block.count;
     }
     return std::nullopt;
@@ -172,8 +181,9 @@ StatusOr<SignedFrame> Signer::MakeSigned(const SignJob& job, SigningBatch* batch
       continue;
     }
     const BurnBlock& block = activation_->gate->BlockOf(admission.counter);
-    SMKI_ASSIGN_OR_RETURN(const pki::RawSignature signature,
-                          journal_->ReadSignature(block.signatures_offset + 64 * (admission.counter - block.first_counter)));
+    SMKI_ASSIGN_OR_RETURN(
+        const pki::RawSignature signature,
+        journal_->ReadSignature(block.signatures_offset + 64 * (admission.counter - block.first_counter)));
     item.command = activation_->admitted.groups[job.group_index].command.Encode(item.device, admission.counter);
     gbcs::CommandTemplate::AppendSignature(item.command, signature);
   }

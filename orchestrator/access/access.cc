@@ -8,7 +8,9 @@ using procedures::Reason;
 constexpr Millis kStatementAge = std::chrono::minutes(5);
 constexpr char kAnyHint[] = "";
 
-Status Invalid(const std::string& detail) { return procedures::Refuse(Reason::kSTATEMENT_INVALID, detail); }
+Status Invalid(const std::string& detail) {
+  return procedures::Refuse(Reason::kSTATEMENT_INVALID, detail);
+}
 
 }  // namespace
 
@@ -20,19 +22,22 @@ StatusOr<const procedures::Person*> PersonOf(const procedures::TrustPolicy& poli
   return person;
 }
 
-Status CheckStatement(const procedures::TrustPolicy& policy, const procedures::PolicyVerifier& verifier, const procedures::Person& person,
-                      ByteSpan document, ByteSpan cms, const ExpectedStatement& expected, UtcTime now) {
+Status CheckStatement(const procedures::TrustPolicy& policy, const procedures::PolicyVerifier& verifier,
+                      const procedures::Person& person, ByteSpan document, ByteSpan cms,
+                      const ExpectedStatement& expected, UtcTime now) {
   if (document.empty() || cms.empty()) return Invalid("the request carries no signed statement");
   const auto statement = procedures::ParseStatement(AsText(document));
   if (!statement.ok()) return Invalid(Message(statement.status()));
   const procedures::SignatureFinding finding = verifier.Verify(document, cms, now, kAnyHint);
   if (finding.fault) return procedures::Refuse(*finding.fault, "statement: " + finding.detail);
   if (finding.person != person.id || statement->person != person.id) {
-    return Invalid(fmt::format("it names {}, was signed by {} and sent by {}", statement->person, finding.person, person.id));
+    return Invalid(
+        fmt::format("it names {}, was signed by {} and sent by {}", statement->person, finding.person, person.id));
   }
-  if (statement->environment != policy.environment) {   // I8
+  if (statement->environment != policy.environment) {  // I8
     return procedures::Refuse(Reason::kENVIRONMENT_MISMATCH,
-                              fmt::format("the statement is for {}, this is {}", statement->environment.ToString(), policy.environment.ToString()));
+                              fmt::format("the statement is for {}, this is {}", statement->environment.ToString(),
+                                          policy.environment.ToString()));
   }
   const auto differs = [](const char* field, const std::string& stated, const std::string& wanted) {
     return Invalid(fmt::format("its {} is '{}', the request's '{}'", field, stated, wanted));
@@ -42,9 +47,11 @@ Status CheckStatement(const procedures::TrustPolicy& policy, const procedures::P
   if (statement->verb != expected.verb) return differs("verb", statement->verb, expected.verb);
   if (statement->choice != expected.choice) return differs("choice", statement->choice, expected.choice);
   if (statement->expected_sequence != expected.sequence) {
-    return differs("expected sequence", fmt::format("{}", statement->expected_sequence), fmt::format("{}", expected.sequence));
+    return differs("expected sequence", fmt::format("{}", statement->expected_sequence),
+                   fmt::format("{}", expected.sequence));
   }
-  if (statement->text.text != procedures::CleanText(expected.text).text) return differs("text", statement->text.text, expected.text);
+  if (statement->text.text != procedures::CleanText(expected.text).text)
+    return differs("text", statement->text.text, expected.text);
   if (statement->time > now + kStatementAge || statement->time + kStatementAge < now) {
     return Invalid(fmt::format("it was made at {}, it is {} now", FormatTime(statement->time), FormatTime(now)));
   }

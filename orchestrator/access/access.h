@@ -19,12 +19,14 @@ struct ExpectedStatement {
   uint64_t sequence = 0;
   std::string text;
 };
-inline constexpr char kNone[] = "none";          // step or choice of a statement that has none
-inline constexpr char kNewIncident[] = "new";    // incident of the statement that opens one
+inline constexpr char kNone[] = "none";        // step or choice of a statement that has none
+inline constexpr char kNewIncident[] = "new";  // incident of the statement that opens one
 
 // OK if `cms` is `person`'s signature over `document`, made within five minutes of `now`, and the document is the
-// statement expected. STATEMENT_INVALID says which field differs; a signature that is not acceptable refuses with its own reason.
-Status CheckStatement(const procedures::TrustPolicy& policy, const procedures::PolicyVerifier& verifier, const procedures::Person& person,
-                      ByteSpan document, ByteSpan cms, const ExpectedStatement& expected, UtcTime now);
+// statement expected. STATEMENT_INVALID says which field differs; a signature that is not acceptable refuses with its
+// own reason.
+Status CheckStatement(const procedures::TrustPolicy& policy, const procedures::PolicyVerifier& verifier,
+                      const procedures::Person& person, ByteSpan document, ByteSpan cms,
+                      const ExpectedStatement& expected, UtcTime now);
 
 }  // namespace smki::orchestrator

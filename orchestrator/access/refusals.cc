@@ -9,8 +9,8 @@ namespace {
 constexpr Millis kMinute = std::chrono::minutes(1);
 constexpr size_t kMaxDetail = 500;
 
-ledger::NewEntry Entry(const std::string& incident, const std::string& person, const std::string& reason, const std::string& detail,
-                       const std::string& method, uint64_t count) {
+ledger::NewEntry Entry(const std::string& incident, const std::string& person, const std::string& reason,
+                       const std::string& detail, const std::string& method, uint64_t count) {
   ledger::v1::RefusalRecord record;
   record.set_reason(reason);
   record.set_detail(procedures::CleanText(detail.substr(0, kMaxDetail)).text);
@@ -21,7 +21,8 @@ ledger::NewEntry Entry(const std::string& incident, const std::string& person, c
 
 }  // namespace
 
-void Refusals::Record(const std::string& incident, const std::string& person, const std::string& method, const Status& status) {
+void Refusals::Record(const std::string& incident, const std::string& person, const std::string& method,
+                      const Status& status) {
   const std::string reason = ReasonOf(status);
   if (!procedures::ReasonFromCode(reason)) return;
   Minute& minute = minutes_[reason];
@@ -34,7 +35,7 @@ void Refusals::Record(const std::string& incident, const std::string& person, co
     ++minute.singly;
     std::vector<ledger::NewEntry> entries;
     entries.push_back(Entry(incident, person, reason, Message(status), method, 1));
-    (void)book_.Append(std::move(entries));   // the answer is no either way
+    (void)book_.Append(std::move(entries));  // the answer is no either way
     return;
   }
   if (minute.counted++ == 0) executor_.PostAfter(kMinute, lifeline_.Guard([this, reason] { Flush(reason); }));

@@ -1,5 +1,5 @@
-// Every no is recorded in the ledger, but nobody can fill the ledger with them: of each code the first hundred in a minute
-// singly, then their count. Core's thread only.
+// Every no is recorded in the ledger, but nobody can fill the ledger with them: of each code the first hundred in a
+// minute singly, then their count. Core's thread only.
 #pragma once
 
 #include <map>
@@ -32,7 +32,7 @@ class Refusals {
   IncidentBook& book_;
   Executor& executor_;
   Clock& clock_;
-  std::map<std::string, Minute> minutes_;   // by code: as many as there are codes
+  std::map<std::string, Minute> minutes_;  // by code: as many as there are codes
   Lifeline lifeline_;
 };
 

@@ -24,7 +24,8 @@ StatusOr<std::unique_ptr<Trust>> Trust::Load(const Site& site, FileSystem& files
 
   struct stat info {};
   if (::stat(site.identity_key.c_str(), &info) == 0 && (info.st_mode & 077) != 0) {
-    return FailedPrecondition("{}: others may read this private key; run: chmod 600 {}", site.identity_key, site.identity_key);
+    return FailedPrecondition("{}: others may read this private key; run: chmod 600 {}", site.identity_key,
+                              site.identity_key);
   }
   SMKI_ASSIGN_OR_RETURN(Bytes pem, files.Read(site.identity_key, kMaxPem));
   auto key = pki::PrivateKey::FromPem(AsText(pem));
@@ -32,15 +33,17 @@ StatusOr<std::unique_ptr<Trust>> Trust::Load(const Site& site, FileSystem& files
   if (!key.ok()) return WithContext(key.status(), site.identity_key);
   trust->identity_.emplace(std::move(key).value());
   if (trust->identity_->public_key() != *trust->verifier_->OrchestratorCertificate().public_key) {
-    return procedures::Refuse(procedures::Reason::kPOLICY_INCOMPLETE,
-                              fmt::format("{} is not the key of the orchestrator's certificate in {}", site.identity_key, site.policy));
+    return procedures::Refuse(
+        procedures::Reason::kPOLICY_INCOMPLETE,
+        fmt::format("{} is not the key of the orchestrator's certificate in {}", site.identity_key, site.policy));
   }
   return trust;
 }
 
 const procedures::PolicyVerifier& Trust::VerifierAt(UtcTime now) {
   auto list = files_.Read(list_path_, kMaxList);
-  if (list.ok() && *list != revocation_list_ && verifier_->UseRevocationList(*list, now).ok()) revocation_list_ = std::move(*list);
+  if (list.ok() && *list != revocation_list_ && verifier_->UseRevocationList(*list, now).ok())
+    revocation_list_ = std::move(*list);
   return *verifier_;
 }
 

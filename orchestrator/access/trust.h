@@ -23,8 +23,8 @@ class Trust {
   const std::string& policy_text() const { return policy_text_; }
   const Digest& policy_digest() const { return policy_digest_; }
   pki::Signer& identity() { return *identity_; }
-  // The verifier, with the revocation list as it lies on disk now: a list that arrived since is taken into use at once. A list
-  // that cannot be used leaves the old one in place, which then goes stale by itself (I10).
+  // The verifier, with the revocation list as it lies on disk now: a list that arrived since is taken into use at once.
+  // A list that cannot be used leaves the old one in place, which then goes stale by itself (I10).
   const procedures::PolicyVerifier& VerifierAt(UtcTime now);
   const Bytes& revocation_list() const { return revocation_list_; }
 

@@ -1,5 +1,5 @@
-// What the system does for a step. An action is started after its intent is in the ledger and reports exactly once; after a
-// crash it is started again and must find out by itself how far it had come (I2).
+// What the system does for a step. An action is started after its intent is in the ledger and reports exactly once;
+// after a crash it is started again and must find out by itself how far it had come (I2).
 //
 // Core's thread only. An action is destroyed after it has reported, or with the orchestrator; callbacks that come
 // later do nothing (lifeline).
@@ -44,7 +44,9 @@ class Action {
   const procedures::Step& step() const { return context_.step; }
   const procedures::StepState& step_state() const { return context_.incident.state.steps.at(context_.step.id); }
 
-  void Succeed(const std::string& detail, Outputs outputs = {}) { Report({step().id, true, detail, std::move(outputs)}); }
+  void Succeed(const std::string& detail, Outputs outputs = {}) {
+    Report({step().id, true, detail, std::move(outputs)});
+  }
   // Records a refusal if the status carries a reason code.
   void Fail(const Status& status) {
     core().refusals.Record(incident().state.id, "", step().action, status);

@@ -13,10 +13,11 @@ namespace {
 
 constexpr Millis kCallDeadline{30000};
 constexpr Millis kRetryDelay{1000};
-constexpr int kKeyCompromise = 1;   // RFC 5280 CRLReason
+constexpr int kKeyCompromise = 1;  // RFC 5280 CRLReason
 
 bool Passing(const Status& status) {
-  return ReasonOf(status).empty() && (status.code() == StatusCode::kUnavailable || status.code() == StatusCode::kDeadlineExceeded);
+  return ReasonOf(status).empty() &&
+         (status.code() == StatusCode::kUnavailable || status.code() == StatusCode::kDeadlineExceeded);
 }
 
 // Revoking again changes nothing, so after a crash it begins from the first.
@@ -48,9 +49,10 @@ class RevokeAction : public Action {
     estate::v1::RevokeRequest request;
     request.set_serial(ToString(left_.front().serial));
     request.set_reason(kKeyCompromise);
-    rpc::Call<estate::v1::RevokeResponse>(core().outside.estate, "/smki.estate.v1.CertificateAuthority/Revoke", request, kCallDeadline,
-                                          Guard([this](StatusOr<estate::v1::RevokeResponse> response) {
-                                            if (!response.ok() && Passing(response.status())) return After(kRetryDelay, [this] { Next(); });
+    rpc::Call<estate::v1::RevokeResponse>(core().outside.estate, "/smki.estate.v1.CertificateAuthority/Revoke", request,
+                                          kCallDeadline, Guard([this](StatusOr<estate::v1::RevokeResponse> response) {
+                                            if (!response.ok() && Passing(response.status()))
+                                              return After(kRetryDelay, [this] { Next(); });
                                             if (!response.ok()) return Fail(response.status());
                                             serials_.push_back(left_.front().SerialHex());
                                             left_.pop_front();
@@ -68,14 +70,17 @@ class PublishCrlAction : public Action {
 
   void Start() override {
     rpc::Call<estate::v1::PublishRevocationListResponse>(
-        core().outside.estate, "/smki.estate.v1.CertificateAuthority/PublishRevocationList", estate::v1::PublishRevocationListRequest(), kCallDeadline,
+        core().outside.estate, "/smki.estate.v1.CertificateAuthority/PublishRevocationList",
+        estate::v1::PublishRevocationListRequest(), kCallDeadline,
         Guard([this](StatusOr<estate::v1::PublishRevocationListResponse> response) {
           if (!response.ok() && Passing(response.status())) return After(kRetryDelay, [this] { Start(); });
           if (!response.ok()) return Fail(response.status());
           const auto list = pki::ParseRevocationList(AsBytes(response->revocation_list()));
           if (!list.ok()) return Fail(list.status());
-          Succeed(fmt::format("{}: number {} with {} certificates", response->file(), list->number, list->revoked.size()),
-                  {{"crl.number", fmt::format("{}", list->number)}, {"crl.digest", ToHex(pki::Sha256(AsBytes(response->revocation_list())))}});
+          Succeed(
+              fmt::format("{}: number {} with {} certificates", response->file(), list->number, list->revoked.size()),
+              {{"crl.number", fmt::format("{}", list->number)},
+               {"crl.digest", ToHex(pki::Sha256(AsBytes(response->revocation_list())))}});
         }));
   }
 };

@@ -16,7 +16,7 @@ class CampaignAction : public Action {
     auto running = core().campaigns.For(core(), incident());
     if (!running.ok()) return Fail(running.status());
     running_ = *running;
-    if (SummarisedThisAttempt()) return Finish();   // only the outcome was missing
+    if (SummarisedThisAttempt()) return Finish();  // only the outcome was missing
     running_->campaign->SetPaused(incident().state.paused);
     running_->campaign->RunWave(wave_, Guard([this](const Status& status) {
                                   if (!status.ok()) return Fail(status);
@@ -38,19 +38,22 @@ class CampaignAction : public Action {
   bool SummarisedThisAttempt() const {
     const auto mark = incident().actions.find(step().id);
     const auto summary = incident().summaries.find(wave_);
-    return mark != incident().actions.end() && summary != incident().summaries.end() && summary->second.sequence > mark->second.intent;
+    return mark != incident().actions.end() && summary != incident().summaries.end() &&
+           summary->second.sequence > mark->second.intent;
   }
 
   void Finish() {
     const CampaignCounts& counts = running_->campaign->state().counts();
-    const std::string told = fmt::format("{} of {} Devices recovered, {} half-replaced, {} refused, {} silent", counts.recovered, counts.total,
-                                         counts.half_replaced, counts.refused, counts.silent);
+    const std::string told =
+        fmt::format("{} of {} Devices recovered, {} half-replaced, {} refused, {} silent", counts.recovered,
+                    counts.total, counts.half_replaced, counts.refused, counts.silent);
     if (wave_ == "canary") {
       const auto [recovered, of] = running_->campaign->CanaryResult();
       if (recovered * 100 < of * core().site.campaign.canary_percent) {
-        return Fail(FailedPrecondition("only {} of {} canary Devices were recovered ({} % are needed). Find out why from the failures, then start "
-                                       "the step again: it takes other Devices",
-                                       recovered, of, core().site.campaign.canary_percent));
+        return Fail(FailedPrecondition(
+            "only {} of {} canary Devices were recovered ({} % are needed). Find out why from the failures, then start "
+            "the step again: it takes other Devices",
+            recovered, of, core().site.campaign.canary_percent));
       }
     }
     Succeed(told, {{"campaign.recovered", fmt::format("{}", counts.recovered)},
@@ -66,7 +69,9 @@ class CampaignAction : public Action {
 
 }  // namespace
 
-std::string CampaignLogOf(const Incident& incident) { return incident.folder + "/" + kCampaignLogFile; }
+std::string CampaignLogOf(const Incident& incident) {
+  return incident.folder + "/" + kCampaignLogFile;
+}
 
 const Campaigns::Running* Campaigns::Find(const std::string& incident) const {
   const auto it = running_.find(incident);

@@ -14,7 +14,7 @@ namespace smki::orchestrator {
 class Campaigns {
  public:
   struct Running {
-    std::unique_ptr<KeyOpener> opener;     // the campaign's callbacks may use it
+    std::unique_ptr<KeyOpener> opener;  // the campaign's callbacks may use it
     std::unique_ptr<Campaign> campaign;
   };
 

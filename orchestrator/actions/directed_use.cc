@@ -13,11 +13,12 @@ procedures::Materials DirectedUse::Materials() const {
 
 Status SaveDraft(IncidentBook& book, Incident& incident, const DirectedUse& use, const std::string& person) {
   for (const auto& [group, file] : use.populations) {
-    SMKI_RETURN_IF_ERROR(book.AddArtefact(incident, kPopulationPrefix + group, "direction/populations/" + group + ".pop", file, ""));
+    SMKI_RETURN_IF_ERROR(
+        book.AddArtefact(incident, kPopulationPrefix + group, "direction/populations/" + group + ".pop", file, ""));
   }
   for (const auto& [digest, der] : use.certificates) {
-    SMKI_RETURN_IF_ERROR(
-        book.AddArtefact(incident, kCertificatePrefix + ToHex(digest), "direction/certificates/" + ToHex(digest) + ".der", der, ""));
+    SMKI_RETURN_IF_ERROR(book.AddArtefact(incident, kCertificatePrefix + ToHex(digest),
+                                          "direction/certificates/" + ToHex(digest) + ".der", der, ""));
   }
   return book.AddArtefact(incident, kDirectionArtefact, "direction/direction.yaml", AsBytes(use.text), person);
 }
@@ -41,7 +42,8 @@ StatusOr<DirectedUse> LoadDirectedUse(const IncidentBook& book, const Incident& 
     const Artefact* artefact = incident.Find(kPopulationPrefix + group.name);
     if (artefact == nullptr) return DataLoss("the population of group {} is not in the evidence", group.name);
     SMKI_ASSIGN_OR_RETURN(use.populations[group.name], book.ReadArtefact(incident, *artefact));
-    for (const procedures::DirectedReplacement& replacement : group.replacements) SMKI_RETURN_IF_ERROR(certificate(replacement.certificate));
+    for (const procedures::DirectedReplacement& replacement : group.replacements)
+      SMKI_RETURN_IF_ERROR(certificate(replacement.certificate));
     for (const Digest& path : group.path_certificates) SMKI_RETURN_IF_ERROR(certificate(path));
   }
   const std::string prefix = kApprovalPrefix;

@@ -16,7 +16,7 @@ struct Vote {
   Bytes cms;
 };
 struct DirectedUse {
-  std::string text;                          // exact octets of the Direction
+  std::string text;  // exact octets of the Direction
   Digest digest{};
   procedures::Direction direction;
   std::map<std::string, Bytes> populations;  // group -> file

@@ -26,7 +26,8 @@ class DirectionAction : public Action {
   Status TakeRejection(const procedures::Person& person, ByteSpan document, ByteSpan cms);
   // OK if the votes so far are a quorum.
   Status Judge(const Vote* one_more);
-  void FinishIfQuorum();
+  // Ends the step once the quorum stands, or can no longer be reached.
+  void FinishIfDecided();
   size_t VotesRecorded(const std::string& prefix) const;
 
   std::vector<estate::v1::Device> devices_;

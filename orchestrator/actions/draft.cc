@@ -19,19 +19,28 @@ using procedures::Reason;
 // Devices remember the highest counter of the recovery role. Where none of ours is known, start well above what
 // test data and early use could have left there.
 constexpr uint64_t kLowestCounter = 1 << 23;
-// How many Devices may be signed for and prove nothing, if the site does not say: enough for full speed and for one Device in
-// five to stay silent, far from all of them.
+// How many Devices may be signed for and prove nothing, if the site does not say: enough for full speed and for one
+// Device in five to stay silent, far from all of them.
 constexpr uint64_t kLeastOutstanding = 1024;
 constexpr uint64_t kSilentShare = 5;
 constexpr size_t kMaxFactors = 32;
-constexpr size_t kMaxAnswer = 500;   // octets: all of them must fit into one Direction
+constexpr size_t kMaxAnswer = 500;  // octets: all of them must fit into one Direction
 constexpr Millis kSecond{1000};
 
-UtcTime WholeSecond(UtcTime time) { return {time.ms - time.ms % kSecond.count()}; }
+UtcTime WholeSecond(UtcTime time) {
+  return {time.ms - time.ms % kSecond.count()};
+}
 
 std::string Lower(std::string text) {
   for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return text;
+}
+
+StatusOr<std::string> Fact(const procedures::IncidentState& incident, const char* key) {
+  const auto it = incident.facts.find(key);
+  if (it == incident.facts.end())
+    return FailedPrecondition("the notification of {} does not state '{}'", incident.id, key);
+  return it->second;
 }
 
 class Draft {
@@ -40,6 +49,7 @@ class Draft {
 
   StatusOr<DirectedUse> Run() {
     SMKI_ASSIGN_OR_RETURN(organisation_, OrganisationOf(in_.incident));
+    SMKI_ASSIGN_OR_RETURN(party_, Fact(in_.incident, "party"));
     SMKI_ASSIGN_OR_RETURN(const UtcTime compromised, CompromiseOf(in_.incident));
     SMKI_ASSIGN_OR_RETURN(const auto records, in_.store.ByEui(organisation_));
     SMKI_ASSIGN_OR_RETURN(certificates_, ChooseReplacements(records, compromised));
@@ -78,19 +88,22 @@ class Draft {
       std::vector<std::string> cells = SupplierCells(device);
       if (!cells.empty()) sorted[{device.device_type(), std::move(cells)}].push_back(Eui64(device.eui()));
     }
-    if (sorted.empty()) return FailedPrecondition("the Inventory lists no Device of {} with a supplier cell", organisation_.ToString());
+    if (sorted.empty())
+      return FailedPrecondition("the Inventory lists no Device of {} with a supplier cell", organisation_.ToString());
     std::map<std::string, int> kinds;
     for (auto& [kind, devices] : sorted) {
       const int number = ++kinds[kind.first];
-      std::string name = in_.incident.facts.at("party") + "-" + Lower(kind.first);
+      std::string name = party_ + "-" + Lower(kind.first);
       if (number > 1) name += fmt::format("-{}", number);
       SMKI_RETURN_IF_ERROR(AddGroup(name, kind.first, kind.second, std::move(devices)));
     }
-    std::sort(direction_.groups.begin(), direction_.groups.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+    std::sort(direction_.groups.begin(), direction_.groups.end(),
+              [](const auto& a, const auto& b) { return a.name < b.name; });
     return OkStatus();
   }
 
-  Status AddGroup(const std::string& name, const std::string& device_type, const std::vector<std::string>& cells, std::vector<Eui64> devices) {
+  Status AddGroup(const std::string& name, const std::string& device_type, const std::vector<std::string>& cells,
+                  std::vector<Eui64> devices) {
     std::sort(devices.begin(), devices.end());
     if (std::adjacent_find(devices.begin(), devices.end()) != devices.end()) {
       return FailedPrecondition("the Inventory lists a Device of {} twice", device_type);
@@ -103,7 +116,7 @@ class Draft {
     Bytes file = procedures::EncodePopulation({in_.policy.environment, name, std::move(devices)});
     group.population_digest = procedures::PopulationDigest(file);
     use_.populations[name] = std::move(file);
-    procedures::DirectedFloor floor{"supplier", 0, std::nullopt};   // a new key has signed nothing: GBCS.md 4.3
+    procedures::DirectedFloor floor{"supplier", 0, std::nullopt};  // a new key has signed nothing: GBCS.md 4.3
     for (const std::string& cell : cells) {
       const pki::Certificate& certificate = certificates_.replacements.at(cell);
       group.replacements.push_back({cell, Keep(certificate)});
@@ -123,24 +136,28 @@ class Draft {
     for (size_t depth = 0; depth < gbcs::kMaxPathCertificates; ++depth) {
       const std::optional<pki::Certificate> authority = FindAuthority(authorities, issuer, wanted);
       if (!authority) {
-        return procedures::Refuse(Reason::kCERTIFICATE_PATH_INVALID, fmt::format("the Repository lacks the issuer of {}", certificate.Describe()));
+        return procedures::Refuse(Reason::kCERTIFICATE_PATH_INVALID,
+                                  fmt::format("the Repository lacks the issuer of {}", certificate.Describe()));
       }
       if (authority->issuer == authority->subject) return OkStatus();
       const Digest digest = Keep(*authority);
-      if (std::find(group.path_certificates.begin(), group.path_certificates.end(), digest) == group.path_certificates.end()) {
+      if (std::find(group.path_certificates.begin(), group.path_certificates.end(), digest) ==
+          group.path_certificates.end()) {
         group.path_certificates.push_back(digest);
       }
       wanted = authority->authority_key_identifier;
       issuer = authority->issuer;
     }
-    return procedures::Refuse(Reason::kCERTIFICATE_PATH_INVALID, fmt::format("the path of {} does not end at a root", certificate.Describe()));
+    return procedures::Refuse(Reason::kCERTIFICATE_PATH_INVALID,
+                              fmt::format("the path of {} does not end at a root", certificate.Describe()));
   }
 
-  static std::optional<pki::Certificate> FindAuthority(const std::vector<repository::CertificateRecord>& authorities, const Bytes& subject,
-                                                       const Bytes& key_identifier) {
+  static std::optional<pki::Certificate> FindAuthority(const std::vector<repository::CertificateRecord>& authorities,
+                                                       const Bytes& subject, const Bytes& key_identifier) {
     for (const repository::CertificateRecord& record : authorities) {
       auto certificate = pki::Certificate::Parse(record.der);
-      if (certificate.ok() && certificate->subject == subject && (key_identifier.empty() || certificate->subject_key_identifier == key_identifier)) {
+      if (certificate.ok() && certificate->subject == subject &&
+          (key_identifier.empty() || certificate->subject_key_identifier == key_identifier)) {
         return std::move(*certificate);
       }
     }
@@ -151,8 +168,8 @@ class Draft {
     const auto role = static_cast<uint8_t>(gbcs::Role::kRecovery);
     SMKI_ASSIGN_OR_RETURN(const auto records, in_.store.ByEui(in_.settings.key_organisation));
     for (const repository::CertificateRecord& record : records) {
-      if (record.kind != repository::CertificateKind::kOrganisation || record.status != repository::CertificateStatus::kInUse ||
-          record.usage != "DS" || record.role != role) {
+      if (record.kind != repository::CertificateKind::kOrganisation ||
+          record.status != repository::CertificateStatus::kInUse || record.usage != "DS" || record.role != role) {
         continue;
       }
       SMKI_ASSIGN_OR_RETURN(const pki::Certificate certificate, pki::Certificate::Parse(record.der));
@@ -160,8 +177,8 @@ class Draft {
       return OkStatus();
     }
     return procedures::Refuse(Reason::kCERTIFICATES_NOT_IN_REPOSITORY,
-                              fmt::format("no digitalSignature certificate of the {} key ({}) is In Use", in_.runbook.key,
-                                          in_.settings.key_organisation.ToString()));
+                              fmt::format("no digitalSignature certificate of the {} key ({}) is In Use",
+                                          in_.runbook.key, in_.settings.key_organisation.ToString()));
   }
 
   Digest Keep(const pki::Certificate& certificate) {
@@ -204,38 +221,39 @@ class Draft {
     for (const procedures::Step& step : in_.runbook.steps) {
       const auto state = in_.incident.steps.find(step.id);
       const bool by_people = step.kind == procedures::StepKind::kAttest || step.kind == procedures::StepKind::kDecide;
-      if (!by_people || state == in_.incident.steps.end() || state->second.status != procedures::StepStatus::kDone) continue;
+      if (!by_people || state == in_.incident.steps.end() || state->second.status != procedures::StepStatus::kDone)
+        continue;
       if (direction_.factors.size() == kMaxFactors) break;
-      direction_.factors.push_back({step.id, procedures::CleanText(fmt::format("{}: {}", state->second.person, state->second.result.substr(0, kMaxAnswer)))});
+      direction_.factors.push_back(
+          {step.id, procedures::CleanText(
+                        fmt::format("{}: {}", state->second.person, state->second.result.substr(0, kMaxAnswer)))});
     }
     const auto fact = [this](const char* key) {
       const auto it = in_.incident.facts.find(key);
       return it == in_.incident.facts.end() ? std::string("not stated") : it->second;
     };
     direction_.rationale = procedures::CleanText(
-        fmt::format("{} ({}) notified: {}. Reported by {}. Its new certificates are in the Repository (delta of {}). The {} key is to place them on {} "
+        fmt::format("{} ({}) notified: {}. Reported by {}. Its new certificates are in the Repository (delta of {}). "
+                    "The {} key is to place them on {} "
                     "Devices in {} groups.",
-                    fact("party"), organisation_.ToString(), fact("what"), fact("reportedBy"), in_.store.summary().last_delta_date, in_.runbook.key,
-                    total_devices_, direction_.groups.size()));
+                    fact("party"), organisation_.ToString(), fact("what"), fact("reportedBy"),
+                    in_.store.summary().last_delta_date, in_.runbook.key, total_devices_, direction_.groups.size()));
   }
 
   const DraftInputs& in_;
   Eui64 organisation_;
+  std::string party_;
   OrganisationCertificates certificates_;
   Direction direction_;
   DirectedUse use_;
   uint64_t total_devices_ = 0;
 };
 
-StatusOr<std::string> Fact(const procedures::IncidentState& incident, const char* key) {
-  const auto it = incident.facts.find(key);
-  if (it == incident.facts.end()) return FailedPrecondition("the notification of {} does not state '{}'", incident.id, key);
-  return it->second;
-}
-
 }  // namespace
 
-StatusOr<DirectedUse> DraftDirection(const DraftInputs& inputs) { return Draft(inputs).Run(); }
+StatusOr<DirectedUse> DraftDirection(const DraftInputs& inputs) {
+  return Draft(inputs).Run();
+}
 
 CounterRange CountersAbove(uint64_t floor, uint64_t count) {
   uint64_t first = std::max(floor + 1, kLowestCounter);

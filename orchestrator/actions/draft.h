@@ -1,5 +1,6 @@
 // Drafts a Direction from what is known: pure, so that the same facts give the same text. What is drafted is only a
-// proposal: the PMA members' own tools compute the brief from population and Repository, and the signer judges all of it.
+// proposal: the PMA members' own tools compute the brief from population and Repository, and the signer judges all of
+// it.
 #pragma once
 
 #include <string>
@@ -18,14 +19,14 @@ struct DraftInputs {
   const procedures::Runbook& runbook;
   const procedures::IncidentState& incident;
   const repository::Store& store;
-  const std::vector<estate::v1::Device>& devices;   // of the organisation, from the Inventory
+  const std::vector<estate::v1::Device>& devices;  // of the organisation, from the Inventory
   const DirectionSettings& settings;
   std::string requested_by;
-  uint64_t counter_floor = 0;      // of the keyguard: every counter must be above
-  uint64_t ledger_sequence = 0;    // the newest entry (I3)
+  uint64_t counter_floor = 0;    // of the keyguard: every counter must be above
+  uint64_t ledger_sequence = 0;  // the newest entry (I3)
   Digest ledger_head{};
   UtcTime now;
-  Bytes nonce;                     // 16 random octets
+  Bytes nonce;  // 16 random octets
 };
 
 // CERTIFICATES_NOT_IN_REPOSITORY as long as the store lacks the new certificates; other refusals as CheckDirection

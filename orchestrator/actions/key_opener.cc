@@ -16,13 +16,15 @@ constexpr Millis kRetryDelay{1000};
 constexpr size_t kPartOctets = 1 << 20;
 
 bool Passing(const Status& status) {
-  return ReasonOf(status).empty() && (status.code() == StatusCode::kUnavailable || status.code() == StatusCode::kDeadlineExceeded ||
-                                      status.code() == StatusCode::kCancelled);
+  return ReasonOf(status).empty() &&
+         (status.code() == StatusCode::kUnavailable || status.code() == StatusCode::kDeadlineExceeded ||
+          status.code() == StatusCode::kCancelled);
 }
 
 }  // namespace
 
-ledger::NewEntry KeyguardEntry(const Incident& incident, const std::string& what, const keyguard::v1::Status& status, const std::string& detail) {
+ledger::NewEntry KeyguardEntry(const Incident& incident, const std::string& what, const keyguard::v1::Status& status,
+                               const std::string& detail) {
   ledger::v1::KeyguardRecord record;
   record.set_what(what);
   record.set_direction_digest(status.direction_digest());
@@ -45,7 +47,8 @@ void KeyOpener::Open(Done done) {
 }
 
 void KeyOpener::Look() {
-  rpc::Call<keyguard::v1::Status>(core_.outside.keyguard, "/smki.keyguard.v1.Keyguard/GetStatus", keyguard::v1::GetStatusRequest(), kCallDeadline,
+  rpc::Call<keyguard::v1::Status>(core_.outside.keyguard, "/smki.keyguard.v1.Keyguard/GetStatus",
+                                  keyguard::v1::GetStatusRequest(), kCallDeadline,
                                   lifeline_.Guard([this](StatusOr<keyguard::v1::Status> status) {
                                     if (status.ok()) return OnStatus(*status);
                                     if (!Passing(status.status())) return Finish(status.status());
@@ -57,10 +60,12 @@ void KeyOpener::Look() {
 void KeyOpener::OnStatus(const keyguard::v1::Status& status) {
   const bool ours = status.direction_digest() == AsText(use_->digest);
   if (status.state() == keyguard::v1::Status::OPEN && ours) return Finish(RecordOpened(status));
-  const bool asked = ours && status.state() == keyguard::v1::Status::CEREMONY && incident_.ceremonies.count(status.ceremony()) > 0;
+  const bool asked =
+      ours && status.state() == keyguard::v1::Status::CEREMONY && incident_.ceremonies.count(status.ceremony()) > 0;
   if (!asked) return Prepare();
-  waiting_for_ = fmt::format("{} of {} custodians in ceremony {}{}", status.presented_size(), status.threshold(), status.ceremony(),
-                             status.presented_size() == 0 ? "" : fmt::format(" ({})", fmt::join(status.presented(), ", ")));
+  waiting_for_ = fmt::format(
+      "{} of {} custodians in ceremony {}{}", status.presented_size(), status.threshold(), status.ceremony(),
+      status.presented_size() == 0 ? "" : fmt::format(" ({})", fmt::join(status.presented(), ", ")));
   After(kPoll, [this] { Look(); });
 }
 
@@ -74,7 +79,7 @@ void KeyOpener::Prepare() {
   header.set_direction(use_->text);
   for (const Vote& vote : use_->approvals) header.add_approvals(ToString(vote.cms));
   header.set_policy(core_.trust.policy_text());
-  core_.trust.VerifierAt(core_.Now());   // takes a newer revocation list into use
+  core_.trust.VerifierAt(core_.Now());  // takes a newer revocation list into use
   header.set_revocation_list(ToString(core_.trust.revocation_list()));
   header.set_ledger_sequence(newest.sequence);
   header.set_ledger_head(ToString(newest.hash));
@@ -83,7 +88,8 @@ void KeyOpener::Prepare() {
     for (size_t at = 0; at < file.size(); at += kPartOctets) {
       keyguard::v1::PrepareRequest part;
       part.mutable_population()->set_group(group);
-      part.mutable_population()->set_octets(ToString(ByteSpan(file).subspan(at, std::min(kPartOctets, file.size() - at))));
+      part.mutable_population()->set_octets(
+          ToString(ByteSpan(file).subspan(at, std::min(kPartOctets, file.size() - at))));
       messages.push_back(part.SerializeAsString());
     }
   }
@@ -94,11 +100,14 @@ void KeyOpener::Prepare() {
   }
   core_.outside.keyguard.Upload("/smki.keyguard.v1.Keyguard/Prepare", std::move(messages), kCallDeadline,
                                 lifeline_.Guard([this](StatusOr<std::string> octets) {
-                                  if (!octets.ok() && Passing(octets.status())) return After(kRetryDelay, [this] { Look(); });
+                                  if (!octets.ok() && Passing(octets.status()))
+                                    return After(kRetryDelay, [this] { Look(); });
                                   if (!octets.ok()) return Finish(octets.status());
                                   keyguard::v1::PrepareResponse response;
-                                  if (!response.ParseFromString(*octets)) return Finish(Internal("the keyguard's answer to Prepare cannot be read"));
-                                  if (const Status kept = OnCeremony(response.ceremony()); !kept.ok()) return Finish(kept);
+                                  if (!response.ParseFromString(*octets))
+                                    return Finish(Internal("the keyguard's answer to Prepare cannot be read"));
+                                  if (const Status kept = OnCeremony(response.ceremony()); !kept.ok())
+                                    return Finish(kept);
                                   After(kPoll, [this] { Look(); });
                                 }));
 }
@@ -106,16 +115,22 @@ void KeyOpener::Prepare() {
 // The request is evidence only if it is the keyguard's own, about this Direction.
 Status KeyOpener::OnCeremony(const keyguard::v1::Ceremony& ceremony) {
   const pki::Certificate& keyguard = core_.trust.VerifierAt(core_.Now()).KeyguardCertificate();
-  const pki::CmsVerdict verdict = pki::VerifyDetached(AsBytes(ceremony.request()), AsBytes(ceremony.signature()), keyguard);
-  if (!verdict.ok()) return DataLoss("the ceremony request is not signed by the keyguard of the trust policy: {}", verdict.detail);
-  SMKI_ASSIGN_OR_RETURN(const procedures::CeremonyRequest request, procedures::ParseCeremonyRequest(ceremony.request()));
-  if (request.direction != use_->digest || request.environment != core_.policy().environment || request.incident != incident_.state.id) {
+  const pki::CmsVerdict verdict =
+      pki::VerifyDetached(AsBytes(ceremony.request()), AsBytes(ceremony.signature()), keyguard);
+  if (!verdict.ok())
+    return DataLoss("the ceremony request is not signed by the keyguard of the trust policy: {}", verdict.detail);
+  SMKI_ASSIGN_OR_RETURN(const procedures::CeremonyRequest request,
+                        procedures::ParseCeremonyRequest(ceremony.request()));
+  if (request.direction != use_->digest || request.environment != core_.policy().environment ||
+      request.incident != incident_.state.id) {
     return DataLoss("the ceremony request {} is about another Direction, incident or environment", request.id);
   }
   if (incident_.ceremonies.count(request.id) > 0) return OkStatus();
   const std::string stem = "ceremony/" + request.id;
-  SMKI_RETURN_IF_ERROR(core_.book.AddArtefact(incident_, "ceremony-request:" + request.id, stem + ".request.txt", AsBytes(ceremony.request()), ""));
-  SMKI_RETURN_IF_ERROR(core_.book.AddArtefact(incident_, "ceremony-signature:" + request.id, stem + ".request.cms", AsBytes(ceremony.signature()), ""));
+  SMKI_RETURN_IF_ERROR(core_.book.AddArtefact(incident_, "ceremony-request:" + request.id, stem + ".request.txt",
+                                              AsBytes(ceremony.request()), ""));
+  SMKI_RETURN_IF_ERROR(core_.book.AddArtefact(incident_, "ceremony-signature:" + request.id, stem + ".request.cms",
+                                              AsBytes(ceremony.signature()), ""));
   keyguard::v1::Status head;
   head.set_direction_digest(ToString(use_->digest));
   head.set_journal_records(request.journal_records);
@@ -127,6 +142,7 @@ Status KeyOpener::OnCeremony(const keyguard::v1::Ceremony& ceremony) {
 }
 
 Status KeyOpener::RecordOpened(const keyguard::v1::Status& status) {
+  if (incident_.ceremonies_opened.count(status.ceremony()) > 0) return OkStatus();
   std::vector<ledger::NewEntry> entries;
   entries.push_back(KeyguardEntry(incident_, "opened", status, status.ceremony()));
   return core_.book.Append(std::move(entries)).status();

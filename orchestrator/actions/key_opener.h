@@ -1,6 +1,6 @@
 // Gets the key opened: hands the keyguard everything the Direction needs, keeps its signed ceremony request as
-// evidence, and waits until the custodians' quorum has presented. If the keyguard ends meanwhile, it prepares again: one
-// more ceremony (I5).
+// evidence, and waits until the custodians' quorum has presented. If the keyguard ends meanwhile, it prepares again:
+// one more ceremony (I5).
 //
 // Core's thread only. Nothing runs after it is destroyed.
 #pragma once
@@ -21,8 +21,8 @@ class KeyOpener {
 
   KeyOpener(Core& core, Incident& incident) : core_(core), incident_(incident) {}
 
-  // `done` runs once, with OK when the keyguard says that the key is open for this incident's Direction, or with the keyguard's
-  // refusal. What the network does is waited out. If it runs already, only `done` is replaced.
+  // `done` runs once, with OK when the keyguard says that the key is open for this incident's Direction, or with the
+  // keyguard's refusal. What the network does is waited out. If it runs already, only `done` is replaced.
   void Open(Done done);
   bool running() const { return static_cast<bool>(done_); }
   // "2 of 3 custodians (kira.custodian, liam.custodian) in ceremony CER-..."; empty if nothing is waited for.
@@ -49,6 +49,7 @@ class KeyOpener {
 };
 
 // A ledger entry of kind "keyguard".
-ledger::NewEntry KeyguardEntry(const Incident& incident, const std::string& what, const keyguard::v1::Status& status, const std::string& detail);
+ledger::NewEntry KeyguardEntry(const Incident& incident, const std::string& what, const keyguard::v1::Status& status,
+                               const std::string& detail);
 
 }  // namespace smki::orchestrator

@@ -36,8 +36,9 @@ class CloseAction : public Action {
     keyguard::v1::CloseRequest request;
     request.set_direction_digest(ToString(direction->sha256));
     request.set_why(fmt::format("{}: step {}", incident().state.id, step().id));
-    rpc::Call<keyguard::v1::CloseResponse>(core().outside.keyguard, "/smki.keyguard.v1.Keyguard/Close", request, kCallDeadline,
-                                           Guard([this](StatusOr<keyguard::v1::CloseResponse> response) { OnClosed(std::move(response)); }));
+    rpc::Call<keyguard::v1::CloseResponse>(
+        core().outside.keyguard, "/smki.keyguard.v1.Keyguard/Close", request, kCallDeadline,
+        Guard([this](StatusOr<keyguard::v1::CloseResponse> response) { OnClosed(std::move(response)); }));
   }
 
  private:
@@ -46,14 +47,16 @@ class CloseAction : public Action {
     const Status& status = response.status();
     // Whatever closed it before, closed is what is wanted: look that it is.
     if (ReasonOf(status).empty()) return After(kRetryDelay, [this] { Start(); });
-    rpc::Call<keyguard::v1::Status>(core().outside.keyguard, "/smki.keyguard.v1.Keyguard/GetStatus", keyguard::v1::GetStatusRequest(), kCallDeadline,
+    rpc::Call<keyguard::v1::Status>(core().outside.keyguard, "/smki.keyguard.v1.Keyguard/GetStatus",
+                                    keyguard::v1::GetStatusRequest(), kCallDeadline,
                                     Guard([this](StatusOr<keyguard::v1::Status> now) {
                                       if (!now.ok()) return After(kRetryDelay, [this] { Start(); });
                                       Confirm(*now);
                                     }));
   }
   void Confirm(const keyguard::v1::Status& status) {
-    if (status.state() == keyguard::v1::Status::OPEN) return Fail(Internal("the keyguard says that the key is still open"));
+    if (status.state() == keyguard::v1::Status::OPEN)
+      return Fail(Internal("the keyguard says that the key is still open"));
     std::vector<ledger::NewEntry> entries;
     entries.push_back(KeyguardEntry(incident(), "closed", status, status.closed_because()));
     if (const auto appended = core().book.Append(std::move(entries)); !appended.ok()) return Fail(appended.status());

@@ -22,13 +22,15 @@ bool Elder(const pki::Certificate& a, const pki::Certificate& b) {
 }
 
 Status Missing(const char* usage, size_t old_ones) {
-  return procedures::Refuse(procedures::Reason::kCERTIFICATES_NOT_IN_REPOSITORY,
-                            fmt::format("no new {} certificate of the organisation is In Use ({} old ones are)", usage, old_ones));
+  return procedures::Refuse(
+      procedures::Reason::kCERTIFICATES_NOT_IN_REPOSITORY,
+      fmt::format("no new {} certificate of the organisation is In Use ({} old ones are)", usage, old_ones));
 }
 
 }  // namespace
 
-StatusOr<OrganisationCertificates> ChooseReplacements(const std::vector<repository::CertificateRecord>& records, UtcTime compromised) {
+StatusOr<OrganisationCertificates> ChooseReplacements(const std::vector<repository::CertificateRecord>& records,
+                                                      UtcTime compromised) {
   const UtcTime day = MidnightOf(compromised);
   OrganisationCertificates out;
   std::vector<pki::PublicKey> old_keys;

@@ -21,11 +21,12 @@ struct OrganisationCertificates {
   std::vector<pki::Certificate> replaced;
 };
 
-// `records`: everything the Repository has of the organisation. New are the In-Use certificates whose validity begins on the
-// day of the compromise or later (SMKI validity begins at midnight of the day of issue) and whose key no older
-// certificate has: a compromised key certified anew is no replacement. The newest digitalSignature certificate serves its cell; of
-// the two newest keyAgreement certificates the elder serves management, the younger prepayment top-up; a single one serves both.
-// CERTIFICATES_NOT_IN_REPOSITORY says which kind is missing.
-StatusOr<OrganisationCertificates> ChooseReplacements(const std::vector<repository::CertificateRecord>& records, UtcTime compromised);
+// `records`: everything the Repository has of the organisation. New are the In-Use certificates whose validity begins
+// on the day of the compromise or later (SMKI validity begins at midnight of the day of issue) and whose key no older
+// certificate has: a compromised key certified anew is no replacement. The newest digitalSignature certificate serves
+// its cell; of the two newest keyAgreement certificates the elder serves management, the younger prepayment top-up; a
+// single one serves both. CERTIFICATES_NOT_IN_REPOSITORY says which kind is missing.
+StatusOr<OrganisationCertificates> ChooseReplacements(const std::vector<repository::CertificateRecord>& records,
+                                                      UtcTime compromised);
 
 }  // namespace smki::orchestrator

@@ -18,7 +18,12 @@ StatusOr<repository::RebuildOptions> OptionsFor(Core& core) {
   const procedures::PolicyVerifier& verifier = core.trust.VerifierAt(core.Now());
   for (const pki::Certificate& authority : verifier.DeviceAuthorities()) {
     if (authority.issuer != authority.subject) continue;
-    return repository::RebuildOptions{core.site.extracts, core.site.store, "", pki::AnchorOf(verifier.OrganisationRoot()), pki::AnchorOf(authority), {}};
+    return repository::RebuildOptions{core.site.extracts,
+                                      core.site.store,
+                                      "",
+                                      pki::AnchorOf(verifier.OrganisationRoot()),
+                                      pki::AnchorOf(authority),
+                                      {}};
   }
   return procedures::Refuse(procedures::Reason::kPOLICY_INCOMPLETE, "deviceAuthorities names no root");
 }
@@ -33,7 +38,8 @@ class RepositoryAction : public Action {
     auto options = OptionsFor(core());
     if (!options.ok()) return then(options.status());
     auto report = std::make_shared<StatusOr<repository::RebuildReport>>(Internal("the build did not run"));
-    core().outside.worker.Run([build, options = *options, report] { *report = build(options); }, Guard([this, report, then = std::move(then)] {
+    core().outside.worker.Run([build, options = *options, report] { *report = build(options); },
+                              Guard([this, report, then = std::move(then)] {
                                 core().repository.Forget();
                                 then(std::move(*report));
                               }));
@@ -52,8 +58,8 @@ class BuildAction : public RepositoryAction {
   void Start() override {
     RunBuild(build_, [this](StatusOr<repository::RebuildReport> report) {
       if (!report.ok()) return Fail(report.status());
-      Succeed(fmt::format("{} certificates from {} files, newest of {}", report->summary.certificates, report->files.size(),
-                          OutputsOf(report->summary).at("store.date")),
+      Succeed(fmt::format("{} certificates from {} files, newest of {}", report->summary.certificates,
+                          report->files.size(), OutputsOf(report->summary).at("store.date")),
               OutputsOf(report->summary));
     });
   }
@@ -73,7 +79,8 @@ class HoldsCertificatesAction : public RepositoryAction {
  private:
   void Apply() {
     RunBuild(&repository::ApplyDeltas, [this](StatusOr<repository::RebuildReport> report) {
-      // A gap or a broken file will not mend itself, but the authority may publish a good one: say so and go on looking.
+      // A gap or a broken file will not mend itself, but the authority may publish a good one: say so and go on
+      // looking.
       if (!report.ok()) return Wait(report.status());
       Look(report->summary);
     });
@@ -82,9 +89,10 @@ class HoldsCertificatesAction : public RepositoryAction {
     const auto found = Find();
     if (!found.ok()) return Wait(found.status());
     Outputs outputs = OutputsOf(summary);
-    for (const auto& [cell, certificate] : found->replacements) outputs["certificate." + cell] = ToHex(certificate.sha256());
-    const std::string detail = fmt::format("the new certificates of {} are in the Repository ({})", incident().state.facts.at("party"),
-                                           outputs.at("store.date"));
+    for (const auto& [cell, certificate] : found->replacements)
+      outputs["certificate." + cell] = ToHex(certificate.sha256());
+    const std::string detail = fmt::format("the new certificates of {} are in the Repository ({})",
+                                           incident().state.facts.at("party"), outputs.at("store.date"));
     Succeed(detail, std::move(outputs));
   }
   StatusOr<OrganisationCertificates> Find() {
@@ -97,7 +105,8 @@ class HoldsCertificatesAction : public RepositoryAction {
   void Wait(const Status& why) {
     missing_ = Message(why);
     if (core().Now() - step_state().started >= step().deadline.value_or(kDefaultDeadline)) {
-      return Fail(procedures::Refuse(procedures::Reason::kCERTIFICATES_NOT_IN_REPOSITORY, "the deadline of the step has passed: " + missing_));
+      return Fail(procedures::Refuse(procedures::Reason::kCERTIFICATES_NOT_IN_REPOSITORY,
+                                     "the deadline of the step has passed: " + missing_));
     }
     After(kPoll, [this] { Apply(); });
   }
@@ -110,7 +119,8 @@ class HoldsCertificatesAction : public RepositoryAction {
 std::unique_ptr<Action> MakeRepositoryAction(Action::Context context) {
   const std::string& name = context.step.action;
   if (name == "repository.rebuild") return std::make_unique<BuildAction>(std::move(context), &repository::Rebuild);
-  if (name == "repository.apply-deltas") return std::make_unique<BuildAction>(std::move(context), &repository::ApplyDeltas);
+  if (name == "repository.apply-deltas")
+    return std::make_unique<BuildAction>(std::move(context), &repository::ApplyDeltas);
   if (name == "repository.holds-certificates") return std::make_unique<HoldsCertificatesAction>(std::move(context));
   return nullptr;
 }

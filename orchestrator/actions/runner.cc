@@ -44,7 +44,8 @@ void Runner::StartReadySteps(Incident& incident) {
     const auto startable = incident.machine.Startable(incident.state);
     if (startable.empty()) return;
     const procedures::Step& step = *startable.front();
-    const Status started = core_.book.Change(incident, {procedures::StartRequest{step.id, ""}, std::nullopt}, {}, IntentFor(incident, step));
+    const Status started = core_.book.Change(incident, {procedures::StartRequest{step.id, ""}, std::nullopt}, {},
+                                             IntentFor(incident, step));
     if (!started.ok()) {
       spdlog::error("{}: step {} cannot be started: {}", incident.state.id, step.id, Message(started));
       return;

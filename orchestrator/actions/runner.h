@@ -17,7 +17,8 @@ class Runner {
  public:
   explicit Runner(Core& core) : core_(core) {}
 
-  // Starts every step that the system may start now, and goes on with every step left running (after a restart). Called after each change.
+  // Starts every step that the system may start now, and goes on with every step left running (after a restart). Called
+  // after each change.
   void Advance(Incident& incident);
   // The entries that start a step, to be made durable together with its step-started event.
   std::vector<ledger::NewEntry> IntentFor(const Incident& incident, const procedures::Step& step) const;
@@ -27,7 +28,7 @@ class Runner {
   DirectionAction* TakesVotes(const Incident& incident) const;
 
  private:
-  using Key = std::pair<std::string, std::string>;   // incident, step
+  using Key = std::pair<std::string, std::string>;  // incident, step
   void StartReadySteps(Incident& incident);
   void Launch(Incident& incident, const procedures::Step& step);
   void Complete(Incident& incident, const procedures::ActionResult& result);

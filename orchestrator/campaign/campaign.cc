@@ -20,9 +20,11 @@ using Phase = DeviceState::Phase;
 constexpr Millis kCallDeadline{30000};
 constexpr Millis kRetryDelay{500};
 constexpr Millis kLimitDelay{200};
-constexpr int kFruitlessLimit = 25;   // times kLimitDelay
+constexpr int kFruitlessLimit = 25;  // times kLimitDelay
 
-Bytes Serialise(const google::protobuf::Message& message) { return ToBytes(AsBytes(message.SerializeAsString())); }
+Bytes Serialise(const google::protobuf::Message& message) {
+  return ToBytes(AsBytes(message.SerializeAsString()));
+}
 
 // Opening the key again is the remedy. Anything the network does is looked into in the same way.
 bool MeansKeyLost(const Status& status) {
@@ -30,12 +32,17 @@ bool MeansKeyLost(const Status& status) {
                         Reason::kSHARES_TOO_FEW}) {
     if (procedures::IsRefusal(status, reason)) return true;
   }
-  return ReasonOf(status).empty() && (status.code() == StatusCode::kUnavailable || status.code() == StatusCode::kCancelled ||
-                                      status.code() == StatusCode::kDeadlineExceeded || status.code() == StatusCode::kUnknown);
+  return ReasonOf(status).empty() &&
+         (status.code() == StatusCode::kUnavailable || status.code() == StatusCode::kCancelled ||
+          status.code() == StatusCode::kDeadlineExceeded || status.code() == StatusCode::kUnknown);
 }
 
-bool IsLimit(const std::string& reason) { return reason == "OUTSTANDING_LIMIT" || reason == "RATE_LIMIT"; }
-bool IsKeyLost(const std::string& reason) { return reason == "KEY_CLOSED" || reason == "NO_DIRECTION" || reason == "KEY_EXPIRED"; }
+bool IsLimit(const std::string& reason) {
+  return reason == "OUTSTANDING_LIMIT" || reason == "RATE_LIMIT";
+}
+bool IsKeyLost(const std::string& reason) {
+  return reason == "KEY_CLOSED" || reason == "NO_DIRECTION" || reason == "KEY_EXPIRED";
+}
 
 }  // namespace
 
@@ -61,27 +68,29 @@ Status Campaign::OpenLog(const std::string& path) {
   for (const procedures::DirectedGroup& group : plan_.direction.groups) {
     opened.groups.push_back({group.name, group.population_count, group.population_digest});
   }
-  SMKI_ASSIGN_OR_RETURN(log_, ledger::RecordLog::Open(seams_.files, path, ledger::kCampaignKind, [&](const ledger::Record& record) {
-    const auto type = static_cast<CampaignType>(record.type);
-    if ((record.number == 0) != (type == CampaignType::kOpened)) return DataLoss("record {} is of type {}", record.number, record.type);
-    if (type == CampaignType::kOpened) {
-      SMKI_ASSIGN_OR_RETURN(const auto found, ledger::DecodeCampaignOpened(record.payload));
-      if (found.direction != plan_.digest || found.incident != plan_.incident) {
-        return DataLoss("this log belongs to incident {} and Direction {}", found.incident, ToHex(found.direction));
-      }
-      return OkStatus();
-    }
-    if (type == CampaignType::kWave) {
-      SMKI_ASSIGN_OR_RETURN(const auto wave, ledger::DecodeCampaignWave(record.payload));
-      wave_open_ = true;
-      if (wave.wave == "canary") canary_ranks_ = wave.ranks;
-    }
-    if (type == CampaignType::kWaveDone) {
-      wave_open_ = false;
-      wave_done_records_ = record.number + 1;
-    }
-    return state_.ApplyEncoded(type, record.payload, record.payload_offset);
-  }));
+  SMKI_ASSIGN_OR_RETURN(
+      log_, ledger::RecordLog::Open(seams_.files, path, ledger::kCampaignKind, [&](const ledger::Record& record) {
+        const auto type = static_cast<CampaignType>(record.type);
+        if ((record.number == 0) != (type == CampaignType::kOpened))
+          return DataLoss("record {} is of type {}", record.number, record.type);
+        if (type == CampaignType::kOpened) {
+          SMKI_ASSIGN_OR_RETURN(const auto found, ledger::DecodeCampaignOpened(record.payload));
+          if (found.direction != plan_.digest || found.incident != plan_.incident) {
+            return DataLoss("this log belongs to incident {} and Direction {}", found.incident, ToHex(found.direction));
+          }
+          return OkStatus();
+        }
+        if (type == CampaignType::kWave) {
+          SMKI_ASSIGN_OR_RETURN(const auto wave, ledger::DecodeCampaignWave(record.payload));
+          wave_open_ = true;
+          if (wave.wave == "canary") canary_ranks_ = wave.ranks;
+        }
+        if (type == CampaignType::kWaveDone) {
+          wave_open_ = false;
+          wave_done_records_ = record.number + 1;
+        }
+        return state_.ApplyEncoded(type, record.payload, record.payload_offset);
+      }));
   if (log_->records() == 0) {
     SMKI_RETURN_IF_ERROR(log_->Append(static_cast<uint8_t>(CampaignType::kOpened), Encode(opened)).status());
     log_->Sync();
@@ -94,7 +103,8 @@ Status Campaign::OpenLog(const std::string& path) {
     if (device.phase == Phase::kSigned) Queue(rank, Want::kSame, false);
     if (device.phase == Phase::kSent) {
       SetWant(rank, Want::kAnswer);
-      timeouts_.push_back({seams_.clock.SinceBoot() + plan_.settings.response_timeout, rank, device.attempt, device.sends});
+      timeouts_.push_back(
+          {seams_.clock.SinceBoot() + plan_.settings.response_timeout, rank, device.attempt, device.sends});
     }
     if (device.outcome == DeviceOutcome::kRecovered && !device.proven) to_prove_.push_back(rank);
   }
@@ -107,7 +117,8 @@ void Campaign::RunWave(const std::string& wave, Done done) {
   key_lost_ = false;
   held_by_.clear();
   OpenStream();
-  if (!wave_open_ && wave_done_records_ == plan_.summarised_records) BeginWave(wave);
+  const bool summary_missing = !wave_open_ && wave_done_records_ != plan_.summarised_records;
+  if (state_.wave() != wave || (!wave_open_ && !summary_missing)) BeginWave(wave);
   // Posted, so that `done` never runs before this returns.
   seams_.executor.Post(Guarded([this] {
     ArmTimeouts();
@@ -127,7 +138,7 @@ void Campaign::BeginWave(const std::string& wave) {
     const size_t count = std::min<size_t>(plan_.settings.canary, begun.size());
     for (size_t i = 0; i < count; ++i) record.ranks.push_back(begun[i * begun.size() / count]);
     canary_ranks_ = begun = record.ranks;
-    if (begun.empty()) return;   // ranks left empty would mean every Device
+    if (begun.empty()) return;  // ranks left empty would mean every Device
   }
   if (!Log(CampaignType::kWave, record).ok()) return;
   log_->Sync();
@@ -167,8 +178,10 @@ void Campaign::Queue(Rank rank, Want want, bool first) {
 
 void Campaign::Pump() {
   const CampaignSettings& settings = plan_.settings;
-  while (done_ && !paused_ && !key_lost_ && seams_.clock.SinceBoot() >= hold_until_ && asking_ < settings.batches_in_flight) {
-    const auto longest = std::max_element(ready_.begin(), ready_.end(), [](auto& a, auto& b) { return a.size() < b.size(); });
+  while (done_ && !paused_ && !key_lost_ && seams_.clock.SinceBoot() >= hold_until_ &&
+         asking_ < settings.batches_in_flight) {
+    const auto longest =
+        std::max_element(ready_.begin(), ready_.end(), [](auto& a, auto& b) { return a.size() < b.size(); });
     if (longest == ready_.end() || longest->empty()) return;
     const size_t window = std::max<size_t>(static_cast<size_t>(window_), 1);
     const size_t room = window > in_flight_ ? window - in_flight_ : 0;
@@ -186,9 +199,10 @@ void Campaign::Pump() {
     } else if (!within_limit) {
       held_by_ = "OUTSTANDING_LIMIT";
       if (in_flight_ == 0 && to_prove_.empty() && !proving_ && asking_ == 0) {
-        Fail(procedures::Refuse(Reason::kOUTSTANDING_LIMIT,
-                                fmt::format("{} Devices are signed for and have proven nothing; {} are left", state_.counts().outstanding(),
-                                            state_.counts().total - state_.counts().ended)));
+        Fail(procedures::Refuse(
+            Reason::kOUTSTANDING_LIMIT,
+            fmt::format("{} Devices are signed for and have proven nothing; {} are left", state_.counts().outstanding(),
+                        state_.counts().total - state_.counts().ended)));
       }
       return;
     }
@@ -214,7 +228,7 @@ bool Campaign::PickBatch(size_t count, Batch& batch) {
   while (batch.ranks.size() < count && !queue.empty()) {
     const Rank rank = queue.front();
     const Want want = want_[rank];
-    if (want != Want::kSame && want != Want::kNext) {   // it has answered meanwhile
+    if (want != Want::kSame && want != Want::kNext) {  // it has answered meanwhile
       queue.pop_front();
       continue;
     }
@@ -249,7 +263,7 @@ Status Campaign::AskBatch(const Batch& picked) {
   intent.set_batch(batch.number);
   intent.set_items(static_cast<uint32_t>(batch.ranks.size()));
   intent.set_items_digest(ToString(tree.Root()));
-  SMKI_ASSIGN_OR_RETURN(const ledger::Entry entry, seams_.record("campaign.intent", Serialise(intent)));   // I2
+  SMKI_ASSIGN_OR_RETURN(const ledger::Entry entry, seams_.record("campaign.intent", Serialise(intent)));  // I2
   FailPoint("orchestrator.campaign.intent");
   request.set_ledger_sequence(entry.sequence);
   request.set_ledger_head(ToString(entry.hash));
@@ -294,15 +308,16 @@ void Campaign::OnSigned(const Batch& batch, StatusOr<keyguard::v1::SignResponse>
 Status Campaign::CheckCommand(const keyguard::v1::SignedCommand& item, Rank rank, uint32_t attempt) const {
   const Eui64 device = state_.DeviceOf(rank);
   if (item.device() != device.value() || item.attempt() != attempt) {
-    return Internal("the keyguard answered for {} attempt {} where {} attempt {} was asked for", Eui64(item.device()).ToString(),
-                    item.attempt(), device.ToString(), attempt);
+    return Internal("the keyguard answered for {} attempt {} where {} attempt {} was asked for",
+                    Eui64(item.device()).ToString(), item.attempt(), device.ToString(), attempt);
   }
   if (item.command().empty()) return OkStatus();
   const auto message = gbcs::ParseMessage(AsBytes(item.command()));
   if (!message.ok()) return WithContext(message.status(), "command for " + device.ToString());
-  if (message->recipient != device || message->originator_counter != item.counter() || message->cra != gbcs::Cra::kCommand) {
-    return Internal("the keyguard's command for {} is addressed to {} with counter {}, reported as {}", device.ToString(),
-                    message->recipient.ToString(), message->originator_counter, item.counter());
+  if (message->recipient != device || message->originator_counter != item.counter() ||
+      message->cra != gbcs::Cra::kCommand) {
+    return Internal("the keyguard's command for {} is addressed to {} with counter {}, reported as {}",
+                    device.ToString(), message->recipient.ToString(), message->originator_counter, item.counter());
   }
   return OkStatus();
 }
@@ -330,7 +345,8 @@ Status Campaign::LogSigned(const Batch& batch, const keyguard::v1::SignResponse&
     }
     commands.AddLeaf(AsBytes(item.command()));
     if (item.attempt() > state_[rank].attempt) {
-      logged.items.push_back({state_.DeviceOf(rank), item.attempt(), item.counter(), pki::Sha256(AsBytes(item.command()))});
+      logged.items.push_back(
+          {state_.DeviceOf(rank), item.attempt(), item.counter(), pki::Sha256(AsBytes(item.command()))});
     }
     if (want_[rank] == Want::kCall) {
       commands_[rank] = item.command();
@@ -368,9 +384,10 @@ void Campaign::Deliver(std::vector<Rank> ranks) {
     sent.items.push_back({state_.DeviceOf(rank), state_[rank].attempt});
   }
   ++delivering_;
-  rpc::Call<estate::v1::DeliverResponse>(
-      seams_.estate, "/smki.estate.v1.DeviceGateway/Deliver", request, kCallDeadline,
-      Guarded([this, ranks, sent](StatusOr<estate::v1::DeliverResponse> response) { OnDelivered(ranks, sent, std::move(response)); }));
+  rpc::Call<estate::v1::DeliverResponse>(seams_.estate, "/smki.estate.v1.DeviceGateway/Deliver", request, kCallDeadline,
+                                         Guarded([this, ranks, sent](StatusOr<estate::v1::DeliverResponse> response) {
+                                           OnDelivered(ranks, sent, std::move(response));
+                                         }));
 }
 
 void Campaign::OnDelivered(const std::vector<Rank>& ranks, const ledger::CampaignSent& sent,
@@ -417,15 +434,19 @@ void Campaign::LoseKey(const std::string& why) {
   if (key_lost_) return;
   key_lost_ = true;
   held_by_ = why;
-  if (!done_ || state_.counts().begun == state_.counts().ended) return;   // nothing is left to sign
-  seams_.reopen_key(Guarded([this](Status status) {
-    if (!status.ok()) return Fail(status);
-    key_lost_ = false;
-    held_by_.clear();
-    Prove();
-    Pump();
-    MaybeFinish();
-  }));
+  if (!done_ || state_.counts().begun == state_.counts().ended) return;  // nothing is left to sign
+  // Not at once: if the key is open after all, asking again and again would help nobody.
+  seams_.executor.PostAfter(kRetryDelay, Guarded([this] {
+                              if (!done_) return;
+                              seams_.reopen_key(Guarded([this](Status status) {
+                                if (!status.ok()) return Fail(status);
+                                key_lost_ = false;
+                                held_by_.clear();
+                                Prove();
+                                Pump();
+                                MaybeFinish();
+                              }));
+                            }));
 }
 
 void Campaign::Fail(Status status) {
@@ -439,7 +460,7 @@ void Campaign::Fail(Status status) {
 void Campaign::MaybeFinish() {
   if (!done_ || state_.counts().begun != state_.counts().ended || asking_ > 0 || delivering_ > 0) return;
   if (proving_ || (!key_lost_ && !to_prove_.empty())) return;
-  if (state_.wave() == "main") stream_.reset();   // what the summary counts must be the whole log
+  if (state_.wave() == "main") stream_.reset();  // what the summary counts must be the whole log
   if (Status status = Summarise(); !status.ok()) return Fail(status);
   Done done = std::move(done_);
   done_ = nullptr;
@@ -449,8 +470,8 @@ void Campaign::MaybeFinish() {
 Status Campaign::Summarise() {
   const CampaignCounts& counts = state_.counts();
   if (wave_open_) {
-    const ledger::CampaignWaveDone record{seams_.clock.Now(), state_.wave(), counts.total, counts.recovered, counts.half_replaced,
-                                          counts.refused, counts.silent};
+    const ledger::CampaignWaveDone record{seams_.clock.Now(),   state_.wave(),  counts.total, counts.recovered,
+                                          counts.half_replaced, counts.refused, counts.silent};
     SMKI_RETURN_IF_ERROR(log_->Append(static_cast<uint8_t>(CampaignType::kWaveDone), Encode(record)).status());
     log_->Sync();
     wave_open_ = false;
@@ -504,7 +525,8 @@ CampaignProgress Campaign::Progress() const {
     if (seconds > 0) out.per_second = static_cast<double>(rate_samples_.back().second - ended) / seconds;
   }
   if (out.per_second > 0 && done_) {
-    out.remaining = Millis(static_cast<int64_t>(1000.0 * static_cast<double>(out.counts.total - out.counts.ended) / out.per_second));
+    out.remaining = Millis(
+        static_cast<int64_t>(1000.0 * static_cast<double>(out.counts.total - out.counts.ended) / out.per_second));
   }
   return out;
 }

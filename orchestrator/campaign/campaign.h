@@ -34,11 +34,11 @@ namespace smki::orchestrator {
 struct CampaignProgress {
   CampaignCounts counts;
   uint64_t in_flight = 0;
-  double per_second = 0;      // Devices ended, over the last seconds
-  Millis remaining{0};        // at that rate; 0 if unknown
+  double per_second = 0;  // Devices ended, over the last seconds
+  Millis remaining{0};    // at that rate; 0 if unknown
   std::string wave;
   std::map<std::string, uint64_t> failures;
-  std::string held_by;        // why nothing is sent at the moment; empty if it runs
+  std::string held_by;  // why nothing is sent at the moment; empty if it runs
 };
 
 class Campaign {
@@ -60,19 +60,19 @@ class Campaign {
     std::string incident;
     procedures::Direction direction;
     Digest digest{};
-    std::vector<procedures::Population> populations;   // in the order of direction.groups
-    std::vector<GroupIntent> intents;                  // likewise
+    std::vector<procedures::Population> populations;  // in the order of direction.groups
+    std::vector<GroupIntent> intents;                 // likewise
     CampaignSettings settings;
-    uint64_t batches_before = 0;       // highest batch number that has an intent in the ledger
-    uint64_t summarised_records = 0;   // log_records of the newest campaign.summary in the ledger
+    uint64_t batches_before = 0;      // highest batch number that has an intent in the ledger
+    uint64_t summarised_records = 0;  // log_records of the newest campaign.summary in the ledger
   };
   using Done = std::function<void(Status)>;
 
   // Opens or creates the log and folds it. kDataLoss if it belongs to another Direction or does not fit.
   static StatusOr<std::unique_ptr<Campaign>> Open(Seams seams, Plan plan, const std::string& log_path);
 
-  // Begins the wave, or goes on with it after a restart. "canary": that many Devices more, spread evenly; "main": all that are left.
-  // `done` gets OK once every Device begun has ended and the summary is in the ledger.
+  // Begins the wave, or goes on with it after a restart. "canary": that many Devices more, spread evenly; "main": all
+  // that are left. `done` gets OK once every Device begun has ended and the summary is in the ledger.
   void RunWave(const std::string& wave, Done done);
   bool running() const { return static_cast<bool>(done_); }
   // Paused: nothing new is sent; responses are still taken.
@@ -93,7 +93,7 @@ class Campaign {
     size_t group = 0;
     std::vector<Rank> ranks;
     std::vector<uint32_t> attempts;
-    size_t fresh = 0;   // Devices without any signature yet: they count against limits.outstanding
+    size_t fresh = 0;  // Devices without any signature yet: they count against limits.outstanding
   };
   struct Timeout {
     std::chrono::nanoseconds due;
@@ -118,7 +118,8 @@ class Campaign {
   Status LogSigned(const Batch& batch, const keyguard::v1::SignResponse& response, std::vector<Rank>& deliver);
   Status CheckCommand(const keyguard::v1::SignedCommand& item, Rank rank, uint32_t attempt) const;
   void Deliver(std::vector<Rank> ranks);
-  void OnDelivered(const std::vector<Rank>& ranks, const ledger::CampaignSent& sent, StatusOr<estate::v1::DeliverResponse> response);
+  void OnDelivered(const std::vector<Rank>& ranks, const ledger::CampaignSent& sent,
+                   StatusOr<estate::v1::DeliverResponse> response);
   void SetWant(Rank rank, Want want);
   void Queue(Rank rank, Want want, bool first);
   void BackOff(Millis delay);
@@ -157,19 +158,19 @@ class Campaign {
 
   Done done_;
   std::vector<Rank> canary_ranks_;
-  bool wave_open_ = false;                      // begun in the log, and not done there
-  uint64_t wave_done_records_ = 0;              // records of the log up to the newest wave-done
+  bool wave_open_ = false;          // begun in the log, and not done there
+  uint64_t wave_done_records_ = 0;  // records of the log up to the newest wave-done
   bool paused_ = false, key_lost_ = false;
   std::string held_by_;
-  std::vector<std::deque<Rank>> ready_;         // by group: a command is wanted
-  std::vector<Want> want_;                      // by rank
-  std::unordered_map<Rank, std::string> commands_;   // of the Devices in flight, for re-sending
-  size_t in_flight_ = 0;                        // Devices that want kCall or kAnswer
-  size_t asking_ = 0, delivering_ = 0;          // calls under way
-  uint64_t asked_fresh_ = 0;                    // in the Sign calls under way
-  int fruitless_ = 0;                           // limit refusals in a row with nothing in flight
+  std::vector<std::deque<Rank>> ready_;             // by group: a command is wanted
+  std::vector<Want> want_;                          // by rank
+  std::unordered_map<Rank, std::string> commands_;  // of the Devices in flight, for re-sending
+  size_t in_flight_ = 0;                            // Devices that want kCall or kAnswer
+  size_t asking_ = 0, delivering_ = 0;              // calls under way
+  uint64_t asked_fresh_ = 0;                        // in the Sign calls under way
+  int fruitless_ = 0;                               // limit refusals in a row with nothing in flight
   uint64_t next_batch_ = 1;
-  double window_ = 0;                           // grows with answers, shrinks with silence
+  double window_ = 0;  // grows with answers, shrinks with silence
   double rate_tokens_ = 0;
   std::chrono::nanoseconds rate_time_{0}, hold_until_{0}, shrunk_at_{0};
   bool timeout_armed_ = false;
@@ -177,8 +178,9 @@ class Campaign {
   std::unique_ptr<Transport::Watch> stream_;
   std::deque<Rank> to_prove_;
   bool proving_ = false;
+  int proofs_failed_ = 0;
   std::deque<std::pair<std::chrono::nanoseconds, uint64_t>> rate_samples_;
-  Lifeline lifeline_;   // last: ends before anything its callbacks use
+  Lifeline lifeline_;  // last: ends before anything its callbacks use
 };
 
 }  // namespace smki::orchestrator

@@ -15,6 +15,7 @@ constexpr Millis kCallDeadline{30000};
 constexpr Millis kRetryDelay{500};
 constexpr size_t kProofsInCall = 512;
 constexpr size_t kCertificatesTried = 4;
+constexpr int kProofsFailedInARow = 10;
 constexpr std::chrono::seconds kRateSpan{10};
 
 }  // namespace
@@ -25,20 +26,19 @@ void Campaign::OpenStream() {
   if (stream_ != nullptr) return;
   estate::v1::ResponsesRequest request;
   request.set_after_sequence(state_.last_sequence());
-  stream_ = seams_.estate.Open(
-      "/smki.estate.v1.DeviceGateway/Responses", request.SerializeAsString(),
-      Guarded([this](std::string octets) { OnResponses(octets); }), Guarded([this](Status) {
-        seams_.executor.PostAfter(kRetryDelay, Guarded([this] {
-                                    if (stream_ == nullptr) return;   // stopped meanwhile
-                                    stream_.reset();
-                                    OpenStream();
-                                  }));
-      }));
+  stream_ = seams_.estate.Open("/smki.estate.v1.DeviceGateway/Responses", request.SerializeAsString(),
+                               Guarded([this](std::string octets) { OnResponses(octets); }), Guarded([this](Status) {
+                                 seams_.executor.PostAfter(kRetryDelay, Guarded([this] {
+                                                             if (stream_ == nullptr) return;  // stopped meanwhile
+                                                             stream_.reset();
+                                                             OpenStream();
+                                                           }));
+                               }));
 }
 
 void Campaign::OnResponses(const std::string& octets) {
   estate::v1::ResponseBatch batch;
-  if (!batch.ParseFromString(octets)) return;   // nothing of it is ours to believe; the sequence will be asked for again
+  if (!batch.ParseFromString(octets)) return;  // nothing of it is ours to believe; the sequence will be asked for again
   for (const estate::v1::Response& response : batch.responses()) {
     if (response.sequence() > state_.last_sequence()) OnResponse(response);
   }
@@ -63,11 +63,14 @@ void Campaign::OnResponse(const estate::v1::Response& response) {
   if (!read.ok()) return Ignore(response, ReasonOf(read.status()), Message(read.status()));
   const CampaignState::Use* use = state_.UseOf(read->message.originator_counter);
   if (use == nullptr || use->rank != *rank) {
-    return Ignore(response, "other-counter", fmt::format("counter {} was not signed for it", read->message.originator_counter));
+    return Ignore(response, "other-counter",
+                  fmt::format("counter {} was not signed for it", read->message.originator_counter));
   }
   const std::vector<pki::Certificate> certificates = DeviceCertificates(device);
-  if (certificates.empty()) return Ignore(response, "no-device-certificate", "the Repository holds no digitalSignature certificate In Use");
-  if (std::none_of(certificates.begin(), certificates.end(), [&](const auto& c) { return IsSignedBy(*read, *c.public_key); })) {
+  if (certificates.empty())
+    return Ignore(response, "no-device-certificate", "the Repository holds no digitalSignature certificate In Use");
+  if (std::none_of(certificates.begin(), certificates.end(),
+                   [&](const auto& c) { return IsSignedBy(*read, *c.public_key); })) {
     return Ignore(response, "bad-signature", "not signed with the Device's key");
   }
   const Status status = TakeResponse(response, *rank, *read);
@@ -78,9 +81,12 @@ Status Campaign::TakeResponse(const estate::v1::Response& response, Rank rank, c
   const CampaignState::Use use = *state_.UseOf(read.message.originator_counter);
   const Judgement judgement = Judge(plan_.intents[state_.GroupOf(rank)], read.outcome);
   const DeviceState& device = state_[rank];
-  const bool current = use.attempt == device.attempt && (device.phase == Phase::kSigned || device.phase == Phase::kSent);
+  const bool current =
+      use.attempt == device.attempt && (device.phase == Phase::kSigned || device.phase == Phase::kSent);
   if (judgement.outcome != DeviceOutcome::kRecovered && !current) {
-    Ignore(response, "stale-attempt", fmt::format("attempt {} failed ({}), but a later one is under way or it has ended", use.attempt, judgement.reason));
+    Ignore(response, "stale-attempt",
+           fmt::format("attempt {} failed ({}), but a later one is under way or it has ended", use.attempt,
+                       judgement.reason));
     return OkStatus();
   }
   ledger::CampaignResponse record;
@@ -105,8 +111,9 @@ Status Campaign::TakeResponse(const estate::v1::Response& response, Rank rank, c
 
 void Campaign::Ignore(const estate::v1::Response& response, const std::string& reason, const std::string& detail) {
   ledger::CampaignIgnored record{response.sequence(), seams_.clock.Now(), Eui64(response.device()), reason, detail, {}};
-  if (reason != "duplicate" && response.message().size() <= ledger::kMaxResponseOctets) record.octets = ToBytes(AsBytes(response.message()));
-  (void)Log(CampaignType::kIgnored, record);   // a failure has ended the campaign
+  if (reason != "duplicate" && response.message().size() <= ledger::kMaxResponseOctets)
+    record.octets = ToBytes(AsBytes(response.message()));
+  (void)Log(CampaignType::kIgnored, record);  // a failure has ended the campaign
 }
 
 std::vector<pki::Certificate> Campaign::DeviceCertificates(Eui64 device) const {
@@ -114,9 +121,13 @@ std::vector<pki::Certificate> Campaign::DeviceCertificates(Eui64 device) const {
   const auto records = seams_.store->ByEui(device);
   if (!records.ok()) return out;
   for (const repository::CertificateRecord& record : *records) {
-    if (record.kind != repository::CertificateKind::kDevice || record.status != repository::CertificateStatus::kInUse || record.usage != "DS") continue;
+    if (record.kind != repository::CertificateKind::kDevice || record.status != repository::CertificateStatus::kInUse ||
+        record.usage != "DS")
+      continue;
     auto certificate = pki::Certificate::Parse(record.der);
-    if (!certificate.ok() || certificate->device_eui != device || (certificate->key_usage & pki::kDigitalSignature) == 0) continue;
+    if (!certificate.ok() || certificate->device_eui != device ||
+        (certificate->key_usage & pki::kDigitalSignature) == 0)
+      continue;
     out.push_back(std::move(*certificate));
     if (out.size() == kCertificatesTried) break;
   }
@@ -143,7 +154,8 @@ void Campaign::OnTimeouts() {
     Timeout timeout = timeouts_.front();
     timeouts_.pop_front();
     const DeviceState& device = state_[timeout.rank];
-    if (want_[timeout.rank] != Want::kAnswer || device.attempt != timeout.attempt || device.sends != timeout.sends) continue;
+    if (want_[timeout.rank] != Want::kAnswer || device.attempt != timeout.attempt || device.sends != timeout.sends)
+      continue;
     if (paused_ || !done_) {
       timeout.due = now + plan_.settings.response_timeout;
       timeouts_.push_back(timeout);
@@ -173,7 +185,7 @@ bool Campaign::OnSilence(Rank rank) {
       SetWant(rank, Want::kCall);
       return true;
     }
-    Queue(rank, Want::kSame, true);   // after a restart the bytes are the keyguard's alone
+    Queue(rank, Want::kSame, true);  // after a restart the bytes are the keyguard's alone
   } else if (device.attempt < state_.attempts_allowed()) {
     Queue(rank, Want::kNext, true);
   } else {
@@ -229,9 +241,11 @@ void Campaign::OnProven(const std::vector<Rank>& ranks, StatusOr<keyguard::v1::P
   proving_ = false;
   if (!response.ok()) {
     to_prove_.insert(to_prove_.begin(), ranks.begin(), ranks.end());
+    if (++proofs_failed_ > kProofsFailedInARow) return Fail(response.status());
     LoseKey(Message(response.status()));
     return MaybeFinish();
   }
+  proofs_failed_ = 0;
   std::set<uint64_t> refused;
   for (const keyguard::v1::ProofRefusal& refusal : response->refused()) refused.insert(refusal.device());
   ledger::CampaignProven record;

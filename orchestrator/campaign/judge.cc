@@ -7,7 +7,8 @@
 namespace smki::orchestrator {
 namespace {
 
-StatusOr<pki::Certificate> Find(const std::map<Digest, Bytes>& certificates, const Digest& digest, const std::string& what) {
+StatusOr<pki::Certificate> Find(const std::map<Digest, Bytes>& certificates, const Digest& digest,
+                                const std::string& what) {
   const auto it = certificates.find(digest);
   if (it == certificates.end()) {
     return InvalidArgument("{}: the certificate {} is not among the Direction's materials", what, ToHex(digest));
@@ -24,12 +25,15 @@ StatusOr<gbcs::Mode> ModeOf(const std::string& name) {
   return InvalidArgument("mode '{}': a campaign runs anyExceptAbnormalRootByRecovery or anyByContingency", name);
 }
 
-Status Nothing(const char* reason, const std::string& detail) { return WithReason(InvalidArgument("{}", detail), reason); }
+Status Nothing(const char* reason, const std::string& detail) {
+  return WithReason(InvalidArgument("{}", detail), reason);
+}
 
 // Empty if the cell is as intended.
 std::string FaultOf(const GroupIntent::Cell& intended, const gbcs::ReplacementOutcome& reported) {
   if (reported.status != gbcs::StatusCode::kSuccess) return "cell-" + gbcs::Name(reported.status);
-  if (reported.replacing_ski != intended.key || reported.replacing_eui != intended.organisation) return "cell-other-key";
+  if (reported.replacing_ski != intended.key || reported.replacing_eui != intended.organisation)
+    return "cell-other-key";
   return "";
 }
 
@@ -107,9 +111,11 @@ Judgement Judge(const GroupIntent& intent, const gbcs::ExecutionOutcome& outcome
       note(fault);
     }
   }
-  const bool beyond = std::any_of(outcome.outcomes.begin(), outcome.outcomes.end(), [&](const gbcs::ReplacementOutcome& one) {
-    return std::none_of(intent.cells.begin(), intent.cells.end(), [&](const auto& cell) { return cell.cell == one.cell; });
-  });
+  const bool beyond =
+      std::any_of(outcome.outcomes.begin(), outcome.outcomes.end(), [&](const gbcs::ReplacementOutcome& one) {
+        return std::none_of(intent.cells.begin(), intent.cells.end(),
+                            [&](const auto& cell) { return cell.cell == one.cell; });
+      });
   if (beyond) note("cell-out-of-scope");
   if (first_fault.empty()) return {ledger::DeviceOutcome::kRecovered, ""};
   return {as_intended > 0 ? ledger::DeviceOutcome::kHalfReplaced : ledger::DeviceOutcome::kRefused, first_fault};

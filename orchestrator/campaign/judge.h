@@ -20,8 +20,8 @@ struct GroupIntent {
     Eui64 organisation;
   };
   gbcs::Mode mode = gbcs::Mode::kAnyExceptAbnormalRootByRecovery;
-  Eui64 originator;          // whom responses are addressed to
-  std::vector<Cell> cells;   // the in-scope cells
+  Eui64 originator;         // whom responses are addressed to
+  std::vector<Cell> cells;  // the in-scope cells
 };
 // `certificates` by SHA-256 of the DER; kInvalidArgument if one is missing or malformed.
 StatusOr<GroupIntent> IntentOf(const procedures::Direction& direction, const procedures::DirectedGroup& group,
@@ -41,7 +41,7 @@ bool IsSignedBy(const ReadResponse& response, const pki::PublicKey& device_key);
 
 struct Judgement {
   ledger::DeviceOutcome outcome = ledger::DeviceOutcome::kNone;
-  std::string reason;   // of the first in-scope cell that is not as intended
+  std::string reason;  // of the first in-scope cell that is not as intended
 };
 // Recovered only if each in-scope cell is reported exactly once, with success, and holding the intended key of the
 // intended organisation, and nothing else was touched.

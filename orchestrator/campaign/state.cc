@@ -14,11 +14,16 @@ uint64_t OctetsOffset(const ledger::CampaignResponse& response, uint64_t payload
 
 uint64_t* CountOf(CampaignCounts& counts, DeviceOutcome outcome) {
   switch (outcome) {
-    case DeviceOutcome::kRecovered: return &counts.recovered;
-    case DeviceOutcome::kHalfReplaced: return &counts.half_replaced;
-    case DeviceOutcome::kRefused: return &counts.refused;
-    case DeviceOutcome::kSilent: return &counts.silent;
-    case DeviceOutcome::kNone: break;
+    case DeviceOutcome::kRecovered:
+      return &counts.recovered;
+    case DeviceOutcome::kHalfReplaced:
+      return &counts.half_replaced;
+    case DeviceOutcome::kRefused:
+      return &counts.refused;
+    case DeviceOutcome::kSilent:
+      return &counts.silent;
+    case DeviceOutcome::kNone:
+      break;
   }
   return nullptr;
 }
@@ -77,7 +82,7 @@ uint16_t CampaignState::ReasonIndex(const std::string& reason) {
 
 void CampaignState::End(DeviceState& device, DeviceOutcome outcome, const std::string& reason) {
   if (device.phase == Phase::kEnded) {
-    --*CountOf(counts_, device.outcome);   // a late proof: silent or failing before, recovered now
+    --*CountOf(counts_, device.outcome);  // a late proof: silent or failing before, recovered now
   } else {
     ++counts_.ended;
   }
@@ -94,7 +99,8 @@ Status CampaignState::Apply(const ledger::CampaignWave& wave) {
     ++counts_.begun;
   };
   for (Rank rank : wave.ranks) {
-    if (rank >= devices_.size()) return DataLoss("campaign log: wave {} names rank {} of {}", wave.wave, rank, devices_.size());
+    if (rank >= devices_.size())
+      return DataLoss("campaign log: wave {} names rank {} of {}", wave.wave, rank, devices_.size());
     begin(devices_[rank]);
   }
   if (wave.ranks.empty()) std::for_each(devices_.begin(), devices_.end(), begin);
@@ -112,7 +118,8 @@ Status CampaignState::Apply(const ledger::CampaignSigned& batch) {
     }
     const bool fresh = uses_.emplace(item.counter, Use{rank, item.attempt}).second;
     if (!fresh || item.counter < counter_first_ || item.counter > counter_last_) {
-      return DataLoss("campaign log: counter {} of {} was used before or is not directed", item.counter, item.device.ToString());
+      return DataLoss("campaign log: counter {} of {} was used before or is not directed", item.counter,
+                      item.device.ToString());
     }
     if (device.attempt == 0) ++counts_.signed_devices;
     ++counts_.signatures;
@@ -136,7 +143,7 @@ Status CampaignState::Apply(const ledger::CampaignSent& batch) {
     SMKI_ASSIGN_OR_RETURN(const Rank rank, Must(item.device));
     DeviceState& device = devices_[rank];
     const bool awaited = device.phase == Phase::kSigned || device.phase == Phase::kSent;
-    if (!awaited || item.attempt != device.attempt) continue;   // it has answered meanwhile
+    if (!awaited || item.attempt != device.attempt) continue;  // it has answered meanwhile
     if (device.sends > 0) ++counts_.resent;
     if (device.sends < UINT8_MAX) ++device.sends;
     device.phase = Phase::kSent;
@@ -149,8 +156,8 @@ Status CampaignState::Apply(const ledger::CampaignResponse& response, uint64_t o
   DeviceState& device = devices_[rank];
   const Use* use = UseOf(response.counter);
   if (use == nullptr || use->rank != rank || use->attempt != response.attempt) {
-    return DataLoss("campaign log: a response of {} to counter {}, which was not signed for it", response.device.ToString(),
-                    response.counter);
+    return DataLoss("campaign log: a response of {} to counter {}, which was not signed for it",
+                    response.device.ToString(), response.counter);
   }
   last_sequence_ = std::max(last_sequence_, response.sequence);
   if (response.outcome == DeviceOutcome::kRecovered) {
@@ -160,7 +167,8 @@ Status CampaignState::Apply(const ledger::CampaignResponse& response, uint64_t o
     return OkStatus();
   }
   if (response.outcome != DeviceOutcome::kHalfReplaced && response.outcome != DeviceOutcome::kRefused) {
-    return DataLoss("campaign log: a response of {} with outcome {}", response.device.ToString(), Name(response.outcome));
+    return DataLoss("campaign log: a response of {} with outcome {}", response.device.ToString(),
+                    Name(response.outcome));
   }
   if (device.phase == Phase::kEnded) return OkStatus();
   device.outcome = response.outcome;
@@ -204,7 +212,7 @@ Status CampaignState::ApplyEncoded(ledger::CampaignType type, ByteSpan payload, 
   switch (type) {
     case CampaignType::kOpened:
     case CampaignType::kWaveDone:
-      return OkStatus();   // judged by whoever opens the log; nothing of a Device
+      return OkStatus();  // judged by whoever opens the log; nothing of a Device
     case CampaignType::kWave: {
       SMKI_ASSIGN_OR_RETURN(const auto record, ledger::DecodeCampaignWave(payload));
       return Apply(record);

@@ -21,26 +21,26 @@ using Rank = uint32_t;
 
 struct DeviceState {
   enum class Phase : uint8_t {
-    kIdle,     // no wave has begun with it
-    kBegun,    // an attempt is wanted
-    kSigned,   // the command of `attempt` exists
-    kSent,     // ... and the gateway took it
+    kIdle,    // no wave has begun with it
+    kBegun,   // an attempt is wanted
+    kSigned,  // the command of `attempt` exists
+    kSent,    // ... and the gateway took it
     kEnded,
   };
   Phase phase = Phase::kIdle;
-  DeviceOutcome outcome = DeviceOutcome::kNone;   // the last its own response told; final when ended
-  uint8_t attempt = 0;         // 0: none signed yet
-  uint8_t sends = 0;           // of this attempt
+  DeviceOutcome outcome = DeviceOutcome::kNone;  // the last its own response told; final when ended
+  uint8_t attempt = 0;                           // 0: none signed yet
+  uint8_t sends = 0;                             // of this attempt
   bool proven = false;
-  uint16_t reason = 0;         // index into the reasons
+  uint16_t reason = 0;  // index into the reasons
   uint32_t response_size = 0;
-  uint64_t counter = 0;        // of this attempt
-  uint64_t response_offset = 0;   // in the log: of the octets of the response that recovered it
+  uint64_t counter = 0;          // of this attempt
+  uint64_t response_offset = 0;  // in the log: of the octets of the response that recovered it
 };
 
 struct CampaignCounts {
   uint64_t total = 0, begun = 0, ended = 0;
-  uint64_t recovered = 0, half_replaced = 0, refused = 0, silent = 0;   // of those ended
+  uint64_t recovered = 0, half_replaced = 0, refused = 0, silent = 0;  // of those ended
   uint64_t signed_devices = 0, proven = 0, signatures = 0;
   uint64_t resent = 0, ignored = 0;
   // Signed and not yet proven: what limits.outstanding bounds.
@@ -80,7 +80,7 @@ class CampaignState {
   // Devices that ended without being recovered, by reason.
   std::map<std::string, uint64_t> Failures() const;
   const std::string& ReasonText(Rank rank) const { return reasons_[devices_[rank].reason]; }
-  uint64_t last_sequence() const { return last_sequence_; }   // of the gateway's responses
+  uint64_t last_sequence() const { return last_sequence_; }  // of the gateway's responses
   uint64_t last_batch() const { return last_batch_; }
   const std::string& wave() const { return wave_; }
   uint64_t attempts_allowed() const { return attempts_allowed_; }

@@ -24,8 +24,17 @@ constexpr char kJournalFile[] = "keyguard/journal.log";
 constexpr char kLedgerFile[] = "ledger.sqlite";
 constexpr char kNoteFile[] = "checkpoint.note";
 constexpr const char* kUnnamedFiles[] = {kLedgerFile, kNoteFile, "report.md", "report.json"};
-constexpr const char* kFolders[] = {"direction", "direction/votes", "direction/approvals", "direction/rejections", "direction/populations",
-                                    "direction/certificates", "ceremony", "campaign", "keyguard", "policy", "repository"};
+constexpr const char* kFolders[] = {"direction",
+                                    "direction/votes",
+                                    "direction/approvals",
+                                    "direction/rejections",
+                                    "direction/populations",
+                                    "direction/certificates",
+                                    "ceremony",
+                                    "campaign",
+                                    "keyguard",
+                                    "policy",
+                                    "repository"};
 
 struct Measured {
   Digest sha256{};
@@ -56,13 +65,15 @@ Status Exporter::WriteReport(Core& core, Incident& incident) {
 
 Status Exporter::WritePolicy(Core& core, Incident& incident) {
   core.trust.VerifierAt(core.Now());
-  SMKI_RETURN_IF_ERROR(core.book.AddArtefact(incident, "trust-policy", kPolicyFile, AsBytes(core.trust.policy_text()), ""));
+  SMKI_RETURN_IF_ERROR(
+      core.book.AddArtefact(incident, "trust-policy", kPolicyFile, AsBytes(core.trust.policy_text()), ""));
   return core.book.AddArtefact(incident, "revocation-list", kRevocationFile, core.trust.revocation_list(), "");
 }
 
 bool Exporter::IsComplete(Core& core, const Incident& incident) {
   FileSystem& files = core.outside.files;
-  return incident.exported && files.Exists(incident.folder + "/" + kNoteFile) && files.Exists(incident.folder + "/" + kLedgerFile);
+  return incident.exported && files.Exists(incident.folder + "/" + kNoteFile) &&
+         files.Exists(incident.folder + "/" + kLedgerFile);
 }
 
 void Exporter::Start() {
@@ -81,8 +92,10 @@ Status Exporter::WriteFiles() {
   core_.campaigns.Forget(incident_.state.id);
   SMKI_RETURN_IF_ERROR(RemoveStrays());
   SMKI_RETURN_IF_ERROR(WritePolicy(core_, incident_));
-  if (core_.outside.files.Exists(CampaignLogOf(incident_))) SMKI_RETURN_IF_ERROR(NameFile("campaign-log", kCampaignLogFile));
-  if (core_.outside.files.Exists(core_.repository.path())) SMKI_RETURN_IF_ERROR(CopyIn("repository", core_.repository.path(), kStoreFile));
+  if (core_.outside.files.Exists(CampaignLogOf(incident_)))
+    SMKI_RETURN_IF_ERROR(NameFile("campaign-log", kCampaignLogFile));
+  if (core_.outside.files.Exists(core_.repository.path()))
+    SMKI_RETURN_IF_ERROR(CopyIn("repository", core_.repository.path(), kStoreFile));
   return OkStatus();
 }
 
@@ -91,12 +104,14 @@ Status Exporter::RemoveStrays() {
   FileSystem& files = core_.outside.files;
   for (const char* folder : kFolders) {
     const auto names = files.List(incident_.folder + "/" + folder);
-    if (!names.ok()) continue;   // there is no such folder
+    if (!names.ok()) continue;  // there is no such folder
     for (const std::string& name : *names) {
       const std::string file = std::string(folder) + "/" + name;
-      const bool known = file == kCampaignLogFile || std::any_of(incident_.artefacts.begin(), incident_.artefacts.end(),
-                                                                 [&](const Artefact& a) { return a.file == file; }) ||
-                         std::any_of(std::begin(kFolders), std::end(kFolders), [&](const char* f) { return file == f; });
+      const bool known =
+          file == kCampaignLogFile ||
+          std::any_of(incident_.artefacts.begin(), incident_.artefacts.end(),
+                      [&](const Artefact& a) { return a.file == file; }) ||
+          std::any_of(std::begin(kFolders), std::end(kFolders), [&](const char* f) { return file == f; });
       if (known) continue;
       spdlog::warn("{}: removing {}, which the ledger does not name", incident_.state.id, file);
       SMKI_RETURN_IF_ERROR(files.Remove(incident_.folder + "/" + file));
@@ -125,7 +140,8 @@ Status Exporter::CopyIn(const std::string& name, const std::string& from, const 
 
 // Says in the ledger what the file is now, unless the newest entry says so already.
 Status Exporter::NameFile(const std::string& name, const std::string& file) {
-  SMKI_ASSIGN_OR_RETURN(const Measured found, VisitFile(core_.outside.files, incident_.folder + "/" + file, [](const Bytes&) { return OkStatus(); }));
+  SMKI_ASSIGN_OR_RETURN(const Measured found, VisitFile(core_.outside.files, incident_.folder + "/" + file,
+                                                        [](const Bytes&) { return OkStatus(); }));
   const Artefact* known = incident_.Find(name);
   if (known != nullptr && known->sha256 == found.sha256) return OkStatus();
   std::vector<ledger::NewEntry> entries;
@@ -147,9 +163,11 @@ void Exporter::FetchJournal() {
   journal_ = std::move(*journal);
   journal_status_ = OkStatus();
   stream_ = core_.outside.keyguard.Open(
-      "/smki.keyguard.v1.Keyguard/ExportJournal", keyguard::v1::ExportJournalRequest().SerializeAsString(), Guard([this](std::string octets) {
+      "/smki.keyguard.v1.Keyguard/ExportJournal", keyguard::v1::ExportJournalRequest().SerializeAsString(),
+      Guard([this](std::string octets) {
         keyguard::v1::JournalChunk chunk;
-        if (!chunk.ParseFromString(octets)) journal_status_ = Internal("a piece of the keyguard's journal cannot be read");
+        if (!chunk.ParseFromString(octets))
+          journal_status_ = Internal("a piece of the keyguard's journal cannot be read");
         if (journal_status_.ok()) journal_status_ = journal_->Append(AsBytes(chunk.octets()));
       }),
       Guard([this](Status status) {
@@ -171,30 +189,36 @@ Status Exporter::KeepJournal() {
 
 void Exporter::Sign() {
   if (const Status reported = WriteReport(core_, incident_); !reported.ok()) return Again(reported);
-  const std::string body = ledger::RenderCheckpoint({"smki-ledger/" + core_.policy().environment.ToString(), core_.book.ledger().head()});
+  const std::string body =
+      ledger::RenderCheckpoint({"smki-ledger/" + core_.policy().environment.ToString(), core_.book.ledger().head()});
   const auto line = ledger::SignatureLine(body, kOrchestratorName, core_.trust.identity());
   if (!line.ok()) return Again(line.status());
   const std::string note = body + "\n" + *line;
   keyguard::v1::CountersignRequest request;
   request.set_checkpoint(note);
-  rpc::Call<keyguard::v1::CountersignResponse>(core_.outside.keyguard, "/smki.keyguard.v1.Keyguard/Countersign", request, kCallDeadline,
-                                               Guard([this, note](StatusOr<keyguard::v1::CountersignResponse> response) {
-                                                 if (!response.ok()) return Again(response.status());
-                                                 const Status sealed = Seal(note + response->signature_line());
-                                                 if (!sealed.ok()) return Again(sealed);
-                                                 FailPoint("orchestrator.evidence.written");
-                                                 done_();
-                                               }));
+  rpc::Call<keyguard::v1::CountersignResponse>(
+      core_.outside.keyguard, "/smki.keyguard.v1.Keyguard/Countersign", request, kCallDeadline,
+      Guard([this, note](StatusOr<keyguard::v1::CountersignResponse> response) {
+        if (!response.ok()) return Again(response.status());
+        const Status sealed = Seal(note + response->signature_line());
+        if (!sealed.ok()) return Again(sealed);
+        FailPoint("orchestrator.evidence.written");
+        done_();
+      }));
 }
 
 Status Exporter::Seal(const std::string& note) {
   SMKI_ASSIGN_OR_RETURN(const ledger::SignedNote parsed, ledger::ParseSignedNote(note));
-  const bool countersigned = std::any_of(parsed.signatures.begin(), parsed.signatures.end(), [&](const ledger::NoteSignature& signature) {
-    return ledger::IsSignedBy(parsed, signature.name, *core_.trust.VerifierAt(core_.Now()).KeyguardCertificate().public_key);
-  });
+  const bool countersigned =
+      std::any_of(parsed.signatures.begin(), parsed.signatures.end(), [&](const ledger::NoteSignature& signature) {
+        return ledger::IsSignedBy(parsed, signature.name,
+                                  *core_.trust.VerifierAt(core_.Now()).KeyguardCertificate().public_key);
+      });
   if (!countersigned || note.size() > kMaxNote) return DataLoss("the keyguard's countersignature does not verify");
-  // Something was written meanwhile (a refusal, another incident): that would lie after the checkpoint. Sign the newer head.
-  if (parsed.checkpoint.head.entries != core_.book.ledger().head().entries) return Unavailable("the ledger grew while its head was being signed");
+  // Something was written meanwhile (a refusal, another incident): that would lie after the checkpoint. Sign the newer
+  // head.
+  if (parsed.checkpoint.head.entries != core_.book.ledger().head().entries)
+    return Unavailable("the ledger grew while its head was being signed");
   ledger::v1::CheckpointRecord record;
   record.set_note(note);
   std::vector<ledger::NewEntry> entries;

@@ -1,5 +1,6 @@
-// Completes the evidence folder of a closed incident (docs/formats/evidence.md): what lies elsewhere is copied in and named in
-// the ledger, the keyguard exports its journal, orchestrator and keyguard sign the head, the ledger itself comes last.
+// Completes the evidence folder of a closed incident (docs/formats/evidence.md): what lies elsewhere is copied in and
+// named in the ledger, the keyguard exports its journal, orchestrator and keyguard sign the head, the ledger itself
+// comes last.
 //
 // Core's thread only. Does nothing after it is destroyed.
 #pragma once
@@ -16,10 +17,11 @@ namespace smki::orchestrator {
 
 class Exporter {
  public:
-  Exporter(Core& core, Incident& incident, std::function<void()> done) : core_(core), incident_(incident), done_(std::move(done)) {}
+  Exporter(Core& core, Incident& incident, std::function<void()> done)
+      : core_(core), incident_(incident), done_(std::move(done)) {}
 
-  // Runs until the folder is complete, then calls `done`. What fails, because the keyguard is away or the disk is full, is
-  // tried again from the start.
+  // Runs until the folder is complete, then calls `done`. What fails, because the keyguard is away or the disk is full,
+  // is tried again from the start.
   void Start();
 
   // Its two texts for people, as far as the incident has come.

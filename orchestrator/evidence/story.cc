@@ -15,7 +15,8 @@ constexpr const char* kPhases[] = {"pre-recovery", "execution", "post-recovery"}
 void TellSteps(const Incident& incident, Story& story) {
   for (const procedures::Step& step : incident.runbook.steps) {
     const procedures::StepState& at = incident.state.steps.at(step.id);
-    story.steps.push_back({step.id, step.title, step.phase, Name(at.status), at.person, at.result, at.started, at.finished, at.attempts});
+    story.steps.push_back(
+        {step.id, step.title, step.phase, Name(at.status), at.person, at.result, at.started, at.finished, at.attempts});
   }
   for (const char* name : kPhases) {
     UtcTime begin{INT64_MAX}, end;
@@ -47,7 +48,8 @@ Status TellEntry(const ledger::Entry& entry, Story& story) {
     SMKI_ASSIGN_OR_RETURN(const auto refusal, PayloadOf<ledger::v1::RefusalRecord>(entry));
     const uint64_t count = std::max<uint64_t>(refusal.count(), 1);
     story.refusal_counts[refusal.reason()] += count;
-    if (story.refusals.size() < kMaxRefusals) story.refusals.push_back({entry.time, refusal.reason(), refusal.detail(), entry.person, count});
+    if (story.refusals.size() < kMaxRefusals)
+      story.refusals.push_back({entry.time, refusal.reason(), refusal.detail(), entry.person, count});
   } else if (entry.kind == "campaign.intent") {
     ++story.batches;
   } else if (entry.kind == "keyguard") {
@@ -59,7 +61,8 @@ Status TellEntry(const ledger::Entry& entry, Story& story) {
 
 }  // namespace
 
-StatusOr<Story> TellStory(IncidentBook& book, const Incident& incident, const procedures::TrustPolicy& policy, const Digest& policy_digest) {
+StatusOr<Story> TellStory(IncidentBook& book, const Incident& incident, const procedures::TrustPolicy& policy,
+                          const Digest& policy_digest) {
   Story story;
   const procedures::IncidentState& state = incident.state;
   const auto from = [](const std::map<std::string, std::string>& map, const char* key) {
@@ -89,7 +92,8 @@ StatusOr<Story> TellStory(IncidentBook& book, const Incident& incident, const pr
   story.outputs = state.outputs;
   TellSteps(incident, story);
   TellSummary(incident, story);
-  for (const Artefact& artefact : incident.artefacts) story.files.push_back({artefact.name, artefact.file, ToHex(artefact.sha256), artefact.person});
+  for (const Artefact& artefact : incident.artefacts)
+    story.files.push_back({artefact.name, artefact.file, ToHex(artefact.sha256), artefact.person});
   const ledger::Head head = book.ledger().head();
   story.ledger_entries = head.entries;
   story.ledger_head = ToHex(head.hash);

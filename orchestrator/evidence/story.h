@@ -1,5 +1,5 @@
-// What happened in an incident, gathered from the ledger for people: who, when, what, how many. The report is a reading of
-// the evidence, not evidence itself: everything in it can be found again in the ledger.
+// What happened in an incident, gathered from the ledger for people: who, when, what, how many. The report is a reading
+// of the evidence, not evidence itself: everything in it can be found again in the ledger.
 #pragma once
 
 #include <map>
@@ -17,7 +17,7 @@ struct StoryStep {
 };
 struct StoryPhase {
   std::string name;
-  double seconds = 0;      // from its first step's start to its last step's end
+  double seconds = 0;  // from its first step's start to its last step's end
 };
 struct StoryFile {
   std::string name, file, sha256, person;
@@ -39,8 +39,8 @@ struct Story {
   std::vector<std::string> ceremonies;
   uint64_t devices = 0, recovered = 0, half_replaced = 0, refused = 0, silent = 0;
   uint64_t signatures = 0, batches = 0;
-  std::map<std::string, uint64_t> refusal_counts;   // by reason code
-  std::vector<StoryRefusal> refusals;               // the first kMaxRefusals
+  std::map<std::string, uint64_t> refusal_counts;  // by reason code
+  std::vector<StoryRefusal> refusals;              // the first kMaxRefusals
   std::vector<StoryFile> files;
   std::map<std::string, std::string> outputs;
   uint64_t ledger_entries = 0;
@@ -48,8 +48,9 @@ struct Story {
 };
 inline constexpr size_t kMaxRefusals = 200;
 
-StatusOr<Story> TellStory(IncidentBook& book, const Incident& incident, const procedures::TrustPolicy& policy, const Digest& policy_digest);
+StatusOr<Story> TellStory(IncidentBook& book, const Incident& incident, const procedures::TrustPolicy& policy,
+                          const Digest& policy_digest);
 std::string StoryMarkdown(const Story& story);
-std::string StoryJson(const Story& story);   // one object, indented
+std::string StoryJson(const Story& story);  // one object, indented
 
 }  // namespace smki::orchestrator

@@ -19,7 +19,9 @@ std::string Cell(std::string text) {
   return text.empty() ? "-" : text;
 }
 
-std::string Clock(UtcTime time) { return time.ms == 0 ? "-" : FormatTime({time.ms - time.ms % 1000}); }
+std::string Clock(UtcTime time) {
+  return time.ms == 0 ? "-" : FormatTime({time.ms - time.ms % 1000});
+}
 
 std::string Span(double seconds) {
   if (seconds < 120) return fmt::format("{:.1f} s", seconds);
@@ -40,10 +42,11 @@ std::string Sentence(const Story& s) {
 std::string StoryMarkdown(const Story& s) {
   std::string out = fmt::format("# {}: {}\n\n", s.incident, s.title);
   out += fmt::format("{} The incident is {}.\n\n", Sentence(s), s.state);
-  out += fmt::format("* Environment: {}\n* About: {} ({}): {}\n* Reported by {}, received {}\n", s.environment, s.party, s.organisation, s.what, s.reported_by,
-                     s.received);
+  out += fmt::format("* Environment: {}\n* About: {} ({}): {}\n* Reported by {}, received {}\n", s.environment, s.party,
+                     s.organisation, s.what, s.reported_by, s.received);
   out += fmt::format("* Opened {} by {}; last event {}\n", Clock(s.opened), s.opened_by, Clock(s.ended));
-  out += fmt::format("* Runbook {} {}, SHA-256 {}\n* Trust policy, SHA-256 {}\n", s.runbook, s.runbook_version, s.runbook_digest, s.policy_digest);
+  out += fmt::format("* Runbook {} {}, SHA-256 {}\n* Trust policy, SHA-256 {}\n", s.runbook, s.runbook_version,
+                     s.runbook_digest, s.policy_digest);
   out += fmt::format("* Ledger: {} entries, head {}\n", s.ledger_entries, s.ledger_head);
 
   out += "\n## How long it took\n\n| phase | time |\n|---|---|\n";
@@ -51,21 +54,28 @@ std::string StoryMarkdown(const Story& s) {
 
   out += "\n## Step by step\n\n| step | what | who | from | to | state | result |\n|---|---|---|---|---|---|---|\n";
   for (const StoryStep& step : s.steps) {
-    out += fmt::format("| {} | {} | {} | {} | {} | {}{} | {} |\n", step.id, Cell(step.title), step.person.empty() ? "the system" : step.person, Clock(step.started),
-                       Clock(step.finished), step.status, step.attempts > 1 ? fmt::format(" (attempt {})", step.attempts) : "", Cell(step.result));
+    out += fmt::format("| {} | {} | {} | {} | {} | {}{} | {} |\n", step.id, Cell(step.title),
+                       step.person.empty() ? "the system" : step.person, Clock(step.started), Clock(step.finished),
+                       step.status, step.attempts > 1 ? fmt::format(" (attempt {})", step.attempts) : "",
+                       Cell(step.result));
   }
 
   out += "\n## The Direction\n\n";
   if (s.direction_id.empty()) {
     out += "None was given.\n";
   } else {
-    out += fmt::format("{}, SHA-256 {}, approved by {}.\n", s.direction_id, s.direction_digest, fmt::join(s.approved_by, ", "));
+    out += fmt::format("{}, SHA-256 {}, approved by {}.\n", s.direction_id, s.direction_digest,
+                       fmt::join(s.approved_by, ", "));
     if (!s.rejected_by.empty()) out += fmt::format("Rejected by {}.\n", fmt::join(s.rejected_by, ", "));
-    out += fmt::format("The key was opened {}: {}.\n", s.ceremonies.size() == 1 ? "once" : fmt::format("{} times", s.ceremonies.size()), fmt::join(s.ceremonies, ", "));
+    out += fmt::format("The key was opened {}: {}.\n",
+                       s.ceremonies.size() == 1 ? "once" : fmt::format("{} times", s.ceremonies.size()),
+                       fmt::join(s.ceremonies, ", "));
   }
 
-  out += fmt::format("\n## Devices\n\n| outcome | Devices |\n|---|---|\n| recovered | {} |\n| half-replaced | {} |\n| refused | {} |\n| silent | {} |\n| all | {} |\n\n", s.recovered,
-                     s.half_replaced, s.refused, s.silent, s.devices);
+  out += fmt::format(
+      "\n## Devices\n\n| outcome | Devices |\n|---|---|\n| recovered | {} |\n| half-replaced | {} |\n| refused | {} "
+      "|\n| silent | {} |\n| all | {} |\n\n",
+      s.recovered, s.half_replaced, s.refused, s.silent, s.devices);
   out += fmt::format("{} signatures were used, asked for in {} batches.\n", s.signatures, s.batches);
 
   out += "\n## What was refused\n\n";
@@ -76,15 +86,19 @@ std::string StoryMarkdown(const Story& s) {
     for (const auto& [code, count] : s.refusal_counts) out += fmt::format("| {} | {} |\n", code, count);
     out += "\n| when | who | reason | what |\n|---|---|---|---|\n";
     for (const StoryRefusal& refusal : s.refusals) {
-      out += fmt::format("| {} | {} | {} | {} |\n", Clock(refusal.time), Cell(refusal.person), refusal.code, Cell(refusal.detail));
+      out += fmt::format("| {} | {} | {} | {} |\n", Clock(refusal.time), Cell(refusal.person), refusal.code,
+                         Cell(refusal.detail));
     }
   }
 
   out += "\n## Results\n\n| name | value |\n|---|---|\n";
   for (const auto& [key, value] : s.outputs) out += fmt::format("| {} | {} |\n", key, Cell(value));
   out += "\n## Files\n\n| file | SHA-256 | from |\n|---|---|---|\n";
-  for (const StoryFile& file : s.files) out += fmt::format("| {} | {} | {} |\n", file.file, file.sha256, file.person.empty() ? "the system" : file.person);
-  out += "\nThis report is a reading of the ledger. To check the evidence itself: `smkictl ledger verify FOLDER --anchor POLICY_DIGEST`.\n";
+  for (const StoryFile& file : s.files)
+    out += fmt::format("| {} | {} | {} |\n", file.file, file.sha256, file.person.empty() ? "the system" : file.person);
+  out +=
+      "\nThis report is a reading of the ledger. To check the evidence itself: `smkictl ledger verify FOLDER --anchor "
+      "POLICY_DIGEST`.\n";
   return out;
 }
 
@@ -97,26 +111,44 @@ std::string StoryJson(const Story& s) {
   out["environment"] = s.environment;
   out["policy"] = s.policy_digest;
   out["runbook"] = {{"id", s.runbook}, {"version", s.runbook_version}, {"digest", s.runbook_digest}};
-  out["notification"] = {{"party", s.party}, {"organisation", s.organisation}, {"what", s.what}, {"reported_by", s.reported_by}, {"received", s.received}};
+  out["notification"] = {{"party", s.party},
+                         {"organisation", s.organisation},
+                         {"what", s.what},
+                         {"reported_by", s.reported_by},
+                         {"received", s.received}};
   out["opened"] = FormatTimeMillis(s.opened);
   out["opened_by"] = s.opened_by;
   out["last_event"] = FormatTimeMillis(s.ended);
-  out["devices"] = {{"total", s.devices}, {"recovered", s.recovered}, {"half_replaced", s.half_replaced}, {"refused", s.refused}, {"silent", s.silent}};
-  out["direction"] = {{"id", s.direction_id}, {"digest", s.direction_digest}, {"approved_by", s.approved_by}, {"rejected_by", s.rejected_by}};
+  out["devices"] = {{"total", s.devices},
+                    {"recovered", s.recovered},
+                    {"half_replaced", s.half_replaced},
+                    {"refused", s.refused},
+                    {"silent", s.silent}};
+  out["direction"] = {{"id", s.direction_id},
+                      {"digest", s.direction_digest},
+                      {"approved_by", s.approved_by},
+                      {"rejected_by", s.rejected_by}};
   out["keyguard"] = {{"signatures", s.signatures}, {"batches", s.batches}, {"ceremonies", s.ceremonies}};
   out["phases"] = json::array();
   for (const StoryPhase& phase : s.phases) out["phases"].push_back({{"name", phase.name}, {"seconds", phase.seconds}});
   out["steps"] = json::array();
   for (const StoryStep& step : s.steps) {
-    out["steps"].push_back({{"id", step.id}, {"phase", step.phase}, {"title", step.title}, {"status", step.status}, {"person", step.person}, {"result", step.result},
-                            {"attempts", step.attempts}, {"started", step.started.ms == 0 ? "" : FormatTimeMillis(step.started)},
+    out["steps"].push_back({{"id", step.id},
+                            {"phase", step.phase},
+                            {"title", step.title},
+                            {"status", step.status},
+                            {"person", step.person},
+                            {"result", step.result},
+                            {"attempts", step.attempts},
+                            {"started", step.started.ms == 0 ? "" : FormatTimeMillis(step.started)},
                             {"finished", step.finished.ms == 0 ? "" : FormatTimeMillis(step.finished)}});
   }
   out["refusals"] = json::array();
   for (const auto& [code, count] : s.refusal_counts) out["refusals"].push_back({{"code", code}, {"count", count}});
   out["outputs"] = s.outputs;
   out["files"] = json::array();
-  for (const StoryFile& file : s.files) out["files"].push_back({{"name", file.name}, {"file", file.file}, {"sha256", file.sha256}});
+  for (const StoryFile& file : s.files)
+    out["files"].push_back({{"name", file.name}, {"file", file.file}, {"sha256", file.sha256}});
   out["ledger"] = {{"entries", s.ledger_entries}, {"head", s.ledger_head}};
   return out.dump(2, ' ', true, json::error_handler_t::replace) + "\n";
 }

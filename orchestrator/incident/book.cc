@@ -32,7 +32,8 @@ const Artefact* Incident::Find(const std::string& name) const {
   return it == artefacts.rend() ? nullptr : &*it;
 }
 
-StatusOr<std::unique_ptr<IncidentBook>> IncidentBook::Open(const std::string& ledger_path, Origin origin, FileSystem& files, Clock& clock) {
+StatusOr<std::unique_ptr<IncidentBook>> IncidentBook::Open(const std::string& ledger_path, Origin origin,
+                                                           FileSystem& files, Clock& clock) {
   std::unique_ptr<IncidentBook> book(new IncidentBook(std::move(origin), files, clock));
   SMKI_RETURN_IF_ERROR(files.CreateDirectories(DirectoryOf(ledger_path)));
   SMKI_RETURN_IF_ERROR(files.CreateDirectories(book->origin_.evidence));
@@ -41,7 +42,8 @@ StatusOr<std::unique_ptr<IncidentBook>> IncidentBook::Open(const std::string& le
   for (uint64_t from = 1; from < book->ledger_->head().entries;) {
     SMKI_ASSIGN_OR_RETURN(const std::vector<ledger::Entry> page, book->ledger_->Read(from, kPage));
     if (page.empty()) return DataLoss("{}: entry {} cannot be read", ledger_path, from);
-    for (const ledger::Entry& entry : page) SMKI_RETURN_IF_ERROR(WithContext(book->Fold(entry), fmt::format("{}: entry {}", ledger_path, entry.sequence)));
+    for (const ledger::Entry& entry : page)
+      SMKI_RETURN_IF_ERROR(WithContext(book->Fold(entry), fmt::format("{}: entry {}", ledger_path, entry.sequence)));
     from = page.back().sequence + 1;
   }
   return book;
@@ -60,14 +62,15 @@ Status IncidentBook::CheckGenesis() {
   SMKI_ASSIGN_OR_RETURN(const auto found, PayloadOf<ledger::v1::Genesis>(first[0]));
   if (found.environment() != expected.environment() || found.estate() != expected.estate()) {
     return procedures::Refuse(Reason::kENVIRONMENT_MISMATCH,
-                              fmt::format("the ledger is of {}/{}, the trust policy of {}", found.environment(), found.estate(),
-                                          origin_.policy.environment.ToString()));
+                              fmt::format("the ledger is of {}/{}, the trust policy of {}", found.environment(),
+                                          found.estate(), origin_.policy.environment.ToString()));
   }
   if (DigestOf(found.policy_digest()) != origin_.policy_digest) {
-    return procedures::Refuse(Reason::kPOLICY_DIGEST_MISMATCH,
-                              fmt::format("the ledger began under policy {} (version {}), the policy file is {} (version {})",
-                                          ToHex(AsBytes(found.policy_digest())), found.policy_version(), ToHex(origin_.policy_digest),
-                                          origin_.policy.version));
+    return procedures::Refuse(
+        Reason::kPOLICY_DIGEST_MISMATCH,
+        fmt::format("the ledger began under policy {} (version {}), the policy file is {} (version {})",
+                    ToHex(AsBytes(found.policy_digest())), found.policy_version(), ToHex(origin_.policy_digest),
+                    origin_.policy.version));
   }
   return OkStatus();
 }
@@ -88,9 +91,10 @@ StatusOr<std::vector<ledger::Entry>> IncidentBook::Append(std::vector<ledger::Ne
   return written;
 }
 
-Status IncidentBook::Change(Incident& incident, const procedures::Request& request, std::vector<ledger::NewEntry> before,
-                            std::vector<ledger::NewEntry> after) {
-  SMKI_ASSIGN_OR_RETURN(const std::vector<procedures::Event> events, incident.machine.Decide(incident.state, request, clock_.Now()));
+Status IncidentBook::Change(Incident& incident, const procedures::Request& request,
+                            std::vector<ledger::NewEntry> before, std::vector<ledger::NewEntry> after) {
+  SMKI_ASSIGN_OR_RETURN(const std::vector<procedures::Event> events,
+                        incident.machine.Decide(incident.state, request, clock_.Now()));
   std::vector<ledger::NewEntry> entries = std::move(before);
   for (const procedures::Event& event : events) entries.push_back(ToEntry(incident.state.id, event));
   std::move(after.begin(), after.end(), std::back_inserter(entries));
@@ -135,7 +139,7 @@ Status IncidentBook::AddArtefact(Incident& incident, const std::string& name, co
   const Digest sha256 = pki::Sha256(octets);
   bool same = false;
   for (const Artefact& artefact : incident.artefacts) {
-    if (artefact.file == file) same = artefact.sha256 == sha256;   // the newest entry counts
+    if (artefact.file == file) same = artefact.sha256 == sha256;  // the newest entry counts
   }
   if (same) return OkStatus();
   const std::string path = incident.folder + "/" + file;
@@ -149,8 +153,8 @@ Status IncidentBook::AddArtefact(Incident& incident, const std::string& name, co
 StatusOr<Bytes> IncidentBook::ReadArtefact(const Incident& incident, const Artefact& artefact) const {
   SMKI_ASSIGN_OR_RETURN(Bytes octets, files_.Read(incident.folder + "/" + artefact.file, kMaxArtefact));
   if (pki::Sha256(octets) != artefact.sha256) {
-    return DataLoss("{}/{}: is not the file that ledger entry {} names; restore it from a copy of the evidence", incident.folder,
-                    artefact.file, artefact.sequence);
+    return DataLoss("{}/{}: is not the file that ledger entry {} names; restore it from a copy of the evidence",
+                    incident.folder, artefact.file, artefact.sequence);
   }
   return octets;
 }
@@ -159,7 +163,8 @@ StatusOr<Bytes> IncidentBook::ReadArtefact(const Incident& incident, const Artef
 
 Incident* IncidentBook::Find(const std::string& id) {
   if (id.empty()) return incidents_.empty() ? nullptr : incidents_.back().get();
-  const auto it = std::find_if(incidents_.begin(), incidents_.end(), [&](const auto& incident) { return incident->state.id == id; });
+  const auto it = std::find_if(incidents_.begin(), incidents_.end(),
+                               [&](const auto& incident) { return incident->state.id == id; });
   return it == incidents_.end() ? nullptr : it->get();
 }
 
@@ -183,14 +188,15 @@ Status IncidentBook::FoldOpened(const ledger::Entry& entry) {
   if (Find(entry.incident) != nullptr) return DataLoss("incident {} is opened a second time", entry.incident);
   const std::string folder = origin_.evidence + "/" + entry.incident;
   SMKI_ASSIGN_OR_RETURN(const Bytes text, files_.Read(folder + "/" + kRunbookFile, kMaxRunbook));
-  SMKI_ASSIGN_OR_RETURN(procedures::Runbook runbook, procedures::LoadRunbook(AsText(text), folder + "/" + kRunbookFile));
+  SMKI_ASSIGN_OR_RETURN(procedures::Runbook runbook,
+                        procedures::LoadRunbook(AsText(text), folder + "/" + kRunbookFile));
   auto incident = std::make_unique<Incident>(std::move(runbook), origin_.policy);
   incident->folder = folder;
   SMKI_ASSIGN_OR_RETURN(const procedures::Event event, EventOf(entry));
   SMKI_RETURN_IF_ERROR(incident->machine.Apply(incident->state, event));
-  if (incident->state.runbook_digest != incident->runbook.digest) {   // I9
-    return DataLoss("{}/{}: is not the runbook that incident {} was opened with ({})", folder, kRunbookFile, entry.incident,
-                    ToHex(incident->state.runbook_digest));
+  if (incident->state.runbook_digest != incident->runbook.digest) {  // I9
+    return DataLoss("{}/{}: is not the runbook that incident {} was opened with ({})", folder, kRunbookFile,
+                    entry.incident, ToHex(incident->state.runbook_digest));
   }
   incidents_.push_back(std::move(incident));
   return OkStatus();
@@ -199,7 +205,8 @@ Status IncidentBook::FoldOpened(const ledger::Entry& entry) {
 Status IncidentBook::FoldOther(Incident& incident, const ledger::Entry& entry) {
   if (entry.kind == "artefact") {
     SMKI_ASSIGN_OR_RETURN(const auto payload, PayloadOf<ledger::v1::Artefact>(entry));
-    incident.artefacts.push_back({payload.name(), DigestOf(payload.sha256()), payload.size(), payload.file(), payload.person(), entry.sequence});
+    incident.artefacts.push_back(
+        {payload.name(), DigestOf(payload.sha256()), payload.size(), payload.file(), payload.person(), entry.sequence});
   } else if (entry.kind == "action.intent" || entry.kind == "action.outcome") {
     SMKI_ASSIGN_OR_RETURN(const auto payload, PayloadOf<ledger::v1::ActionRecord>(entry));
     Incident::ActionMark& mark = incident.actions[payload.step()];
@@ -218,6 +225,7 @@ Status IncidentBook::FoldOther(Incident& incident, const ledger::Entry& entry) {
   } else if (entry.kind == "keyguard") {
     SMKI_ASSIGN_OR_RETURN(const auto payload, PayloadOf<ledger::v1::KeyguardRecord>(entry));
     if (payload.what() == "ceremony-requested") incident.ceremonies.insert(payload.detail());
+    if (payload.what() == "opened") incident.ceremonies_opened.insert(payload.detail());
   } else if (entry.kind == "checkpoint") {
     incident.exported = true;
   }

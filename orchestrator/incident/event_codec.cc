@@ -12,7 +12,7 @@ ledger::NewEntry MakeEntry(const std::string& incident, const std::string& perso
 ledger::NewEntry ToEntry(const std::string& incident, const procedures::Event& event) {
   ledger::v1::IncidentEvent payload;
   payload.set_step(event.step);
-  for (const auto& [key, value] : event.fields) {   // a map: sorted by key
+  for (const auto& [key, value] : event.fields) {  // a map: sorted by key
     ledger::v1::Field& field = *payload.add_fields();
     field.set_key(key);
     field.set_value(value);
@@ -22,7 +22,8 @@ ledger::NewEntry ToEntry(const std::string& incident, const procedures::Event& e
 
 StatusOr<procedures::Event> EventOf(const ledger::Entry& entry) {
   const std::string prefix = kEventPrefix;
-  if (entry.kind.compare(0, prefix.size(), prefix) != 0) return DataLoss("ledger entry {}: {} is no incident event", entry.sequence, entry.kind);
+  if (entry.kind.compare(0, prefix.size(), prefix) != 0)
+    return DataLoss("ledger entry {}: {} is no incident event", entry.sequence, entry.kind);
   SMKI_ASSIGN_OR_RETURN(const auto payload, PayloadOf<ledger::v1::IncidentEvent>(entry));
   procedures::Event event{entry.kind.substr(prefix.size()), entry.time, payload.step(), entry.person, {}};
   for (const ledger::v1::Field& field : payload.fields()) {

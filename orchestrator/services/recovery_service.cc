@@ -10,13 +10,17 @@ namespace {
 
 using recovery::v1::WatchEvent;
 
-constexpr size_t kPage = 256;   // entries looked at for one refill: bounds what a slow watcher holds
+constexpr size_t kPage = 256;  // entries looked at for one refill: bounds what a slow watcher holds
 
 // One watcher. Everything but the gRPC callbacks happens on the core's thread; it ends when gRPC says so.
 class Watcher : public grpc::ServerWriteReactor<WatchEvent> {
  public:
   Watcher(Orchestrator& core, Executor& executor, std::string caller, const recovery::v1::WatchRequest& request)
-      : core_(core), executor_(executor), caller_(std::move(caller)), incident_(request.incident()), after_(request.after_sequence()) {
+      : core_(core),
+        executor_(executor),
+        caller_(std::move(caller)),
+        incident_(request.incident()),
+        after_(request.after_sequence()) {
     executor_.Post([this] { Begin(); });
   }
 
@@ -100,22 +104,28 @@ grpc::ServerUnaryReactor* RecoveryService::Answer(grpc::CallbackServerContext* c
   return reactor;
 }
 
-grpc::ServerUnaryReactor* RecoveryService::OpenIncident(grpc::CallbackServerContext* context, const recovery::v1::OpenIncidentRequest* request,
+grpc::ServerUnaryReactor* RecoveryService::OpenIncident(grpc::CallbackServerContext* context,
+                                                        const recovery::v1::OpenIncidentRequest* request,
                                                         recovery::v1::IncidentView* response) {
-  return Answer(context, response, [this, request](const std::string& caller) { return core_.OpenIncident(caller, *request); });
+  return Answer(context, response,
+                [this, request](const std::string& caller) { return core_.OpenIncident(caller, *request); });
 }
 
-grpc::ServerUnaryReactor* RecoveryService::GetIncident(grpc::CallbackServerContext* context, const recovery::v1::GetIncidentRequest* request,
+grpc::ServerUnaryReactor* RecoveryService::GetIncident(grpc::CallbackServerContext* context,
+                                                       const recovery::v1::GetIncidentRequest* request,
                                                        recovery::v1::IncidentView* response) {
-  return Answer(context, response, [this, request](const std::string& caller) { return core_.GetIncident(caller, request->incident()); });
+  return Answer(context, response,
+                [this, request](const std::string& caller) { return core_.GetIncident(caller, request->incident()); });
 }
 
-grpc::ServerUnaryReactor* RecoveryService::ListIncidents(grpc::CallbackServerContext* context, const recovery::v1::ListIncidentsRequest*,
+grpc::ServerUnaryReactor* RecoveryService::ListIncidents(grpc::CallbackServerContext* context,
+                                                         const recovery::v1::ListIncidentsRequest*,
                                                          recovery::v1::ListIncidentsResponse* response) {
   return Answer(context, response, [this](const std::string& caller) { return core_.ListIncidents(caller); });
 }
 
-grpc::ServerUnaryReactor* RecoveryService::Act(grpc::CallbackServerContext* context, const recovery::v1::ActRequest* request,
+grpc::ServerUnaryReactor* RecoveryService::Act(grpc::CallbackServerContext* context,
+                                               const recovery::v1::ActRequest* request,
                                                recovery::v1::IncidentView* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   executor_.Post([this, request, response, reactor, caller = rpc::CallerOf(*context)] {
@@ -127,27 +137,35 @@ grpc::ServerUnaryReactor* RecoveryService::Act(grpc::CallbackServerContext* cont
   return reactor;
 }
 
-grpc::ServerUnaryReactor* RecoveryService::GetDirection(grpc::CallbackServerContext* context, const recovery::v1::GetDirectionRequest* request,
+grpc::ServerUnaryReactor* RecoveryService::GetDirection(grpc::CallbackServerContext* context,
+                                                        const recovery::v1::GetDirectionRequest* request,
                                                         recovery::v1::DirectionView* response) {
-  return Answer(context, response, [this, request](const std::string& caller) { return core_.GetDirection(caller, request->incident()); });
+  return Answer(context, response,
+                [this, request](const std::string& caller) { return core_.GetDirection(caller, request->incident()); });
 }
 
-grpc::ServerUnaryReactor* RecoveryService::SubmitVote(grpc::CallbackServerContext* context, const recovery::v1::SubmitVoteRequest* request,
+grpc::ServerUnaryReactor* RecoveryService::SubmitVote(grpc::CallbackServerContext* context,
+                                                      const recovery::v1::SubmitVoteRequest* request,
                                                       recovery::v1::IncidentView* response) {
-  return Answer(context, response, [this, request](const std::string& caller) { return core_.SubmitVote(caller, *request); });
+  return Answer(context, response,
+                [this, request](const std::string& caller) { return core_.SubmitVote(caller, *request); });
 }
 
-grpc::ServerUnaryReactor* RecoveryService::GetProgress(grpc::CallbackServerContext* context, const recovery::v1::GetProgressRequest* request,
+grpc::ServerUnaryReactor* RecoveryService::GetProgress(grpc::CallbackServerContext* context,
+                                                       const recovery::v1::GetProgressRequest* request,
                                                        recovery::v1::CampaignProgress* response) {
-  return Answer(context, response, [this, request](const std::string& caller) { return core_.GetProgress(caller, request->incident()); });
+  return Answer(context, response,
+                [this, request](const std::string& caller) { return core_.GetProgress(caller, request->incident()); });
 }
 
-grpc::ServerUnaryReactor* RecoveryService::GetServerInfo(grpc::CallbackServerContext* context, const recovery::v1::GetServerInfoRequest*,
+grpc::ServerUnaryReactor* RecoveryService::GetServerInfo(grpc::CallbackServerContext* context,
+                                                         const recovery::v1::GetServerInfoRequest*,
                                                          recovery::v1::ServerInfo* response) {
   return Answer(context, response, [this](const std::string& caller) { return core_.GetServerInfo(caller); });
 }
 
-grpc::ServerWriteReactor<WatchEvent>* RecoveryService::Watch(grpc::CallbackServerContext* context, const recovery::v1::WatchRequest* request) {
+grpc::ServerWriteReactor<WatchEvent>* RecoveryService::Watch(grpc::CallbackServerContext* context,
+                                                             const recovery::v1::WatchRequest* request) {
   return new Watcher(core_, executor_, rpc::CallerOf(*context), *request);
 }
 

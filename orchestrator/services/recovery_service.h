@@ -14,22 +14,31 @@ class RecoveryService : public recovery::v1::Recovery::CallbackService {
   // Both must outlive the server that this service is registered with.
   RecoveryService(Orchestrator& core, Executor& executor) : core_(core), executor_(executor) {}
 
-  grpc::ServerUnaryReactor* OpenIncident(grpc::CallbackServerContext* context, const recovery::v1::OpenIncidentRequest* request,
+  grpc::ServerUnaryReactor* OpenIncident(grpc::CallbackServerContext* context,
+                                         const recovery::v1::OpenIncidentRequest* request,
                                          recovery::v1::IncidentView* response) override;
-  grpc::ServerUnaryReactor* GetIncident(grpc::CallbackServerContext* context, const recovery::v1::GetIncidentRequest* request,
+  grpc::ServerUnaryReactor* GetIncident(grpc::CallbackServerContext* context,
+                                        const recovery::v1::GetIncidentRequest* request,
                                         recovery::v1::IncidentView* response) override;
-  grpc::ServerUnaryReactor* ListIncidents(grpc::CallbackServerContext* context, const recovery::v1::ListIncidentsRequest* request,
+  grpc::ServerUnaryReactor* ListIncidents(grpc::CallbackServerContext* context,
+                                          const recovery::v1::ListIncidentsRequest* request,
                                           recovery::v1::ListIncidentsResponse* response) override;
-  grpc::ServerUnaryReactor* Act(grpc::CallbackServerContext* context, const recovery::v1::ActRequest* request, recovery::v1::IncidentView* response) override;
-  grpc::ServerUnaryReactor* GetDirection(grpc::CallbackServerContext* context, const recovery::v1::GetDirectionRequest* request,
+  grpc::ServerUnaryReactor* Act(grpc::CallbackServerContext* context, const recovery::v1::ActRequest* request,
+                                recovery::v1::IncidentView* response) override;
+  grpc::ServerUnaryReactor* GetDirection(grpc::CallbackServerContext* context,
+                                         const recovery::v1::GetDirectionRequest* request,
                                          recovery::v1::DirectionView* response) override;
-  grpc::ServerUnaryReactor* SubmitVote(grpc::CallbackServerContext* context, const recovery::v1::SubmitVoteRequest* request,
+  grpc::ServerUnaryReactor* SubmitVote(grpc::CallbackServerContext* context,
+                                       const recovery::v1::SubmitVoteRequest* request,
                                        recovery::v1::IncidentView* response) override;
-  grpc::ServerUnaryReactor* GetProgress(grpc::CallbackServerContext* context, const recovery::v1::GetProgressRequest* request,
+  grpc::ServerUnaryReactor* GetProgress(grpc::CallbackServerContext* context,
+                                        const recovery::v1::GetProgressRequest* request,
                                         recovery::v1::CampaignProgress* response) override;
-  grpc::ServerUnaryReactor* GetServerInfo(grpc::CallbackServerContext* context, const recovery::v1::GetServerInfoRequest* request,
+  grpc::ServerUnaryReactor* GetServerInfo(grpc::CallbackServerContext* context,
+                                          const recovery::v1::GetServerInfoRequest* request,
                                           recovery::v1::ServerInfo* response) override;
-  grpc::ServerWriteReactor<recovery::v1::WatchEvent>* Watch(grpc::CallbackServerContext* context, const recovery::v1::WatchRequest* request) override;
+  grpc::ServerWriteReactor<recovery::v1::WatchEvent>* Watch(grpc::CallbackServerContext* context,
+                                                            const recovery::v1::WatchRequest* request) override;
 
  private:
   // `f` runs on the core's thread with the caller's name and gives a StatusOr<Response>.

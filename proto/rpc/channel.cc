@@ -49,9 +49,11 @@ class Uploader : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuff
   }
   void OnReadDone(bool ok) override { have_answer_ = have_answer_ || ok; }
   void OnDone(const grpc::Status& status) override {
-    StatusOr<std::string> result = status.ok() ? StatusOr<std::string>(std::string()) : StatusOr<std::string>(FromGrpc(status));
+    StatusOr<std::string> result =
+        status.ok() ? StatusOr<std::string>(std::string()) : StatusOr<std::string>(FromGrpc(status));
     if (status.ok()) {
-      result = have_answer_ ? StatusOr<std::string>(FromBuffer(incoming_)) : StatusOr<std::string>(Internal("the call ended without an answer"));
+      result = have_answer_ ? StatusOr<std::string>(FromBuffer(incoming_))
+                            : StatusOr<std::string>(Internal("the call ended without an answer"));
     }
     executor_.Post([reply = std::move(reply_), result = std::move(result)]() mutable { reply(std::move(result)); });
     delete this;
@@ -157,7 +159,8 @@ class GrpcTransport : public Transport {
     uploader->Start(stub_, method, deadline);
   }
 
-  std::unique_ptr<Watch> Open(const std::string& method, std::string request, OnMessage on_message, OnEnd on_end) override {
+  std::unique_ptr<Watch> Open(const std::string& method, std::string request, OnMessage on_message,
+                              OnEnd on_end) override {
     auto reader = std::make_shared<StreamReader>(executor_, std::move(on_message), std::move(on_end));
     reader->Start(stub_, method, request);
     return std::make_unique<StreamHandle>(reader);

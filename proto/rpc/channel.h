@@ -15,12 +15,12 @@ namespace smki::rpc {
 
 // PEM files of one transport identity. The key file must not be readable by others.
 struct TlsFiles {
-  std::string authority;     // certificates of the transport CA
+  std::string authority;  // certificates of the transport CA
   std::string certificate;
   std::string key;
 };
 struct TlsMaterial {
-  std::string authority, certificate, key;   // PEM texts
+  std::string authority, certificate, key;  // PEM texts
 };
 StatusOr<TlsMaterial> ReadTls(const TlsFiles& files);
 
@@ -35,34 +35,36 @@ std::unique_ptr<Transport> MakeTransport(std::shared_ptr<grpc::Channel> channel,
 // Typed call through any Transport: reply gets StatusOr<Resp> on the core's thread.
 template <typename Resp, typename Req, typename Reply>
 void Call(Transport& transport, const std::string& method, const Req& request, Millis deadline, Reply reply) {
-  transport.Call(method, request.SerializeAsString(), deadline, [reply = std::move(reply), method](StatusOr<std::string> octets) {
-    if (!octets.ok()) {
-      reply(StatusOr<Resp>(octets.status()));
-      return;
-    }
-    Resp response;
-    if (!response.ParseFromString(*octets)) {
-      reply(StatusOr<Resp>(Internal("{}: the answer is no {}", method, response.GetTypeName())));
-      return;
-    }
-    reply(StatusOr<Resp>(std::move(response)));
-  });
+  transport.Call(method, request.SerializeAsString(), deadline,
+                 [reply = std::move(reply), method](StatusOr<std::string> octets) {
+                   if (!octets.ok()) {
+                     reply(StatusOr<Resp>(octets.status()));
+                     return;
+                   }
+                   Resp response;
+                   if (!response.ParseFromString(*octets)) {
+                     reply(StatusOr<Resp>(Internal("{}: the answer is no {}", method, response.GetTypeName())));
+                     return;
+                   }
+                   reply(StatusOr<Resp>(std::move(response)));
+                 });
 }
 
 // For command-line clients: one unary call, waiting. `stub_method` is &Service::Stub::Method.
 template <typename Stub, typename Req, typename Resp>
-Status CallAndWait(Stub& stub, grpc::Status (Stub::*method)(grpc::ClientContext*, const Req&, Resp*), const Req& request,
-                   Resp& response, Millis deadline);
+Status CallAndWait(Stub& stub, grpc::Status (Stub::*method)(grpc::ClientContext*, const Req&, Resp*),
+                   const Req& request, Resp& response, Millis deadline);
 
 }  // namespace smki::rpc
 
-#include "proto/rpc/status.h"
 #include <grpcpp/client_context.h>
+
+#include "proto/rpc/status.h"
 
 namespace smki::rpc {
 template <typename Stub, typename Req, typename Resp>
-Status CallAndWait(Stub& stub, grpc::Status (Stub::*method)(grpc::ClientContext*, const Req&, Resp*), const Req& request,
-                   Resp& response, Millis deadline) {
+Status CallAndWait(Stub& stub, grpc::Status (Stub::*method)(grpc::ClientContext*, const Req&, Resp*),
+                   const Req& request, Resp& response, Millis deadline) {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + deadline);
   return FromGrpc((stub.*method)(&context, request, &response));

@@ -32,7 +32,8 @@ StatusOr<std::unique_ptr<Server>> Server::Start(const std::string& address, cons
   auto out = std::make_unique<Server>();
   out->server_ = builder.BuildAndStart();
   if (out->server_ == nullptr || port == 0) {
-    return Unavailable("cannot listen on {}: the port is in use, or the transport certificate is not acceptable", address);
+    return Unavailable("cannot listen on {}: the port is in use, or the transport certificate is not acceptable",
+                       address);
   }
   out->address_ = fmt::format("{}:{}", host, port);
   return out;

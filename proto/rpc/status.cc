@@ -8,7 +8,8 @@ constexpr char kPrefix[] = "smki.reason=";
 grpc::Status ToGrpc(const Status& status) {
   if (status.ok()) return grpc::Status::OK;
   const std::string reason = ReasonOf(status);
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), Message(status), reason.empty() ? "" : kPrefix + reason);
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), Message(status),
+                      reason.empty() ? "" : kPrefix + reason);
 }
 
 Status FromGrpc(const grpc::Status& status) {

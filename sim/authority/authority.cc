@@ -19,31 +19,37 @@ constexpr Millis kCrlLife = 2 * kDay;
 
 }  // namespace
 
-StatusOr<pki::Certificate> Authority::SubmitRequest(ByteSpan pkcs10, const std::string& subscriber, const std::string& caller) {
+StatusOr<pki::Certificate> Authority::SubmitRequest(ByteSpan pkcs10, const std::string& subscriber,
+                                                    const std::string& caller) {
   SMKI_ASSIGN_OR_RETURN(const pki::CertificateRequest request, pki::ParseCertificateRequest(pkcs10));
   SMKI_ASSIGN_OR_RETURN(const std::optional<Party> party, state_.FindParty(request.eui));
-  if (!party) return PermissionDenied("{} is no Eligible Subscriber; check the EUI-64 in the request", request.eui.ToString());
+  if (!party)
+    return PermissionDenied("{} is no Eligible Subscriber; check the EUI-64 in the request", request.eui.ToString());
   if (caller != party->id) {
     SMKI_ASSIGN_OR_RETURN(const bool other, state_.IsParty(caller));
-    if (other) return PermissionDenied("{} asks for a certificate of {}; a party asks for itself only", caller, party->id);
+    if (other)
+      return PermissionDenied("{} asks for a certificate of {}; a party asks for itself only", caller, party->id);
   }
   if (request.role != party->role) {
     return PermissionDenied("{} has role {:02X}, the request says {:02X}", party->id, party->role, request.role);
   }
   if (request.key_usage != pki::kDigitalSignature && request.key_usage != pki::kKeyAgreement) {
-    return InvalidArgument("the request of {} must ask for exactly one of digitalSignature and keyAgreement", party->id);
+    return InvalidArgument("the request of {} must ask for exactly one of digitalSignature and keyAgreement",
+                           party->id);
   }
   const Digest digest = pki::Sha256(pkcs10);
   SMKI_ASSIGN_OR_RETURN(std::optional<pki::Certificate> issued, state_.FindByRequest(digest));
   if (issued) return *std::move(issued);
 
   const Validity validity = OrganisationValidity(clock_.Now());
-  SMKI_ASSIGN_OR_RETURN(pki::Certificate certificate,
-                        pki::IssueOrganisationCertificate(issuing_, {request.common_name, request.role, request.eui}, *request.key,
-                                                          static_cast<pki::KeyUsageBits>(request.key_usage), NewSerial(random_),
-                                                          validity.not_before, validity.not_after));
+  SMKI_ASSIGN_OR_RETURN(
+      pki::Certificate certificate,
+      pki::IssueOrganisationCertificate(issuing_, {request.common_name, request.role, request.eui}, *request.key,
+                                        static_cast<pki::KeyUsageBits>(request.key_usage), NewSerial(random_),
+                                        validity.not_before, validity.not_after));
   SMKI_ASSIGN_OR_RETURN(Transaction transaction, state_.Begin());
-  SMKI_RETURN_IF_ERROR(state_.AddCertificate(certificate, CertificateKind::kOrganisation, /*file_date=*/"", digest, subscriber));
+  SMKI_RETURN_IF_ERROR(
+      state_.AddCertificate(certificate, CertificateKind::kOrganisation, /*file_date=*/"", digest, subscriber));
   SMKI_RETURN_IF_ERROR(transaction.Commit());
   return certificate;
 }
@@ -68,7 +74,8 @@ StatusOr<Authority::PublishedList> Authority::PublishRevocationList() {
   const uint64_t number = (last.empty() ? 0 : std::stoull(last)) + 1;
   SMKI_ASSIGN_OR_RETURN(std::vector<pki::Revoked> revoked, state_.Revocations());
   const UtcTime now = clock_.Now();
-  SMKI_ASSIGN_OR_RETURN(pki::RevocationList list, pki::IssueRevocationList(issuing_, number, now, now + kCrlLife, std::move(revoked)));
+  SMKI_ASSIGN_OR_RETURN(pki::RevocationList list,
+                        pki::IssueRevocationList(issuing_, number, now, now + kCrlLife, std::move(revoked)));
   // The number first: one that was used is never used again for another list.
   SMKI_ASSIGN_OR_RETURN(Transaction transaction, state_.Begin());
   SMKI_RETURN_IF_ERROR(state_.Set(kCrlNumber, std::to_string(number)));
@@ -100,7 +107,8 @@ StatusOr<Authority::PublishedDelta> Authority::PublishDelta() {
   SMKI_ASSIGN_OR_RETURN(const std::unique_ptr<repository::ExtractWriter> writer,
                         repository::ExtractWriter::Create(extracts_, /*full=*/false, date));
   for (const AuthorityState::Known& one : certificates) {
-    SMKI_ASSIGN_OR_RETURN(const repository::CertificateRecord record, RecordOf(one.certificate, one.kind, one.status, date));
+    SMKI_ASSIGN_OR_RETURN(const repository::CertificateRecord record,
+                          RecordOf(one.certificate, one.kind, one.status, date));
     SMKI_RETURN_IF_ERROR(writer->Add(record));
   }
   FailPoint("sim.delta.before-rename");

@@ -1,5 +1,6 @@
-// The Issuing OCA as a drill needs it: issues Organisation Certificates on PKCS#10, revokes, and publishes the Repository's
-// files (DOMAIN.md sections 4 and 5). What it answered once it answers again: its state is durable before it answers.
+// The Issuing OCA as a drill needs it: issues Organisation Certificates on PKCS#10, revokes, and publishes the
+// Repository's files (DOMAIN.md sections 4 and 5). What it answered once it answers again: its state is durable before
+// it answers.
 //
 // Everything on the executor's thread.
 #pragma once
@@ -17,9 +18,9 @@ namespace smki::sim {
 
 // An Eligible Subscriber: who may have which certificates.
 struct Party {
-  std::string id;     // supplier-a
+  std::string id;  // supplier-a
   Eui64 eui;
-  uint8_t role = 0;   // RemotePartyRole
+  uint8_t role = 0;  // RemotePartyRole
 };
 
 class AuthorityState {
@@ -32,10 +33,10 @@ class AuthorityState {
   StatusOr<std::optional<Party>> FindParty(Eui64 eui);
   StatusOr<bool> IsParty(const std::string& id);
 
-  // `file_date` is the date of the extract file it is in; empty: it waits for the next delta. `request` is the digest of the
-  // PKCS#10 it answers, zeros if there was none.
-  Status AddCertificate(const pki::Certificate& certificate, repository::CertificateKind kind, const std::string& file_date,
-                        const Digest& request, const std::string& subscriber);
+  // `file_date` is the date of the extract file it is in; empty: it waits for the next delta. `request` is the digest
+  // of the PKCS#10 it answers, zeros if there was none.
+  Status AddCertificate(const pki::Certificate& certificate, repository::CertificateKind kind,
+                        const std::string& file_date, const Digest& request, const std::string& subscriber);
   StatusOr<std::optional<pki::Certificate>> FindByRequest(const Digest& request);
 
   struct Known {
@@ -54,7 +55,7 @@ class AuthorityState {
   StatusOr<uint64_t> Assign(const std::string& date);
   StatusOr<std::vector<Known>> AssignedTo(const std::string& date);
 
-  StatusOr<std::string> Setting(const std::string& name);   // empty if it was never set
+  StatusOr<std::string> Setting(const std::string& name);  // empty if it was never set
   Status Set(const std::string& name, const std::string& value);
 
  private:
@@ -64,8 +65,8 @@ class AuthorityState {
 };
 
 // Names of settings.
-inline constexpr char kLastDelta[] = "last-delta";       // date of the newest delta, YYYY-MM-DD
-inline constexpr char kPendingDelta[] = "pending-delta"; // date of a delta begun and not known to be finished
+inline constexpr char kLastDelta[] = "last-delta";        // date of the newest delta, YYYY-MM-DD
+inline constexpr char kPendingDelta[] = "pending-delta";  // date of a delta begun and not known to be finished
 inline constexpr char kCrlNumber[] = "crl-number";
 
 class Authority {
@@ -74,9 +75,9 @@ class Authority {
   Authority(AuthorityState& state, pki::IssuerIdentity issuing, std::string extracts, Clock& clock, Random& random)
       : state_(state), issuing_(std::move(issuing)), extracts_(std::move(extracts)), clock_(clock), random_(random) {}
 
-  // Checks proof of possession, the party's EUI-64 and role, and that exactly one of digitalSignature and keyAgreement is
-  // asked for. The same octets again give the same certificate. `caller` is the transport identity: a party asks for itself
-  // only, anybody who is no party (the DCC) for all.
+  // Checks proof of possession, the party's EUI-64 and role, and that exactly one of digitalSignature and keyAgreement
+  // is asked for. The same octets again give the same certificate. `caller` is the transport identity: a party asks for
+  // itself only, anybody who is no party (the DCC) for all.
   StatusOr<pki::Certificate> SubmitRequest(ByteSpan pkcs10, const std::string& subscriber, const std::string& caller);
   // Revoking again changes nothing.
   Status Revoke(ByteSpan serial, int reason);
@@ -87,7 +88,7 @@ class Authority {
   };
   StatusOr<PublishedList> PublishRevocationList();
   struct PublishedDelta {
-    std::string file;   // empty: there was nothing to tell
+    std::string file;  // empty: there was nothing to tell
     uint64_t certificates = 0;
   };
   StatusOr<PublishedDelta> PublishDelta();

@@ -15,7 +15,8 @@ StatusOr<std::string> UsageOf(const pki::Certificate& certificate) {
   if (certificate.is_ca) return std::string("CA");
   if (certificate.key_usage == pki::kDigitalSignature) return std::string("DS");
   if (certificate.key_usage == pki::kKeyAgreement) return std::string("KA");
-  return InvalidArgument("{}: the Repository lists digitalSignature, keyAgreement and authority certificates only", certificate.Describe());
+  return InvalidArgument("{}: the Repository lists digitalSignature, keyAgreement and authority certificates only",
+                         certificate.Describe());
 }
 
 }  // namespace
@@ -39,7 +40,9 @@ Validity OrganisationValidity(UtcTime day) {
   return {start, AddYears(start, kOrganisationYears) - std::chrono::seconds(1)};
 }
 
-Bytes NewSerial(Random& random) { return random.Take(16); }
+Bytes NewSerial(Random& random) {
+  return random.Take(16);
+}
 
 StatusOr<repository::CertificateRecord> RecordOf(const pki::Certificate& certificate, CertificateKind kind,
                                                  repository::CertificateStatus status, const std::string& date) {

@@ -7,7 +7,7 @@ using repository::CertificateKind;
 using repository::CertificateStatus;
 
 constexpr int kVersion = 1;
-constexpr int kSuperseded = 4;   // RFC 5280 CRLReason
+constexpr int kSuperseded = 4;  // RFC 5280 CRLReason
 constexpr char kSchema[] = R"(
   CREATE TABLE party (eui BLOB PRIMARY KEY, id TEXT NOT NULL, role INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE certificate (serial BLOB PRIMARY KEY, der BLOB NOT NULL, kind INTEGER NOT NULL, status TEXT NOT NULL,
@@ -46,11 +46,15 @@ StatusOr<bool> AuthorityState::IsParty(const std::string& id) {
   return query.Bind(id).Step();
 }
 
-Status AuthorityState::AddCertificate(const pki::Certificate& certificate, CertificateKind kind, const std::string& file_date,
-                                      const Digest& request, const std::string& subscriber) {
-  SMKI_ASSIGN_OR_RETURN(Statement insert, database_.Prepare("INSERT INTO certificate (serial, der, kind, status, file_date, request, "
-                                                            "subscriber) VALUES (?,?,?,'I',?,nullif(?,zeroblob(32)),?)"));
-  return insert.Bind(certificate.serial, certificate.der(), static_cast<int>(kind), file_date, ByteSpan(request), subscriber).Run();
+Status AuthorityState::AddCertificate(const pki::Certificate& certificate, CertificateKind kind,
+                                      const std::string& file_date, const Digest& request,
+                                      const std::string& subscriber) {
+  SMKI_ASSIGN_OR_RETURN(Statement insert,
+                        database_.Prepare("INSERT INTO certificate (serial, der, kind, status, file_date, request, "
+                                          "subscriber) VALUES (?,?,?,'I',?,nullif(?,zeroblob(32)),?)"));
+  return insert
+      .Bind(certificate.serial, certificate.der(), static_cast<int>(kind), file_date, ByteSpan(request), subscriber)
+      .Run();
 }
 
 StatusOr<std::optional<pki::Certificate>> AuthorityState::FindByRequest(const Digest& request) {
@@ -79,20 +83,24 @@ StatusOr<std::optional<AuthorityState::Known>> AuthorityState::FindBySerial(Byte
 }
 
 Status AuthorityState::MarkRevoked(ByteSpan serial, UtcTime time, int reason) {
-  SMKI_ASSIGN_OR_RETURN(Statement update,
-                        database_.Prepare("UPDATE certificate SET status='R', revoked=?, reason=?, file_date='' WHERE serial=?"));
+  SMKI_ASSIGN_OR_RETURN(
+      Statement update,
+      database_.Prepare("UPDATE certificate SET status='R', revoked=?, reason=?, file_date='' WHERE serial=?"));
   return update.Bind(time.ms, reason, serial).Run();
 }
 
-Status AuthorityState::SetStatus(ByteSpan serial, CertificateStatus status, UtcTime time, const std::string& file_date) {
-  SMKI_ASSIGN_OR_RETURN(Statement update,
-                        database_.Prepare("UPDATE certificate SET status=?, revoked=?, reason=?, file_date=? WHERE serial=?"));
+Status AuthorityState::SetStatus(ByteSpan serial, CertificateStatus status, UtcTime time,
+                                 const std::string& file_date) {
+  SMKI_ASSIGN_OR_RETURN(
+      Statement update,
+      database_.Prepare("UPDATE certificate SET status=?, revoked=?, reason=?, file_date=? WHERE serial=?"));
   return update.Bind(std::string(1, static_cast<char>(status)), time.ms, kSuperseded, file_date, serial).Run();
 }
 
 StatusOr<std::vector<pki::Revoked>> AuthorityState::Revocations() {
-  SMKI_ASSIGN_OR_RETURN(Statement query, database_.Prepare("SELECT serial, revoked, reason FROM certificate WHERE status='R' "
-                                                           "AND kind=? ORDER BY revoked, serial"));
+  SMKI_ASSIGN_OR_RETURN(Statement query,
+                        database_.Prepare("SELECT serial, revoked, reason FROM certificate WHERE status='R' "
+                                          "AND kind=? ORDER BY revoked, serial"));
   query.Bind(static_cast<int>(CertificateKind::kOrganisation));
   std::vector<pki::Revoked> out;
   for (;;) {
@@ -103,14 +111,17 @@ StatusOr<std::vector<pki::Revoked>> AuthorityState::Revocations() {
 }
 
 StatusOr<uint64_t> AuthorityState::Assign(const std::string& date) {
-  SMKI_ASSIGN_OR_RETURN(const int64_t waiting, database_.QueryInteger("SELECT count(*) FROM certificate WHERE file_date=''"));
+  SMKI_ASSIGN_OR_RETURN(const int64_t waiting,
+                        database_.QueryInteger("SELECT count(*) FROM certificate WHERE file_date=''"));
   SMKI_ASSIGN_OR_RETURN(Statement update, database_.Prepare("UPDATE certificate SET file_date=? WHERE file_date=''"));
   SMKI_RETURN_IF_ERROR(update.Bind(date).Run());
   return static_cast<uint64_t>(waiting);
 }
 
 StatusOr<std::vector<AuthorityState::Known>> AuthorityState::AssignedTo(const std::string& date) {
-  SMKI_ASSIGN_OR_RETURN(Statement query, database_.Prepare("SELECT der, kind, status FROM certificate WHERE file_date=? ORDER BY serial"));
+  SMKI_ASSIGN_OR_RETURN(
+      Statement query,
+      database_.Prepare("SELECT der, kind, status FROM certificate WHERE file_date=? ORDER BY serial"));
   return ReadKnown(query.Bind(date));
 }
 

@@ -19,7 +19,8 @@ Secret NewPin(Random& random) {
   return pin;
 }
 
-StatusOr<std::unique_ptr<hsm::pkcs11::TokenSigner>> OpenAuthorityKey(hsm::pkcs11::Module& module, const std::string& token,
+StatusOr<std::unique_ptr<hsm::pkcs11::TokenSigner>> OpenAuthorityKey(hsm::pkcs11::Module& module,
+                                                                     const std::string& token,
                                                                      const std::string& pin_file) {
   struct stat info {};
   if (::stat(pin_file.c_str(), &info) == 0 && (info.st_mode & 077) != 0) {

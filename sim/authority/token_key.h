@@ -16,7 +16,8 @@ inline constexpr char kAuthorityKeyLabel[] = "authority";
 Secret NewPin(Random& random);
 
 // `token` is an RFC 7512 URI or a label. kPermissionDenied if others can read `pin_file`.
-StatusOr<std::unique_ptr<hsm::pkcs11::TokenSigner>> OpenAuthorityKey(hsm::pkcs11::Module& module, const std::string& token,
+StatusOr<std::unique_ptr<hsm::pkcs11::TokenSigner>> OpenAuthorityKey(hsm::pkcs11::Module& module,
+                                                                     const std::string& token,
                                                                      const std::string& pin_file);
 
 }  // namespace smki::sim

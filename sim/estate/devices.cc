@@ -22,20 +22,24 @@ struct MadeDevice {
   std::optional<pki::Certificate> earlier;
 };
 
-StatusOr<MadeDevice> MakeDevice(const DevicePlan& plan, const pki::IssuerIdentity& issuer, UtcTime file_day, Random& random) {
+StatusOr<MadeDevice> MakeDevice(const DevicePlan& plan, const pki::IssuerIdentity& issuer, UtcTime file_day,
+                                Random& random) {
   const UtcTime not_before = file_day - plan.age_days * kDay;
   SMKI_ASSIGN_OR_RETURN(pki::PrivateKey key, pki::PrivateKey::Generate());
   // A drill never agrees on a key with a Device, so the private half is not kept.
   SMKI_ASSIGN_OR_RETURN(const pki::PrivateKey agreement, pki::PrivateKey::Generate());
-  SMKI_ASSIGN_OR_RETURN(pki::Certificate sign, pki::IssueDeviceCertificate(issuer, plan.eui, key.public_key(), pki::kDigitalSignature,
-                                                                           NewSerial(random), not_before));
-  SMKI_ASSIGN_OR_RETURN(pki::Certificate agree, pki::IssueDeviceCertificate(issuer, plan.eui, agreement.public_key(), pki::kKeyAgreement,
-                                                                            NewSerial(random), not_before));
+  SMKI_ASSIGN_OR_RETURN(pki::Certificate sign,
+                        pki::IssueDeviceCertificate(issuer, plan.eui, key.public_key(), pki::kDigitalSignature,
+                                                    NewSerial(random), not_before));
+  SMKI_ASSIGN_OR_RETURN(pki::Certificate agree,
+                        pki::IssueDeviceCertificate(issuer, plan.eui, agreement.public_key(), pki::kKeyAgreement,
+                                                    NewSerial(random), not_before));
   MadeDevice out{std::move(key), std::move(sign), std::move(agree), std::nullopt};
   if (plan.renewed) {
     SMKI_ASSIGN_OR_RETURN(const pki::PrivateKey earlier, pki::PrivateKey::Generate());
-    SMKI_ASSIGN_OR_RETURN(out.earlier, pki::IssueDeviceCertificate(issuer, plan.eui, earlier.public_key(), pki::kDigitalSignature,
-                                                                   NewSerial(random), not_before - kRenewalBefore));
+    SMKI_ASSIGN_OR_RETURN(out.earlier,
+                          pki::IssueDeviceCertificate(issuer, plan.eui, earlier.public_key(), pki::kDigitalSignature,
+                                                      NewSerial(random), not_before - kRenewalBefore));
   }
   return out;
 }
@@ -105,7 +109,8 @@ class FirstCells {
   std::map<std::string, std::map<gbcs::TrustAnchorCell, AnchorPtr>> anchors_;
 };
 
-Status Store(const DevicePlan& plan, const MadeDevice& made, const FirstCells& cells, FleetStore& fleet, ExtractSet& extracts) {
+Status Store(const DevicePlan& plan, const MadeDevice& made, const FirstCells& cells, FleetStore& fleet,
+             ExtractSet& extracts) {
   DeviceState state;
   state.eui = plan.eui;
   state.type = plan.type;
@@ -124,8 +129,8 @@ Status Store(const DevicePlan& plan, const MadeDevice& made, const FirstCells& c
 }  // namespace
 
 Status MakeDevices(const EstatePlan& plan, const Organisations& organisations, const pki::Certificate& root_oca,
-                   const std::vector<pki::Signer*>& issuing_dca, const Bytes& name, FleetStore& fleet, ExtractSet& extracts,
-                   Random& random) {
+                   const std::vector<pki::Signer*>& issuing_dca, const Bytes& name, FleetStore& fleet,
+                   ExtractSet& extracts, Random& random) {
   const FirstCells cells(organisations, root_oca);
   const std::span<const DevicePlan> all(plan.fleet);
   SMKI_ASSIGN_OR_RETURN(Transaction transaction, fleet.Begin());

@@ -30,10 +30,11 @@ const Party* EstateFile::FindParty(const std::string& party) const {
 std::string RenderEstate(const EstateFile& e) {
   std::string out = fmt::format(
       "# A drill's estate, made by smki-sim generate. Not an input of any server.\n"
-      "id: {}\nenvironment: {}\nseed: {}\ndevices: {}\nbystanders: {}\ngenerated: {}\nfull: {}\nlastDelta: {}\nrecords: {}\n"
+      "id: {}\nenvironment: {}\nseed: {}\ndevices: {}\nbystanders: {}\ngenerated: {}\nfull: {}\nlastDelta: "
+      "{}\nrecords: {}\n"
       "policy: {}\nsim: {}\nparties:\n",
-      e.id, e.environment, e.seed, e.devices, e.bystanders, FormatTime(e.generated), e.full_date, e.last_delta_date, e.records,
-      ToHex(e.policy), e.sim);
+      e.id, e.environment, e.seed, e.devices, e.bystanders, FormatTime(e.generated), e.full_date, e.last_delta_date,
+      e.records, ToHex(e.policy), e.sim);
   for (const Party& party : e.parties) {
     out += fmt::format("  - id: {}\n    eui: {}\n    role: {}\n", party.id, party.eui.ToString(), party.role);
   }
@@ -45,8 +46,8 @@ StatusOr<EstateFile> ReadEstate(const std::string& folder) {
   const auto text = PosixFiles().Read(path, kMaxFile);
   if (!text.ok()) return WithContext(text.status(), folder + " is no whole estate; make one with smki-sim generate");
   SMKI_ASSIGN_OR_RETURN(const YamlNode root, ParseYaml(AsText(*text), path));
-  SMKI_RETURN_IF_ERROR(root.CheckKeys({"id", "environment", "seed", "devices", "bystanders", "generated", "full", "lastDelta", "records",
-                                       "policy", "sim", "parties"}));
+  SMKI_RETURN_IF_ERROR(root.CheckKeys({"id", "environment", "seed", "devices", "bystanders", "generated", "full",
+                                       "lastDelta", "records", "policy", "sim", "parties"}));
   EstateFile out;
   SMKI_ASSIGN_OR_RETURN(out.id, root.Text("id"));
   SMKI_ASSIGN_OR_RETURN(out.environment, root.Text("environment"));

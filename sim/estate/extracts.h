@@ -16,7 +16,8 @@ class ExtractSet {
   // The FULL is of `full_day` (a midnight), delta n of n days later.
   static StatusOr<ExtractSet> Create(const std::string& folder, UtcTime full_day);
 
-  Status Add(int file, const pki::Certificate& certificate, repository::CertificateKind kind, repository::CertificateStatus status);
+  Status Add(int file, const pki::Certificate& certificate, repository::CertificateKind kind,
+             repository::CertificateStatus status);
   Status Finish();
   UtcTime DayOf(int file) const { return full_day_ + file * std::chrono::hours(24); }
   std::string DateOf(int file) const { return FormatDate(DayOf(file)); }

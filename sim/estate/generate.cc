@@ -20,24 +20,31 @@ using hsm::pkcs11::Module;
 using repository::CertificateKind;
 using repository::CertificateStatus;
 
-constexpr int kFullAgeDays = kDeltas + 1;   // the newest delta is yesterday's
+constexpr int kFullAgeDays = kDeltas + 1;  // the newest delta is yesterday's
 constexpr char kMethod3[] = "appendix-l/method-3.yaml";
 constexpr size_t kMaxRunbook = 1 << 20;
 
 StatusOr<procedures::Runbook> ReadMethod3(const std::string& runbooks) {
   const std::string path = runbooks + "/" + kMethod3;
   const auto text = PosixFiles().Read(path, kMaxRunbook);
-  if (!text.ok()) return WithContext(text.status(), "the trust policy allows the runbook by its digest; name its folder with --runbooks");
+  if (!text.ok())
+    return WithContext(text.status(),
+                       "the trust policy allows the runbook by its digest; name its folder with --runbooks");
   return procedures::LoadRunbook(AsText(*text), path);
 }
 
-// Makes the estate, step by step; each step finds what the one before it made. One PKCS#11 module can be open at a time, and
-// the authority's tokens and the keyguard's are in folders of their own.
+// Makes the estate, step by step; each step finds what the one before it made. One PKCS#11 module can be open at a
+// time, and the authority's tokens and the keyguard's are in folders of their own.
 class Generation {
  public:
-  Generation(const GenerateOptions& options, EstateFolder folder, EstatePlan plan, procedures::Runbook method3, UtcTime now,
-             Random& random)
-      : options_(options), folder_(std::move(folder)), plan_(std::move(plan)), method3_(std::move(method3)), now_(now), random_(random) {}
+  Generation(const GenerateOptions& options, EstateFolder folder, EstatePlan plan, procedures::Runbook method3,
+             UtcTime now, Random& random)
+      : options_(options),
+        folder_(std::move(folder)),
+        plan_(std::move(plan)),
+        method3_(std::move(method3)),
+        now_(now),
+        random_(random) {}
 
   StatusOr<EstateFile> Run() {
     SMKI_RETURN_IF_ERROR(MakeFolders());
@@ -58,8 +65,9 @@ class Generation {
   UtcTime Today() const { return Midnight(now_); }
 
   Status MakeFolders() {
-    for (const char* name : {"policy", "tls", "persons", "keyguard/tokens", "keyguard/data", "orchestrator/data/evidence",
-                             "authority/tokens", "authority/pins", "fleet", "repository/extracts", "parties"}) {
+    for (const char* name :
+         {"policy", "tls", "persons", "keyguard/tokens", "keyguard/data", "orchestrator/data/evidence",
+          "authority/tokens", "authority/pins", "fleet", "repository/extracts", "parties"}) {
       SMKI_RETURN_IF_ERROR(folder_.MakeFolder(name));
     }
     for (const char* owner : {"authority", "keyguard"}) {
@@ -92,12 +100,13 @@ class Generation {
     SMKI_RETURN_IF_ERROR(WriteShares(folder_, people, custodies.contingency));
 
     SMKI_ASSIGN_OR_RETURN(const std::shared_ptr<Module> module, LoadModule("keyguard"));
-    SMKI_ASSIGN_OR_RETURN(recovery_, Provision(*module, "recovery", custodies.recovery, environment));
-    return Provision(*module, "contingency", custodies.contingency, environment).status();
+    SMKI_ASSIGN_OR_RETURN(recovery_, Provision(*module, "recovery", custodies.recovery, policy));
+    return Provision(*module, "contingency", custodies.contingency, policy).status();
   }
   StatusOr<pki::PublicKey> Provision(Module& module, const std::string& key, const hsm::Custody& custody,
-                                     const procedures::Environment& environment) {
-    return hsm::ProvisionToken(module, TokenLabel(key, plan_.estate), custody.secret, {environment, key, 1, policy_digest_}, random_);
+                                     const procedures::TrustPolicy& policy) {
+    return hsm::ProvisionToken(module, TokenLabel(key, plan_.estate), custody.secret,
+                               {policy.environment, key, policy.version, policy_digest_}, random_);
   }
 
   Status MakeFleet() {
@@ -106,10 +115,12 @@ class Generation {
                                                                   Today() - kFullAgeDays * std::chrono::hours(24)));
     SMKI_ASSIGN_OR_RETURN(const auto issuing_oca, OpenKey(*module, hierarchy_.issuing_oca.token));
     const pki::IssuerIdentity oca{issuing_oca.get(), hierarchy_.issuing_oca.certificate.subject};
-    SMKI_ASSIGN_OR_RETURN(const Organisations organisations, MakeOrganisations(folder_, oca, *recovery_, extracts.DayOf(0), random_));
+    SMKI_ASSIGN_OR_RETURN(const Organisations organisations,
+                          MakeOrganisations(folder_, oca, *recovery_, extracts.DayOf(0), random_));
     SMKI_RETURN_IF_ERROR(Publish(organisations, oca, extracts));
 
-    SMKI_ASSIGN_OR_RETURN(const std::unique_ptr<FleetStore> fleet, FleetStore::Create(folder_.Path("fleet/fleet.sqlite")));
+    SMKI_ASSIGN_OR_RETURN(const std::unique_ptr<FleetStore> fleet,
+                          FleetStore::Create(folder_.Path("fleet/fleet.sqlite")));
     std::vector<std::unique_ptr<hsm::pkcs11::TokenSigner>> signers;
     std::vector<pki::Signer*> signer_list;
     for (int i = 0; i < std::max(1, options_.threads); ++i) {
@@ -131,7 +142,8 @@ class Generation {
 
   // Authorities and organisations into the extracts and into the authority's own state, and the first Organisation CRL.
   Status Publish(const Organisations& organisations, const pki::IssuerIdentity& oca, ExtractSet& extracts) {
-    SMKI_ASSIGN_OR_RETURN(const std::unique_ptr<AuthorityState> state, AuthorityState::Create(folder_.Path("authority/state.sqlite")));
+    SMKI_ASSIGN_OR_RETURN(const std::unique_ptr<AuthorityState> state,
+                          AuthorityState::Create(folder_.Path("authority/state.sqlite")));
     SMKI_ASSIGN_OR_RETURN(Transaction transaction, state->Begin());
     for (const PartyPlan& party : PlannedParties()) SMKI_RETURN_IF_ERROR(state->AddParty(party.party));
     const std::pair<const AuthorityKey*, CertificateKind> authorities[] = {
@@ -157,10 +169,12 @@ class Generation {
   }
   static Status Publish(const Lodged& one, AuthorityState& state, ExtractSet& extracts) {
     SMKI_RETURN_IF_ERROR(extracts.Add(one.file, one.certificate, one.kind, CertificateStatus::kInUse));
-    SMKI_RETURN_IF_ERROR(state.AddCertificate(one.certificate, one.kind, extracts.DateOf(one.file), Digest{}, one.subscriber));
+    SMKI_RETURN_IF_ERROR(
+        state.AddCertificate(one.certificate, one.kind, extracts.DateOf(one.file), Digest{}, one.subscriber));
     if (!one.changed_in) return OkStatus();
     SMKI_RETURN_IF_ERROR(extracts.Add(*one.changed_in, one.certificate, one.kind, one.status));
-    return state.SetStatus(one.certificate.serial, one.status, extracts.DayOf(*one.changed_in), extracts.DateOf(*one.changed_in));
+    return state.SetStatus(one.certificate.serial, one.status, extracts.DayOf(*one.changed_in),
+                           extracts.DateOf(*one.changed_in));
   }
 
   StatusOr<EstateFile> Finish() {
@@ -198,12 +212,13 @@ class Generation {
 StatusOr<EstateFile> Generate(const GenerateOptions& options, Clock& clock, Random& random) {
   const uint64_t bystanders = options.bystanders != 0 ? options.bystanders : options.devices / 10;
   if (options.devices == 0 || options.devices > kMaxPlanned || bystanders > kMaxPlanned) {
-    return InvalidArgument("{} Devices and {} bystanders: from 1 to {} can be made", options.devices, bystanders, kMaxPlanned);
+    return InvalidArgument("{} Devices and {} bystanders: from 1 to {} can be made", options.devices, bystanders,
+                           kMaxPlanned);
   }
   SMKI_ASSIGN_OR_RETURN(procedures::Runbook method3, ReadMethod3(options.runbooks));
   SMKI_ASSIGN_OR_RETURN(EstateFolder folder, EstateFolder::Create(options.out));
-  return Generation(options, std::move(folder), PlanEstate(options.devices, bystanders, options.seed), std::move(method3), clock.Now(),
-                    random)
+  return Generation(options, std::move(folder), PlanEstate(options.devices, bystanders, options.seed),
+                    std::move(method3), clock.Now(), random)
       .Run();
 }
 

@@ -17,7 +17,8 @@ constexpr int kIssuingYears = 25;
 constexpr int kAgeYears = 3;
 
 // A token with a key pair in it. Nobody keeps the SO PIN; in a drill the user PIN lies in a file.
-StatusOr<std::unique_ptr<TokenSigner>> MakeToken(const EstateFolder& folder, Module& module, const std::string& label, Random& random) {
+StatusOr<std::unique_ptr<TokenSigner>> MakeToken(const EstateFolder& folder, Module& module, const std::string& label,
+                                                 Random& random) {
   const Secret so_pin = NewPin(random);
   const Secret pin = NewPin(random);
   SMKI_ASSIGN_OR_RETURN(const hsm::pkcs11::Slot slot, module.InitToken(label, so_pin));
@@ -47,12 +48,14 @@ StatusOr<Pair> MakePair(const EstateFolder& folder, Module& module, const std::s
   SMKI_ASSIGN_OR_RETURN(const auto issuing_key, MakeToken(folder, module, out.issuing.token, random));
   const pki::IssuerIdentity root{root_key.get(), pki::AuthorityName(root_subject)};
   const UtcTime start = AddYears(day, -kAgeYears);
-  SMKI_ASSIGN_OR_RETURN(out.root.certificate,
-                        pki::IssueAuthorityCertificate(root, root_subject, root_key->public_key(), 1, policy, NewSerial(random), start,
-                                                       AddYears(start, kRootYears) - std::chrono::seconds(1)));
-  SMKI_ASSIGN_OR_RETURN(out.issuing.certificate,
-                        pki::IssueAuthorityCertificate(root, issuing_subject, issuing_key->public_key(), 0, policy, NewSerial(random),
-                                                       start, AddYears(start, kIssuingYears) - std::chrono::seconds(1)));
+  SMKI_ASSIGN_OR_RETURN(
+      out.root.certificate,
+      pki::IssueAuthorityCertificate(root, root_subject, root_key->public_key(), 1, policy, NewSerial(random), start,
+                                     AddYears(start, kRootYears) - std::chrono::seconds(1)));
+  SMKI_ASSIGN_OR_RETURN(
+      out.issuing.certificate,
+      pki::IssueAuthorityCertificate(root, issuing_subject, issuing_key->public_key(), 0, policy, NewSerial(random),
+                                     start, AddYears(start, kIssuingYears) - std::chrono::seconds(1)));
   SMKI_RETURN_IF_ERROR(folder.Write(fmt::format("authority/root-{}.pem", kind), out.root.certificate.ToPem()));
   SMKI_RETURN_IF_ERROR(folder.Write(fmt::format("authority/issuing-{}.pem", kind), out.issuing.certificate.ToPem()));
   if (kind == "oca") {
@@ -65,11 +68,12 @@ StatusOr<Pair> MakePair(const EstateFolder& folder, Module& module, const std::s
 
 }  // namespace
 
-StatusOr<Hierarchy> MakeHierarchy(const EstateFolder& folder, Module& module, const std::string& estate, UtcTime day, Random& random) {
-  SMKI_ASSIGN_OR_RETURN(Pair oca, MakePair(folder, module, estate, "oca", {"Root OCA " + estate, "00"}, {"Issuing OCA " + estate, "07"},
-                                           pki::kOrganisationPolicy, day, random));
-  SMKI_ASSIGN_OR_RETURN(Pair dca, MakePair(folder, module, estate, "dca", {"Root DCA " + estate, ""}, {"Issuing DCA " + estate, ""},
-                                           pki::kDevicePolicy, day, random));
+StatusOr<Hierarchy> MakeHierarchy(const EstateFolder& folder, Module& module, const std::string& estate, UtcTime day,
+                                  Random& random) {
+  SMKI_ASSIGN_OR_RETURN(Pair oca, MakePair(folder, module, estate, "oca", {"Root OCA " + estate, "00"},
+                                           {"Issuing OCA " + estate, "07"}, pki::kOrganisationPolicy, day, random));
+  SMKI_ASSIGN_OR_RETURN(Pair dca, MakePair(folder, module, estate, "dca", {"Root DCA " + estate, ""},
+                                           {"Issuing DCA " + estate, ""}, pki::kDevicePolicy, day, random));
   return Hierarchy{std::move(oca.root), std::move(oca.issuing), std::move(dca.root), std::move(dca.issuing)};
 }
 

@@ -12,7 +12,7 @@
 namespace smki::sim {
 
 struct AuthorityKey {
-  std::string token;          // label
+  std::string token;  // label
   pki::Certificate certificate;
 };
 struct Hierarchy {
@@ -20,7 +20,7 @@ struct Hierarchy {
 };
 
 // Makes tokens in `module`, whose PINs go to authority/pins, and certificates to authority/. `day`: midnight of today.
-StatusOr<Hierarchy> MakeHierarchy(const EstateFolder& folder, hsm::pkcs11::Module& module, const std::string& estate, UtcTime day,
-                                  Random& random);
+StatusOr<Hierarchy> MakeHierarchy(const EstateFolder& folder, hsm::pkcs11::Module& module, const std::string& estate,
+                                  UtcTime day, Random& random);
 
 }  // namespace smki::sim

@@ -18,7 +18,7 @@ namespace smki::sim {
 struct Lodged {
   pki::Certificate certificate;
   repository::CertificateKind kind = repository::CertificateKind::kOrganisation;
-  int file = 0;                   // 0: FULL, 1..7: delta
+  int file = 0;  // 0: FULL, 1..7: delta
   std::string subscriber;
   std::optional<int> changed_in;  // delta in which `status` is told
   repository::CertificateStatus status = repository::CertificateStatus::kInUse;
@@ -27,7 +27,7 @@ struct Lodged {
 struct Organisations {
   // Party id and cell -> the certificate that Devices hold.
   std::map<std::string, std::map<gbcs::TrustAnchorCell, pki::Certificate>> current;
-  std::vector<Lodged> all;   // also earlier ones
+  std::vector<Lodged> all;  // also earlier ones
 };
 
 // Writes parties/PARTY/. `recovery` is the public key in the keyguard's token. `day`: midnight of the FULL.

@@ -22,37 +22,43 @@ struct Identity {
 };
 
 // Since yesterday, so that clocks may differ.
-UtcTime ValidSince(UtcTime now) { return Midnight(now) - kDay; }
+UtcTime ValidSince(UtcTime now) {
+  return Midnight(now) - kDay;
+}
 
 StatusOr<Identity> MakeIdentity(SoftAuthority& issuer, const std::string& id, const std::string& organisation,
                                 pki::KeyUsageBits usage, bool tls, UtcTime start, Random& random) {
   SMKI_ASSIGN_OR_RETURN(pki::PrivateKey key, pki::PrivateKey::Generate());
   SMKI_ASSIGN_OR_RETURN(pki::Certificate certificate,
-                        pki::IssuePersonCertificate(issuer.identity(), id, organisation, key.public_key(), usage, NewSerial(random),
-                                                    start, AddYears(start, kPersonYears), tls));
+                        pki::IssuePersonCertificate(issuer.identity(), id, organisation, key.public_key(), usage,
+                                                    NewSerial(random), start, AddYears(start, kPersonYears), tls));
   return Identity{std::move(key), std::move(certificate)};
 }
 
-Status MakeTransport(const EstateFolder& folder, SoftAuthority& authority, const std::string& id, const std::string& stem,
-                     UtcTime now, Random& random) {
-  SMKI_ASSIGN_OR_RETURN(const Identity tls, MakeIdentity(authority, id, "smki-drill", pki::kDigitalSignature, true, ValidSince(now), random));
+Status MakeTransport(const EstateFolder& folder, SoftAuthority& authority, const std::string& id,
+                     const std::string& stem, UtcTime now, Random& random) {
+  SMKI_ASSIGN_OR_RETURN(const Identity tls, MakeIdentity(authority, id, "smki-drill", pki::kDigitalSignature, true,
+                                                         ValidSince(now), random));
   return folder.WriteIdentity(stem, tls.certificate, tls.key);
 }
 
-StatusOr<PersonCertificates> MakePerson(const EstateFolder& folder, SoftAuthority& authority, const PersonPlan& person, UtcTime now,
-                                        Random& random) {
+StatusOr<PersonCertificates> MakePerson(const EstateFolder& folder, SoftAuthority& authority, const PersonPlan& person,
+                                        UtcTime now, Random& random) {
   const std::string& id = person.id;
   const UtcTime start = person.expired ? AddYears(ValidSince(now), -kPersonYears) : ValidSince(now);
-  SMKI_ASSIGN_OR_RETURN(Identity sign, MakeIdentity(authority, id, person.organisation, pki::kDigitalSignature, false, start, random));
-  SMKI_ASSIGN_OR_RETURN(Identity agree, MakeIdentity(authority, id, person.organisation, pki::kKeyAgreement, false, start, random));
+  SMKI_ASSIGN_OR_RETURN(Identity sign,
+                        MakeIdentity(authority, id, person.organisation, pki::kDigitalSignature, false, start, random));
+  SMKI_ASSIGN_OR_RETURN(Identity agree,
+                        MakeIdentity(authority, id, person.organisation, pki::kKeyAgreement, false, start, random));
   SMKI_RETURN_IF_ERROR(folder.WriteIdentity("persons/" + id + "/sign", sign.certificate, sign.key));
   SMKI_RETURN_IF_ERROR(folder.WriteIdentity("persons/" + id + "/agree", agree.certificate, agree.key));
   return PersonCertificates{std::move(sign.certificate), std::move(agree.certificate)};
 }
 
-StatusOr<pki::Certificate> MakeServiceIdentity(const EstateFolder& folder, SoftAuthority& authority, const std::string& id, UtcTime now,
-                                               Random& random) {
-  SMKI_ASSIGN_OR_RETURN(Identity sign, MakeIdentity(authority, id, "DCC", pki::kDigitalSignature, false, ValidSince(now), random));
+StatusOr<pki::Certificate> MakeServiceIdentity(const EstateFolder& folder, SoftAuthority& authority,
+                                               const std::string& id, UtcTime now, Random& random) {
+  SMKI_ASSIGN_OR_RETURN(Identity sign,
+                        MakeIdentity(authority, id, "DCC", pki::kDigitalSignature, false, ValidSince(now), random));
   SMKI_RETURN_IF_ERROR(folder.WriteIdentity(id + "/identity", sign.certificate, sign.key));
   return std::move(sign.certificate);
 }
@@ -70,9 +76,12 @@ procedures::KeyCustody CustodyEntry(const std::string& key, const std::string& e
 
 // SMKI PMA, DOMAIN.md section 1: the voting seats, and one alternate.
 std::vector<procedures::Seat> Seats() {
-  return {{"large-supplier-1", "anna.pma", {"felix.pma"}}, {"large-supplier-2", "bruno.pma", {}},
-          {"small-supplier", "carla.pma", {}},             {"networks", "dario.pma", {}},
-          {"security-sub-committee", "elena.pma", {"hugo.pma"}},     {"technical-sub-committee", "greta.pma", {}}};
+  return {{"large-supplier-1", "anna.pma", {"felix.pma"}},
+          {"large-supplier-2", "bruno.pma", {}},
+          {"small-supplier", "carla.pma", {}},
+          {"networks", "dario.pma", {}},
+          {"security-sub-committee", "elena.pma", {"hugo.pma"}},
+          {"technical-sub-committee", "greta.pma", {}}};
 }
 
 std::vector<procedures::RoleConflict> Conflicts() {
@@ -92,8 +101,8 @@ StatusOr<SoftAuthority> MakeSoftAuthority(const std::string& common_name, UtcTim
   const UtcTime start = Midnight(now) - kDay;
   Bytes name = pki::AuthorityName(subject);
   SMKI_ASSIGN_OR_RETURN(pki::Certificate certificate,
-                        pki::IssueAuthorityCertificate({&key, name}, subject, key.public_key(), 0, pki::kPersonPolicy, NewSerial(random),
-                                                       start, AddYears(start, kPersonYears)));
+                        pki::IssueAuthorityCertificate({&key, name}, subject, key.public_key(), 0, pki::kPersonPolicy,
+                                                       NewSerial(random), start, AddYears(start, kPersonYears)));
   return SoftAuthority{std::move(key), std::move(certificate), std::move(name)};
 }
 
@@ -118,17 +127,21 @@ StatusOr<People> MakePeople(const EstateFolder& folder, UtcTime now, Random& ran
     SMKI_ASSIGN_OR_RETURN(PersonCertificates certificates, MakePerson(folder, authority, person, now, random));
     persons.emplace(person.id, std::move(certificates));
   }
-  SMKI_ASSIGN_OR_RETURN(const pki::RevocationList none, pki::IssueRevocationList(authority.identity(), 1, now, now + kListLife, {}));
+  SMKI_ASSIGN_OR_RETURN(const pki::RevocationList none,
+                        pki::IssueRevocationList(authority.identity(), 1, now, now + kListLife, {}));
   SMKI_RETURN_IF_ERROR(folder.Write("policy/persons.crl", none.der));
   SMKI_ASSIGN_OR_RETURN(pki::Certificate keyguard, MakeServiceIdentity(folder, authority, "keyguard", now, random));
-  SMKI_ASSIGN_OR_RETURN(pki::Certificate orchestrator, MakeServiceIdentity(folder, authority, "orchestrator", now, random));
+  SMKI_ASSIGN_OR_RETURN(pki::Certificate orchestrator,
+                        MakeServiceIdentity(folder, authority, "orchestrator", now, random));
   return People{std::move(authority), std::move(persons), std::move(keyguard), std::move(orchestrator)};
 }
 
 StatusOr<KeyCustodies> MakeCustodies(const procedures::Environment& environment, Random& random) {
   const std::vector<std::string> custodians = PlannedCustodians();
-  SMKI_ASSIGN_OR_RETURN(hsm::Custody recovery, hsm::MakeCustody(environment, "recovery", custodians, kThreshold, random));
-  SMKI_ASSIGN_OR_RETURN(hsm::Custody contingency, hsm::MakeCustody(environment, "contingency", custodians, kThreshold, random));
+  SMKI_ASSIGN_OR_RETURN(hsm::Custody recovery,
+                        hsm::MakeCustody(environment, "recovery", custodians, kThreshold, random));
+  SMKI_ASSIGN_OR_RETURN(hsm::Custody contingency,
+                        hsm::MakeCustody(environment, "contingency", custodians, kThreshold, random));
   return KeyCustodies{std::move(recovery), std::move(contingency)};
 }
 
@@ -141,10 +154,12 @@ Status WriteShares(const EstateFolder& folder, const People& people, const hsm::
   return OkStatus();
 }
 
-std::string TokenLabel(const std::string& key, const std::string& estate) { return fmt::format("smki-{}-{}", key, estate); }
+std::string TokenLabel(const std::string& key, const std::string& estate) {
+  return fmt::format("smki-{}-{}", key, estate);
+}
 
-TrustPolicy MakePolicy(const EstatePlan& plan, const People& people, const KeyCustodies& custodies, const Hierarchy& hierarchy,
-                       const procedures::Runbook& method3, UtcTime now) {
+TrustPolicy MakePolicy(const EstatePlan& plan, const People& people, const KeyCustodies& custodies,
+                       const Hierarchy& hierarchy, const procedures::Runbook& method3, UtcTime now) {
   TrustPolicy policy;
   policy.version = 1;
   policy.environment = {"drill", plan.estate};

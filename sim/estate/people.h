@@ -33,7 +33,7 @@ struct PersonCertificates {
 struct People {
   SoftAuthority persons_authority;
   std::map<std::string, PersonCertificates> persons;
-  pki::Certificate keyguard;       // identities that sign
+  pki::Certificate keyguard;  // identities that sign
   pki::Certificate orchestrator;
 };
 // Writes tls/, persons/ID/*.pem, policy/persons.crl, and the identities of keyguard and orchestrator.

@@ -14,7 +14,7 @@ using gbcs::Role;
 
 constexpr uint64_t kFirstDevice = 0x00DB123456000000;
 constexpr uint64_t kMinBystanders = 8;
-constexpr uint64_t kLatePerMille = 50;       // Devices whose certificates come with a delta
+constexpr uint64_t kLatePerMille = 50;  // Devices whose certificates come with a delta
 constexpr uint64_t kRenewedPerMille = 10;
 constexpr uint64_t kMaxAgeDays = 700;
 

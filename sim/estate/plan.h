@@ -18,7 +18,7 @@ struct PartyPlan {
   gbcs::Role role = gbcs::Role::kSupplier;
   // What it holds a certificate for: cells on Devices, and others of its role.
   std::vector<gbcs::TrustAnchorCell> cells;
-  bool key_in_token = false;   // recovery's key is nowhere but in the keyguard's token
+  bool key_in_token = false;  // recovery's key is nowhere but in the keyguard's token
 };
 const std::vector<PartyPlan>& PlannedParties();
 const PartyPlan* FindPartyPlan(const std::string& id);
@@ -27,8 +27,8 @@ struct PersonPlan {
   std::string id;
   std::string name;
   std::string organisation;
-  std::vector<std::string> roles;   // of the trust policy
-  bool expired = false;             // whose certificates ended yesterday: may not vote
+  std::vector<std::string> roles;  // of the trust policy
+  bool expired = false;            // whose certificates ended yesterday: may not vote
 };
 const std::vector<PersonPlan>& PlannedPersons();
 std::vector<std::string> PlannedCustodians();
@@ -39,19 +39,19 @@ inline constexpr int kDeltas = 7;
 struct DevicePlan {
   Eui64 eui;
   std::string type;
-  std::string supplier;           // party ids
+  std::string supplier;  // party ids
   std::string network_operator;
-  int file = 0;                   // where its certificates are lodged
-  int age_days = 0;               // of its certificates when that file was written
-  bool renewed = false;           // an earlier digitalSignature certificate is in the FULL, and no longer in use by a delta
+  int file = 0;          // where its certificates are lodged
+  int age_days = 0;      // of its certificates when that file was written
+  bool renewed = false;  // an earlier digitalSignature certificate is in the FULL, and no longer in use by a delta
 };
 
 struct EstatePlan {
   uint64_t seed = 0;
-  uint64_t devices = 0;      // of kRecoveredSupplier
-  uint64_t bystanders = 0;   // of the other supplier
-  std::string estate;        // "estate-7"
-  std::vector<DevicePlan> fleet;   // in EUI-64 order
+  uint64_t devices = 0;           // of kRecoveredSupplier
+  uint64_t bystanders = 0;        // of the other supplier
+  std::string estate;             // "estate-7"
+  std::vector<DevicePlan> fleet;  // in EUI-64 order
 };
 inline constexpr uint64_t kMaxPlanned = 10'000'000;
 

@@ -13,7 +13,9 @@
 namespace smki::sim {
 namespace {
 
-std::string Loopback(uint16_t port) { return fmt::format("127.0.0.1:{}", port); }
+std::string Loopback(uint16_t port) {
+  return fmt::format("127.0.0.1:{}", port);
+}
 
 std::string KeyguardSite(const EstatePlan& plan, const Ports& ports) {
   std::string out = fmt::format(
@@ -144,8 +146,8 @@ StatusOr<Ports> FindPorts() {
   return ports;
 }
 
-Status WriteSiteFiles(const EstateFolder& folder, const EstatePlan& plan, const Hierarchy& hierarchy, const Ports& ports,
-                      const std::string& runbooks) {
+Status WriteSiteFiles(const EstateFolder& folder, const EstatePlan& plan, const Hierarchy& hierarchy,
+                      const Ports& ports, const std::string& runbooks) {
   SMKI_RETURN_IF_ERROR(folder.Write("keyguard/keyguard.yaml", KeyguardSite(plan, ports)));
   SMKI_RETURN_IF_ERROR(folder.Write("orchestrator/orchestrator.yaml", OrchestratorSite(ports, runbooks)));
   SMKI_RETURN_IF_ERROR(folder.Write("sim.yaml", SimSite(hierarchy, ports)));

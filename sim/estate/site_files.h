@@ -1,5 +1,5 @@
-// The site files of a drill's processes and persons. They bind reviewed text to paths and ports; none holds a secret, an
-// environment or an estate (I8).
+// The site files of a drill's processes and persons. They bind reviewed text to paths and ports; none holds a secret,
+// an environment or an estate (I8).
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ StatusOr<Ports> FindPorts();
 
 inline constexpr char kPkcs11Module[] = "/usr/lib/softhsm/libsofthsm2.so";
 
-Status WriteSiteFiles(const EstateFolder& folder, const EstatePlan& plan, const Hierarchy& hierarchy, const Ports& ports,
-                      const std::string& runbooks);
+Status WriteSiteFiles(const EstateFolder& folder, const EstatePlan& plan, const Hierarchy& hierarchy,
+                      const Ports& ports, const std::string& runbooks);
 
 }  // namespace smki::sim

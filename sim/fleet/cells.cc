@@ -19,12 +19,14 @@ std::vector<gbcs::TrustAnchorCell> Cells(std::initializer_list<const char*> text
 
 const std::vector<DeviceType>& DeviceTypes() {
   static const std::vector<DeviceType> types = {
-      {"ESME", Cells({"root/keyCertSign", "recovery/digitalSignature", "supplier/digitalSignature", "supplier/keyAgreement",
-                      "supplier/keyAgreement/prePaymentTopUp", "networkOperator/digitalSignature", "networkOperator/keyAgreement",
-                      "accessControlBroker/keyAgreement", "transitionalCoS/digitalSignature"})},
-      {"GPF", Cells({"root/keyCertSign", "recovery/digitalSignature", "supplier/digitalSignature", "supplier/keyAgreement",
-                     "supplier/keyAgreement/prePaymentTopUp", "networkOperator/digitalSignature", "networkOperator/keyAgreement",
-                     "accessControlBroker/keyAgreement", "transitionalCoS/digitalSignature"})},
+      {"ESME",
+       Cells({"root/keyCertSign", "recovery/digitalSignature", "supplier/digitalSignature", "supplier/keyAgreement",
+              "supplier/keyAgreement/prePaymentTopUp", "networkOperator/digitalSignature",
+              "networkOperator/keyAgreement", "accessControlBroker/keyAgreement", "transitionalCoS/digitalSignature"})},
+      {"GPF",
+       Cells({"root/keyCertSign", "recovery/digitalSignature", "supplier/digitalSignature", "supplier/keyAgreement",
+              "supplier/keyAgreement/prePaymentTopUp", "networkOperator/digitalSignature",
+              "networkOperator/keyAgreement", "accessControlBroker/keyAgreement", "transitionalCoS/digitalSignature"})},
   };
   return types;
 }

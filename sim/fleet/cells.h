@@ -1,5 +1,5 @@
-// Which Trust Anchor Cells each type of Device has (GBCS.md section 5). ESME's are complete in the reference messages; the
-// others are recalled, not read. Data: to correct a type, correct its list.
+// Which Trust Anchor Cells each type of Device has (GBCS.md section 5). ESME's are complete in the reference messages;
+// the others are recalled, not read. Data: to correct a type, correct its list.
 #pragma once
 
 #include <string>

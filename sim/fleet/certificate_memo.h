@@ -17,12 +17,12 @@
 
 namespace smki::sim {
 
-// The contents of one cell. The root of the reference messages is known by its key alone (GBCS.md 6.4), so a certificate
-// is not always there. Immutable and shared: a fleet holds each of them once.
+// The contents of one cell. The root of the reference messages is known by its key alone (GBCS.md 6.4), so a
+// certificate is not always there. Immutable and shared: a fleet holds each of them once.
 struct Anchor {
   pki::PublicKey key;
-  pki::KeyIdentifier identifier{};   // subjectKeyIdentifier
-  Eui64 eui;                         // subject unique identifier; zero for a root
+  pki::KeyIdentifier identifier{};  // subjectKeyIdentifier
+  Eui64 eui;                        // subject unique identifier; zero for a root
   std::optional<pki::Certificate> certificate;
 
   static std::shared_ptr<const Anchor> FromCertificate(pki::Certificate certificate);
@@ -37,7 +37,8 @@ class CertificateMemo {
   // The certificate as a cell's contents; null if it is malformed.
   AnchorPtr Parse(ByteSpan der);
   // pki::ValidatePath. Malformed path certificates are passed as null and play no part.
-  pki::PathFault ValidatePath(const Anchor& end, std::span<const AnchorPtr> path, const Anchor& root, std::optional<UtcTime> time);
+  pki::PathFault ValidatePath(const Anchor& end, std::span<const AnchorPtr> path, const Anchor& root,
+                              std::optional<UtcTime> time);
 
  private:
   // A hostile sender could fill these; at the bound they start afresh.

@@ -11,7 +11,8 @@ namespace {
 using gbcs::StatusCode;
 using gbcs::TrustAnchorCell;
 
-constexpr TrustAnchorCell kRecoveryCell{gbcs::Role::kRecovery, gbcs::KeyUsage::kDigitalSignature, gbcs::CellUsage::kManagement};
+constexpr TrustAnchorCell kRecoveryCell{gbcs::Role::kRecovery, gbcs::KeyUsage::kDigitalSignature,
+                                        gbcs::CellUsage::kManagement};
 constexpr TrustAnchorCell kRootCell{gbcs::Role::kRoot, gbcs::KeyUsage::kKeyCertSign, gbcs::CellUsage::kManagement};
 
 struct Refusal {
@@ -44,9 +45,11 @@ std::optional<Refusal> ReadCommand(const DeviceState& state, ByteSpan octets, Co
   if (!payload.ok()) return Refusal{Discard::kNotAMessage, Message(payload.status())};
   out.payload = *std::move(payload);
   if (gbcs::MessageCodeOf(out.payload.mode) != m.message_code) {
-    return Refusal{Discard::kModeMismatch, fmt::format("mode {} in Message Code {:04X}", gbcs::Name(out.payload.mode), m.message_code)};
+    return Refusal{Discard::kModeMismatch,
+                   fmt::format("mode {} in Message Code {:04X}", gbcs::Name(out.payload.mode), m.message_code)};
   }
-  if (out.payload.execution_date_time) return Refusal{Discard::kFutureDated, "executionDateTime " + *out.payload.execution_date_time};
+  if (out.payload.execution_date_time)
+    return Refusal{Discard::kFutureDated, "executionDateTime " + *out.payload.execution_date_time};
   return std::nullopt;
 }
 
@@ -60,21 +63,26 @@ std::optional<Refusal> Authenticate(const DeviceState& state, const Command& com
   const gbcs::Message& m = command.message;
   const gbcs::CommandPayload& p = command.payload;
   if (p.mode == gbcs::Mode::kAnyByContingency) {
-    // The key would come out of the root certificate's WrappedApexContingencyKey (GBCS.md 4.6), whose wrapping is not public.
+    // The key would come out of the root certificate's WrappedApexContingencyKey (GBCS.md 4.6), whose wrapping is not
+    // public.
     return Refusal{Discard::kNoContingencyKey, "the root cell holds no contingency key this simulator can unwrap"};
   }
   const auto cell = state.cells.find(kRecoveryCell);
   if (p.authorising_cell != kRecoveryCell || cell == state.cells.end()) {
-    return Refusal{Discard::kAuthorisingCell, p.authorising_cell ? p.authorising_cell->ToString() : "no authorising cell is named"};
+    return Refusal{Discard::kAuthorisingCell,
+                   p.authorising_cell ? p.authorising_cell->ToString() : "no authorising cell is named"};
   }
   if (m.originator != cell->second->eui) {
-    return Refusal{Discard::kOriginator, fmt::format("from {}, the cell belongs to {}", m.originator.ToString(), cell->second->eui.ToString())};
+    return Refusal{Discard::kOriginator, fmt::format("from {}, the cell belongs to {}", m.originator.ToString(),
+                                                     cell->second->eui.ToString())};
   }
   if (p.seq_number != m.originator_counter) {
-    return Refusal{Discard::kCounterMismatch, fmt::format("{} in the payload, {} in the header", p.seq_number, m.originator_counter)};
+    return Refusal{Discard::kCounterMismatch,
+                   fmt::format("{} in the payload, {} in the header", p.seq_number, m.originator_counter)};
   }
   const uint64_t last = CounterOf(state, gbcs::Role::kRecovery);
-  if (p.seq_number <= last) return Refusal{Discard::kReplayed, fmt::format("counter {}, last accepted {}", p.seq_number, last)};
+  if (p.seq_number <= last)
+    return Refusal{Discard::kReplayed, fmt::format("counter {}, last accepted {}", p.seq_number, last)};
   if (!m.signature) return Refusal{Discard::kBadSignature, "there is no KRP Signature"};
   if (!cell->second->key.Verify(gbcs::SignedOctets(m), *m.signature)) {
     return Refusal{Discard::kBadSignature, "the KRP Signature does not verify with the key in the recovery cell"};
@@ -91,7 +99,8 @@ std::optional<gbcs::Role> RoleOf(const pki::Certificate& certificate) {
   return static_cast<gbcs::Role>(role);
 }
 
-// GBCS.md 4.4: the cell's own role, or the ACB (before handover to the party), or a supplier where a loadController will be.
+// GBCS.md 4.4: the cell's own role, or the ACB (before handover to the party), or a supplier where a loadController
+// will be.
 bool RoleFits(gbcs::Role cell, gbcs::Role certificate) {
   if (cell == certificate) return true;
   if (cell == gbcs::Role::kRoot) return false;
@@ -181,7 +190,8 @@ std::vector<gbcs::SeqNumberChange> ApplyFloors(DeviceState& state, const gbcs::C
     changes.push_back({gbcs::Role::kRecovery, *payload.new_floor,
                        payload.new_specialist_floors.value_or(std::vector<gbcs::SpecialistSeqNumber>())});
   }
-  if (payload.other_changes) changes.insert(changes.end(), payload.other_changes->begin(), payload.other_changes->end());
+  if (payload.other_changes)
+    changes.insert(changes.end(), payload.other_changes->begin(), payload.other_changes->end());
   for (const gbcs::SeqNumberChange& change : changes) Apply(state, change);
   return changes;
 }
@@ -193,7 +203,7 @@ Bytes DlmsDateTime(UtcTime now) {
   out.U16(static_cast<uint16_t>(t.year));
   out.U8(static_cast<uint8_t>(t.month));
   out.U8(static_cast<uint8_t>(t.day));
-  out.U8(0xFF);   // day of week
+  out.U8(0xFF);  // day of week
   out.U8(static_cast<uint8_t>(t.hour));
   out.U8(static_cast<uint8_t>(t.minute));
   out.U8(static_cast<uint8_t>(t.second));
@@ -203,7 +213,8 @@ Bytes DlmsDateTime(UtcTime now) {
   return out.Take();
 }
 
-StatusOr<Bytes> MakeResponse(const gbcs::Message& command, const gbcs::ExecutionOutcome& outcome, UtcTime now, pki::Signer& key) {
+StatusOr<Bytes> MakeResponse(const gbcs::Message& command, const gbcs::ExecutionOutcome& outcome, UtcTime now,
+                             pki::Signer& key) {
   gbcs::Message response;
   response.cra = gbcs::Cra::kResponse;
   response.originator_counter = command.originator_counter;
@@ -221,24 +232,38 @@ StatusOr<Bytes> MakeResponse(const gbcs::Message& command, const gbcs::Execution
 
 std::string Name(Discard discard) {
   switch (discard) {
-    case Discard::kNotAMessage: return "not a message";
-    case Discard::kNotACommand: return "not a command";
-    case Discard::kOtherDevice: return "for another Device";
-    case Discard::kUnknownMessageCode: return "unknown Message Code";
-    case Discard::kMacPresent: return "MAC where none may be";
-    case Discard::kModeMismatch: return "mode and Message Code disagree";
-    case Discard::kFutureDated: return "future-dated";
-    case Discard::kNoContingencyKey: return "no contingency key";
-    case Discard::kAuthorisingCell: return "wrong authorising cell";
-    case Discard::kOriginator: return "originator is not the authorising party";
-    case Discard::kCounterMismatch: return "counters disagree";
-    case Discard::kReplayed: return "counter not above the last";
-    case Discard::kBadSignature: return "bad signature";
+    case Discard::kNotAMessage:
+      return "not a message";
+    case Discard::kNotACommand:
+      return "not a command";
+    case Discard::kOtherDevice:
+      return "for another Device";
+    case Discard::kUnknownMessageCode:
+      return "unknown Message Code";
+    case Discard::kMacPresent:
+      return "MAC where none may be";
+    case Discard::kModeMismatch:
+      return "mode and Message Code disagree";
+    case Discard::kFutureDated:
+      return "future-dated";
+    case Discard::kNoContingencyKey:
+      return "no contingency key";
+    case Discard::kAuthorisingCell:
+      return "wrong authorising cell";
+    case Discard::kOriginator:
+      return "originator is not the authorising party";
+    case Discard::kCounterMismatch:
+      return "counters disagree";
+    case Discard::kReplayed:
+      return "counter not above the last";
+    case Discard::kBadSignature:
+      return "bad signature";
   }
   return "unknown";
 }
 
-StatusOr<Processed> ProcessCommand(const DeviceState& state, ByteSpan message, UtcTime now, pki::Signer& key, CertificateMemo& memo) {
+StatusOr<Processed> ProcessCommand(const DeviceState& state, ByteSpan message, UtcTime now, pki::Signer& key,
+                                   CertificateMemo& memo) {
   Processed out;
   out.state = state;
   Command command;

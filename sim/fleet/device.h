@@ -1,9 +1,9 @@
-// What a Device does with a CS02b command of mode 8: GBCS.md section 4.2 to 4.5, step by step. Pure: a state, the octets of a
-// message and the time give either silence with a reason or a signed response and the next state.
+// What a Device does with a CS02b command of mode 8: GBCS.md section 4.2 to 4.5, step by step. Pure: a state, the
+// octets of a message and the time give either silence with a reason or a signed response and the next state.
 //
 // The processing text of GBCS 13.3.4 is not public to us; GBCS.md marks what is read and what is inferred. A check that
-// is not there is not made here either: a Device cannot tell one supplier from another, for example, so keeping supplier A's
-// certificate off supplier B's Devices is the Direction's work, not the Device's.
+// is not there is not made here either: a Device cannot tell one supplier from another, for example, so keeping
+// supplier A's certificate off supplier B's Devices is the Direction's work, not the Device's.
 #pragma once
 
 #include <map>
@@ -19,15 +19,15 @@ namespace smki::sim {
 // The anti-replay counters of one Remote Party role (GBCS.md 4.3).
 struct RoleCounters {
   uint64_t seq_number = 0;
-  std::map<uint64_t, uint64_t> specialist;   // by seqNumberUsage; prepaymentTopUp(0)
+  std::map<uint64_t, uint64_t> specialist;  // by seqNumberUsage; prepaymentTopUp(0)
   friend bool operator==(const RoleCounters&, const RoleCounters&) = default;
 };
 
 struct DeviceState {
   Eui64 eui;
-  std::string type;   // ESME, GPF
-  std::map<gbcs::TrustAnchorCell, AnchorPtr> cells;   // never null
-  std::map<gbcs::Role, RoleCounters> counters;        // absent: zero
+  std::string type;                                  // ESME, GPF
+  std::map<gbcs::TrustAnchorCell, AnchorPtr> cells;  // never null
+  std::map<gbcs::Role, RoleCounters> counters;       // absent: zero
 };
 
 // Why a Device keeps silent, in the order in which it looks (GBCS.md 4.2).
@@ -40,7 +40,8 @@ enum class Discard : uint8_t {
   kModeMismatch,        // payload and Message Code disagree
   kFutureDated,         // an execution date-time, which this simulator does not serve
   kNoContingencyKey,    // mode 9: no contingency key can be had from the root cell
-  kAuthorisingCell,     // mode 8: not authorised by {recovery, digitalSignature, management}, or the Device lacks that cell
+  kAuthorisingCell,     // mode 8: not authorised by {recovery, digitalSignature, management}, or the Device lacks that
+                        // cell
   kOriginator,          // Business Originator ID is not the unique ID in the authorising cell
   kCounterMismatch,     // payload and Grouping Header carry different counters
   kReplayed,            // the counter is not above the one stored for the authorising role
@@ -49,14 +50,15 @@ enum class Discard : uint8_t {
 std::string Name(Discard discard);
 
 struct Processed {
-  std::optional<Discard> discard;   // set: no response, state unchanged
-  std::string detail;               // one sentence on the discard
-  DeviceState state;                // after the command
-  Bytes response;                   // whole signed message
-  gbcs::ExecutionOutcome outcome;   // as told in the response
+  std::optional<Discard> discard;  // set: no response, state unchanged
+  std::string detail;              // one sentence on the discard
+  DeviceState state;               // after the command
+  Bytes response;                  // whole signed message
+  gbcs::ExecutionOutcome outcome;  // as told in the response
 };
 
 // `key` is the Device's own digitalSignature key. An error only if it does not sign.
-StatusOr<Processed> ProcessCommand(const DeviceState& state, ByteSpan message, UtcTime now, pki::Signer& key, CertificateMemo& memo);
+StatusOr<Processed> ProcessCommand(const DeviceState& state, ByteSpan message, UtcTime now, pki::Signer& key,
+                                   CertificateMemo& memo);
 
 }  // namespace smki::sim

@@ -28,7 +28,8 @@ std::string AnchorKey(const Anchor& anchor) {
 }  // namespace
 
 struct FleetStore::Statements {
-  Statement add, save, transmit, respond, fly, due, land, landed, event, load, serves, responses, next_due, list, list_of, add_anchor;
+  Statement add, save, transmit, respond, fly, due, land, landed, event, load, serves, responses, next_due, list,
+      list_of, add_anchor;
 };
 
 FleetStore::FleetStore(Database database) : database_(std::move(database)) {}
@@ -41,7 +42,9 @@ StatusOr<std::unique_ptr<FleetStore>> FleetStore::Create(const std::string& path
   return store;
 }
 
-StatusOr<std::unique_ptr<FleetStore>> FleetStore::Open(const std::string& path) { return Load(Database::Open(path, kVersion)); }
+StatusOr<std::unique_ptr<FleetStore>> FleetStore::Open(const std::string& path) {
+  return Load(Database::Open(path, kVersion));
+}
 
 StatusOr<std::unique_ptr<FleetStore>> FleetStore::OpenReadOnly(const std::string& path) {
   return Load(Database::OpenReadOnly(path, kVersion));
@@ -63,7 +66,8 @@ Status FleetStore::Prepare() {
   PREPARE(respond, "INSERT INTO response (device, message) VALUES (?,?)");
   PREPARE(fly, "INSERT INTO in_flight (due, device, message) VALUES (?,?,?)");
   PREPARE(due, "SELECT id FROM in_flight WHERE due<=? LIMIT 1");
-  PREPARE(land, "INSERT INTO response (device, message) SELECT device, message FROM in_flight WHERE due<=? ORDER BY due, id");
+  PREPARE(land,
+          "INSERT INTO response (device, message) SELECT device, message FROM in_flight WHERE due<=? ORDER BY due, id");
   PREPARE(landed, "DELETE FROM in_flight WHERE due<=?");
   PREPARE(event, "INSERT INTO event VALUES (?,1) ON CONFLICT DO UPDATE SET count=count+1");
   PREPARE(load, "SELECT " DEVICE_COLUMNS ", key FROM device WHERE eui=?");
@@ -74,10 +78,10 @@ Status FleetStore::Prepare() {
   PREPARE(list_of, "SELECT " DEVICE_COLUMNS " FROM device WHERE eui>? AND supplier=? ORDER BY eui LIMIT ?");
   PREPARE(add_anchor, "INSERT OR IGNORE INTO anchor VALUES (?,?,?)");
 #undef PREPARE
-  statements_ = std::make_unique<Statements>(
-      Statements{std::move(add), std::move(save), std::move(transmit), std::move(respond), std::move(fly), std::move(due),
-                 std::move(land), std::move(landed), std::move(event), std::move(load), std::move(serves), std::move(responses),
-                 std::move(next_due), std::move(list), std::move(list_of), std::move(add_anchor)});
+  statements_ = std::make_unique<Statements>(Statements{
+      std::move(add), std::move(save), std::move(transmit), std::move(respond), std::move(fly), std::move(due),
+      std::move(land), std::move(landed), std::move(event), std::move(load), std::move(serves), std::move(responses),
+      std::move(next_due), std::move(list), std::move(list_of), std::move(add_anchor)});
   return OkStatus();
 }
 
@@ -157,7 +161,8 @@ Status FleetStore::Decode(ByteSpan octets, DeviceState& state) const {
     cell.key_usage = static_cast<gbcs::KeyUsage>(in.U8());
     cell.cell_usage = static_cast<gbcs::CellUsage>(in.U8());
     const uint32_t id = in.U32();
-    if (id >= anchors_.size() || !anchors_[id]) return DataLoss("Device {}: there is no anchor {}", state.eui.ToString(), id);
+    if (id >= anchors_.size() || !anchors_[id])
+      return DataLoss("Device {}: there is no anchor {}", state.eui.ToString(), id);
     state.cells[cell] = anchors_[id];
   }
   for (int left = in.U16(); left > 0 && in.ok(); --left) {
@@ -173,7 +178,8 @@ Status FleetStore::Decode(ByteSpan octets, DeviceState& state) const {
 
 Status FleetStore::Add(const Enrolment& e, const DeviceState& state, const pki::PrivateKey& key) {
   SMKI_ASSIGN_OR_RETURN(const Bytes encoded, Encode(state));
-  return statements_->add.Bind(e.eui, e.type, e.supplier, e.network_operator, e.status, encoded, key.ToScalar().span()).Run();
+  return statements_->add.Bind(e.eui, e.type, e.supplier, e.network_operator, e.status, encoded, key.ToScalar().span())
+      .Run();
 }
 
 Status FleetStore::SaveState(const DeviceState& state) {
@@ -181,9 +187,13 @@ Status FleetStore::SaveState(const DeviceState& state) {
   return statements_->save.Bind(encoded, state.eui).Run();
 }
 
-Status FleetStore::CountTransmission(Eui64 device) { return statements_->transmit.Bind(device).Run(); }
+Status FleetStore::CountTransmission(Eui64 device) {
+  return statements_->transmit.Bind(device).Run();
+}
 
-Status FleetStore::AppendResponse(Eui64 device, ByteSpan message) { return statements_->respond.Bind(device, message).Run(); }
+Status FleetStore::AppendResponse(Eui64 device, ByteSpan message) {
+  return statements_->respond.Bind(device, message).Run();
+}
 
 Status FleetStore::AppendInFlight(UtcTime due, Eui64 device, ByteSpan message) {
   return statements_->fly.Bind(due.ms, device, message).Run();
@@ -198,7 +208,9 @@ StatusOr<bool> FleetStore::Land(UtcTime now) {
   return true;
 }
 
-Status FleetStore::CountEvent(const std::string& what) { return statements_->event.Bind(what).Run(); }
+Status FleetStore::CountEvent(const std::string& what) {
+  return statements_->event.Bind(what).Run();
+}
 
 StatusOr<FleetDevice> FleetStore::ReadDevice(const Statement& row) const {
   FleetDevice out;

@@ -21,18 +21,18 @@ struct Enrolment {
   std::string type;
   Eui64 supplier;
   Eui64 network_operator;
-  std::string status;   // Commissioned, ...
+  std::string status;  // Commissioned, ...
 };
 
 struct FleetDevice {
   Enrolment enrolment;
   DeviceState state;
-  uint64_t transmissions = 0;   // commands sent towards it, lost ones included
-  uint64_t accepted = 0;        // commands it answered
+  uint64_t transmissions = 0;  // commands sent towards it, lost ones included
+  uint64_t accepted = 0;       // commands it answered
 };
 
 struct FleetResponse {
-  uint64_t sequence = 0;   // from 1, without gaps
+  uint64_t sequence = 0;  // from 1, without gaps
   Eui64 device;
   Bytes message;
 };
@@ -50,7 +50,7 @@ class FleetStore {
   // Durable when it returns OK.
   Status Commit(Transaction transaction);
   Status Add(const Enrolment& enrolment, const DeviceState& state, const pki::PrivateKey& key);
-  Status SaveState(const DeviceState& state);                          // counts it as accepted
+  Status SaveState(const DeviceState& state);  // counts it as accepted
   Status CountTransmission(Eui64 device);
   // Sent: the next sequence. In flight: becomes sent at `due`.
   Status AppendResponse(Eui64 device, ByteSpan message);
@@ -86,9 +86,9 @@ class FleetStore {
   StatusOr<std::vector<FleetDevice>> ReadDevices(Statement& query) const;
 
   Database database_;
-  std::vector<AnchorPtr> anchors_;               // by id; null where an id was never made durable
-  std::map<std::string, uint32_t> anchor_ids_;   // by certificate, or by key if there is none
-  size_t durable_anchors_ = 0;                   // ids below need not be written again
+  std::vector<AnchorPtr> anchors_;              // by id; null where an id was never made durable
+  std::map<std::string, uint32_t> anchor_ids_;  // by certificate, or by key if there is none
+  size_t durable_anchors_ = 0;                  // ids below need not be written again
   struct Statements;
   std::unique_ptr<Statements> statements_;
 };

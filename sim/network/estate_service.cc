@@ -33,7 +33,8 @@ class Core {
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
     if (waiting_.fetch_add(1) >= kMaxWaiting) {
       waiting_.fetch_sub(1);
-      reactor->Finish(rpc::ToGrpc(Error(StatusCode::kResourceExhausted, "{} calls are waiting; try again", kMaxWaiting)));
+      reactor->Finish(
+          rpc::ToGrpc(Error(StatusCode::kResourceExhausted, "{} calls are waiting; try again", kMaxWaiting)));
       return reactor;
     }
     executor_.Post([this, reactor, work = std::move(work)] {
@@ -51,9 +52,11 @@ class Core {
 };
 
 // One reader of responses. Lives until gRPC is done with it; its own state belongs to the core's thread.
-class ResponseStream : public grpc::ServerWriteReactor<v1::ResponseBatch>, public std::enable_shared_from_this<ResponseStream> {
+class ResponseStream : public grpc::ServerWriteReactor<v1::ResponseBatch>,
+                       public std::enable_shared_from_this<ResponseStream> {
  public:
-  ResponseStream(Gateway& gateway, Executor& executor, uint64_t after) : gateway_(gateway), executor_(executor), after_(after) {}
+  ResponseStream(Gateway& gateway, Executor& executor, uint64_t after)
+      : gateway_(gateway), executor_(executor), after_(after) {}
 
   void Begin() {
     self_ = shared_from_this();
@@ -173,8 +176,9 @@ class InventoryService : public v1::Inventory::CallbackService {
       if (request->limit() == 0 || request->limit() > kMaxListed) {
         return InvalidArgument("limit {}: from 1 to {} Devices are listed at a time", request->limit(), kMaxListed);
       }
-      SMKI_ASSIGN_OR_RETURN(std::vector<FleetDevice> devices,
-                            fleet_.List(Eui64(request->after()), size_t{request->limit()} + 1, Eui64(request->supplier())));
+      SMKI_ASSIGN_OR_RETURN(
+          std::vector<FleetDevice> devices,
+          fleet_.List(Eui64(request->after()), size_t{request->limit()} + 1, Eui64(request->supplier())));
       response->set_more(devices.size() > request->limit());
       if (response->more()) devices.pop_back();
       for (const FleetDevice& device : devices) {
@@ -202,19 +206,22 @@ class AuthorityService : public v1::CertificateAuthority::CallbackService {
   grpc::ServerUnaryReactor* SubmitRequest(grpc::CallbackServerContext* context, const v1::SubmitRequestRequest* request,
                                           v1::SubmitRequestResponse* response) override {
     return core_.Run(context, [this, context, request, response]() -> Status {
-      SMKI_ASSIGN_OR_RETURN(const pki::Certificate certificate,
-                            authority_.SubmitRequest(AsBytes(request->request()), request->subscriber(), rpc::CallerOf(*context)));
+      SMKI_ASSIGN_OR_RETURN(
+          const pki::Certificate certificate,
+          authority_.SubmitRequest(AsBytes(request->request()), request->subscriber(), rpc::CallerOf(*context)));
       response->set_certificate(certificate.der().data(), certificate.der().size());
       return OkStatus();
     });
   }
-  grpc::ServerUnaryReactor* Revoke(grpc::CallbackServerContext* context, const v1::RevokeRequest* request, v1::RevokeResponse*) override {
+  grpc::ServerUnaryReactor* Revoke(grpc::CallbackServerContext* context, const v1::RevokeRequest* request,
+                                   v1::RevokeResponse*) override {
     return core_.Run(context, [this, context, request]() -> Status {
       SMKI_RETURN_IF_ERROR(OnlyOrchestrator(*context));
       return authority_.Revoke(AsBytes(request->serial()), request->reason());
     });
   }
-  grpc::ServerUnaryReactor* PublishRevocationList(grpc::CallbackServerContext* context, const v1::PublishRevocationListRequest*,
+  grpc::ServerUnaryReactor* PublishRevocationList(grpc::CallbackServerContext* context,
+                                                  const v1::PublishRevocationListRequest*,
                                                   v1::PublishRevocationListResponse* response) override {
     return core_.Run(context, [this, context, response]() -> Status {
       SMKI_RETURN_IF_ERROR(OnlyOrchestrator(*context));
@@ -254,6 +261,8 @@ EstateService::EstateService(Gateway& gateway, FleetStore& fleet, Authority& aut
     : impl_(std::make_unique<Impl>(gateway, fleet, authority, executor)) {}
 EstateService::~EstateService() = default;
 
-std::vector<grpc::Service*> EstateService::services() { return {&impl_->gateway, &impl_->inventory, &impl_->authority}; }
+std::vector<grpc::Service*> EstateService::services() {
+  return {&impl_->gateway, &impl_->inventory, &impl_->authority};
+}
 
 }  // namespace smki::sim

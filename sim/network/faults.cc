@@ -9,22 +9,28 @@ namespace {
 constexpr uint64_t kDeviceMix = 0xBF58476D1CE4E5B9;
 constexpr uint64_t kTransmissionMix = 0x94D049BB133111EB;
 
-bool Happens(Random& random, uint32_t per_mille) { return random.Below(1000) < per_mille; }
+bool Happens(Random& random, uint32_t per_mille) {
+  return random.Below(1000) < per_mille;
+}
 
 }  // namespace
 
 StatusOr<Faults> Faults::Read(const YamlNode& node) {
-  SMKI_RETURN_IF_ERROR(node.CheckKeys({}, {"seed", "loseCommand", "loseResponse", "duplicateCommand", "duplicateResponse", "delay",
-                                           "delayTime", "firstCommandLost", "firstResponseLost", "silent"}));
+  SMKI_RETURN_IF_ERROR(
+      node.CheckKeys({}, {"seed", "loseCommand", "loseResponse", "duplicateCommand", "duplicateResponse", "delay",
+                          "delayTime", "firstCommandLost", "firstResponseLost", "silent"}));
   Faults out;
   if (node.Find("seed") != nullptr) {
     SMKI_ASSIGN_OR_RETURN(out.seed, node.Number("seed", 0, UINT64_MAX));
   }
-  const std::pair<const char*, uint32_t*> chances[] = {
-      {"loseCommand", &out.lose_command},           {"loseResponse", &out.lose_response},
-      {"duplicateCommand", &out.duplicate_command}, {"duplicateResponse", &out.duplicate_response},
-      {"delay", &out.delay},                        {"firstCommandLost", &out.first_command_lost},
-      {"firstResponseLost", &out.first_response_lost}, {"silent", &out.silent}};
+  const std::pair<const char*, uint32_t*> chances[] = {{"loseCommand", &out.lose_command},
+                                                       {"loseResponse", &out.lose_response},
+                                                       {"duplicateCommand", &out.duplicate_command},
+                                                       {"duplicateResponse", &out.duplicate_response},
+                                                       {"delay", &out.delay},
+                                                       {"firstCommandLost", &out.first_command_lost},
+                                                       {"firstResponseLost", &out.first_response_lost},
+                                                       {"silent", &out.silent}};
   for (const auto& [key, chance] : chances) {
     if (node.Find(key) == nullptr) continue;
     SMKI_ASSIGN_OR_RETURN(const uint64_t per_mille, node.Number(key, 0, 1000));

@@ -1,5 +1,5 @@
-// What the network between the gateway and the Devices does wrong, as seeded data: the same seed, Device and transmission
-// always meet the same fate, before and after a crash.
+// What the network between the gateway and the Devices does wrong, as seeded data: the same seed, Device and
+// transmission always meet the same fate, before and after a crash.
 #pragma once
 
 #include <cstdint>
@@ -17,9 +17,9 @@ struct Faults {
   // Of each transmission.
   uint32_t lose_command = 0;
   uint32_t lose_response = 0;
-  uint32_t duplicate_command = 0;    // the Device gets it twice
+  uint32_t duplicate_command = 0;  // the Device gets it twice
   uint32_t duplicate_response = 0;
-  uint32_t delay = 0;                // the response comes after delay_time
+  uint32_t delay = 0;  // the response comes after delay_time
   Millis delay_time{0};
   // Of Devices, fixed for each: the plan for its first transmission, and Devices that are never reached.
   uint32_t first_command_lost = 0;

@@ -44,7 +44,8 @@ Status Gateway::Transmit(const OutgoingCommand& command, UtcTime now) {
   const Fate fate = FateOf(faults_, command.device, device->device.transmissions);
   SMKI_RETURN_IF_ERROR(store_.CountTransmission(command.device));
   if (fate.command_lost) return store_.CountEvent("network: command lost");
-  SMKI_ASSIGN_OR_RETURN(const std::vector<Bytes> responses, Process(*device, command.message, fate.command_duplicated ? 2 : 1, now));
+  SMKI_ASSIGN_OR_RETURN(const std::vector<Bytes> responses,
+                        Process(*device, command.message, fate.command_duplicated ? 2 : 1, now));
   for (const Bytes& response : responses) {
     if (fate.response_lost) {
       SMKI_RETURN_IF_ERROR(store_.CountEvent("network: response lost"));
@@ -78,7 +79,9 @@ Gateway::WatchId Gateway::Watch(std::function<void()> on_more) {
   return next_watch_++;
 }
 
-void Gateway::Unwatch(WatchId id) { watches_.erase(id); }
+void Gateway::Unwatch(WatchId id) {
+  watches_.erase(id);
+}
 
 void Gateway::Tell() {
   // A watcher may unwatch itself or others while it is told.

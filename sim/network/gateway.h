@@ -1,6 +1,6 @@
-// The network between the DCC and its Devices, and the Devices at its end. A batch delivered is a batch processed: every
-// Device's new state and its response are durable, in one transaction, before Deliver returns. What the network loses is lost
-// before or after the Device, as the faults say.
+// The network between the DCC and its Devices, and the Devices at its end. A batch delivered is a batch processed:
+// every Device's new state and its response are durable, in one transaction, before Deliver returns. What the network
+// loses is lost before or after the Device, as the faults say.
 //
 // Everything on the executor's thread.
 #pragma once
@@ -34,7 +34,9 @@ class Gateway {
   // Gives the Devices that are not served here. At most kMaxDeliver commands. On an error nothing happened.
   StatusOr<std::vector<Eui64>> Deliver(std::span<const OutgoingCommand> commands);
   // Responses with a sequence above `after`, at most `limit`.
-  StatusOr<std::vector<FleetResponse>> Responses(uint64_t after, size_t limit) { return store_.Responses(after, limit); }
+  StatusOr<std::vector<FleetResponse>> Responses(uint64_t after, size_t limit) {
+    return store_.Responses(after, limit);
+  }
 
   using WatchId = uint64_t;
   // `on_more` runs whenever new responses can be read, until Unwatch.

@@ -99,7 +99,8 @@ StatusOr<std::string> FleetReportJson(const std::string& estate, const std::stri
                         {"intended", nlohmann::json::object()},
                         {"suppliers", nlohmann::json::object()},
                         {"events", facts.report.events}};
-  for (const NewCertificate& one : facts.intended) out["intended"][one.cell.ToString()] = ToHex(one.certificate.public_key->identifier());
+  for (const NewCertificate& one : facts.intended)
+    out["intended"][one.cell.ToString()] = ToHex(one.certificate.public_key->identifier());
   for (const auto& [eui, supplier] : facts.report.suppliers) {
     nlohmann::json entry = {{"eui", eui.ToString()},
                             {"devices", supplier.devices},
@@ -107,7 +108,8 @@ StatusOr<std::string> FleetReportJson(const std::string& estate, const std::stri
                             {"accepted", supplier.accepted},
                             {"cells", nlohmann::json::object()}};
     for (const auto& [cell, identifiers] : supplier.cells) {
-      for (const auto& [identifier, devices] : identifiers) entry["cells"][cell.ToString()][ToHex(identifier)] = devices;
+      for (const auto& [identifier, devices] : identifiers)
+        entry["cells"][cell.ToString()][ToHex(identifier)] = devices;
     }
     out["suppliers"][NameOf(facts.estate, eui)] = std::move(entry);
   }
@@ -118,10 +120,11 @@ StatusOr<std::string> FleetReportText(const std::string& estate, const std::stri
   SMKI_ASSIGN_OR_RETURN(const Facts facts, Gather(estate, party));
   std::string out;
   for (const auto& [eui, supplier] : facts.report.suppliers) {
-    out += fmt::format("{} {}: {} Devices, {} reached, {} answered\n", NameOf(facts.estate, eui), eui.ToString(), supplier.devices,
-                       supplier.reached, supplier.accepted);
+    out += fmt::format("{} {}: {} Devices, {} reached, {} answered\n", NameOf(facts.estate, eui), eui.ToString(),
+                       supplier.devices, supplier.reached, supplier.accepted);
     if (eui == facts.party->eui && !facts.intended.empty()) {
-      out += fmt::format("  recovered {}, half replaced {}, unchanged {}\n", supplier.recovered, supplier.half_replaced, supplier.unchanged);
+      out += fmt::format("  recovered {}, half replaced {}, unchanged {}\n", supplier.recovered, supplier.half_replaced,
+                         supplier.unchanged);
     }
     for (const auto& [cell, identifiers] : supplier.cells) {
       for (const auto& [identifier, devices] : identifiers) {

@@ -13,8 +13,8 @@ namespace smki::sim {
 struct SupplierFleet {
   Eui64 supplier;
   uint64_t devices = 0;
-  uint64_t reached = 0;        // Devices towards which a command was sent
-  uint64_t accepted = 0;       // Devices that answered at least one
+  uint64_t reached = 0;   // Devices towards which a command was sent
+  uint64_t accepted = 0;  // Devices that answered at least one
   // Cell of the supplier's role -> key identifier -> Devices that hold it.
   std::map<gbcs::TrustAnchorCell, std::map<pki::KeyIdentifier, uint64_t>> cells;
   // Against the intended certificates, if there are any.
@@ -24,7 +24,7 @@ struct SupplierFleet {
 };
 struct FleetReport {
   std::map<Eui64, SupplierFleet> suppliers;
-  std::map<std::string, uint64_t> events;   // of network and Devices
+  std::map<std::string, uint64_t> events;  // of network and Devices
 };
 StatusOr<FleetReport> ReportFleet(FleetStore& fleet, const std::vector<NewCertificate>& intended);
 

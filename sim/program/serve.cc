@@ -45,7 +45,8 @@ Status Serve(const std::string& site_file) {
   SMKI_ASSIGN_OR_RETURN(const auto issuing_key, OpenAuthorityKey(*module, site.authority.token, site.authority.pin));
   SMKI_ASSIGN_OR_RETURN(const pki::Certificate issuing, ReadCertificate(site.authority.certificate));
   if (!(*issuing.public_key == issuing_key->public_key())) {
-    return FailedPrecondition("{} is not the certificate of the key in token {}", site.authority.certificate, site.authority.token);
+    return FailedPrecondition("{} is not the certificate of the key in token {}", site.authority.certificate,
+                              site.authority.token);
   }
   SMKI_ASSIGN_OR_RETURN(const std::unique_ptr<AuthorityState> state, AuthorityState::Open(site.authority.state));
   SMKI_ASSIGN_OR_RETURN(const std::unique_ptr<FleetStore> fleet, FleetStore::Open(site.fleet));
@@ -54,7 +55,8 @@ Status Serve(const std::string& site_file) {
   Authority authority(*state, {issuing_key.get(), issuing.subject}, site.extracts, SystemClock(), SystemRandom());
   Gateway gateway(*fleet, executor, SystemClock(), site.faults);
   EstateService service(gateway, *fleet, authority, executor);
-  SMKI_ASSIGN_OR_RETURN(const std::unique_ptr<rpc::Server> server, rpc::Server::Start(site.listen, tls, service.services()));
+  SMKI_ASSIGN_OR_RETURN(const std::unique_ptr<rpc::Server> server,
+                        rpc::Server::Start(site.listen, tls, service.services()));
   fmt::print("smki-sim ready on {}\n", server->address());
   std::fflush(stdout);
 

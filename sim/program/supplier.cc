@@ -43,7 +43,8 @@ std::string Stem(const std::string& estate, const std::string& party, const gbcs
 StatusOr<const PartyPlan*> FindParty(const std::string& party) {
   const PartyPlan* plan = FindPartyPlan(party);
   if (plan == nullptr) return NotFound("the estate has no party '{}'; estate.yaml lists them", party);
-  if (plan->key_in_token) return InvalidArgument("the key of '{}' lives in a token; its certificates are not renewed here", party);
+  if (plan->key_in_token)
+    return InvalidArgument("the key of '{}' lives in a token; its certificates are not renewed here", party);
   return plan;
 }
 
@@ -56,9 +57,10 @@ StatusOr<Bytes> RequestFor(const PartyPlan& plan, const gbcs::TrustAnchorCell& c
     return CsrFromPem(AsText(pem), csr_file);
   }
   SMKI_ASSIGN_OR_RETURN(pki::PrivateKey key, pki::PrivateKey::Generate());
-  SMKI_ASSIGN_OR_RETURN(const Bytes request,
-                        pki::MakeCertificateRequest(key, {"", static_cast<uint8_t>(plan.role), plan.party.eui},
-                                                    static_cast<pki::KeyUsageBits>(1u << static_cast<unsigned>(cell.key_usage))));
+  SMKI_ASSIGN_OR_RETURN(
+      const Bytes request,
+      pki::MakeCertificateRequest(key, {"", static_cast<uint8_t>(plan.role), plan.party.eui},
+                                  static_cast<pki::KeyUsageBits>(1u << static_cast<unsigned>(cell.key_usage))));
   // The key first: a request whose key is lost would be worthless.
   SMKI_RETURN_IF_ERROR(files.WriteDurably(stem + ".key.pem", key.ToPem().span(), /*secret=*/true));
   SMKI_RETURN_IF_ERROR(files.WriteDurably(csr_file, AsBytes(CsrToPem(request))));
@@ -70,8 +72,9 @@ StatusOr<Bytes> RequestFor(const PartyPlan& plan, const gbcs::TrustAnchorCell& c
 StatusOr<NewCertificates> MakeNewCertificates(const std::string& estate, const std::string& party) {
   SMKI_ASSIGN_OR_RETURN(const EstateFile file, ReadEstate(estate));
   SMKI_ASSIGN_OR_RETURN(const PartyPlan* plan, FindParty(party));
-  SMKI_ASSIGN_OR_RETURN(const rpc::TlsMaterial tls, rpc::ReadTls({estate + "/tls/ca.pem", fmt::format("{}/tls/{}.crt.pem", estate, party),
-                                                                  fmt::format("{}/tls/{}.key.pem", estate, party)}));
+  SMKI_ASSIGN_OR_RETURN(const rpc::TlsMaterial tls,
+                        rpc::ReadTls({estate + "/tls/ca.pem", fmt::format("{}/tls/{}.crt.pem", estate, party),
+                                      fmt::format("{}/tls/{}.key.pem", estate, party)}));
   const auto stub = v1::CertificateAuthority::NewStub(rpc::MakeChannel(file.sim, tls));
   NewCertificates out;
   for (const gbcs::TrustAnchorCell& cell : plan->cells) {
@@ -81,15 +84,16 @@ StatusOr<NewCertificates> MakeNewCertificates(const std::string& estate, const s
     request.set_request(der.data(), der.size());
     request.set_subscriber(party);
     v1::SubmitRequestResponse response;
-    SMKI_RETURN_IF_ERROR(WithContext(rpc::CallAndWait(*stub, &v1::CertificateAuthority::Stub::SubmitRequest, request, response, kDeadline),
-                                     "the authority at " + file.sim));
+    SMKI_RETURN_IF_ERROR(WithContext(
+        rpc::CallAndWait(*stub, &v1::CertificateAuthority::Stub::SubmitRequest, request, response, kDeadline),
+        "the authority at " + file.sim));
     SMKI_ASSIGN_OR_RETURN(pki::Certificate certificate, pki::Certificate::Parse(AsBytes(response.certificate())));
     SMKI_RETURN_IF_ERROR(PosixFiles().WriteDurably(stem + ".crt.pem", AsBytes(certificate.ToPem())));
     out.certificates.push_back({cell, std::move(certificate)});
   }
   v1::PublishDeltaResponse published;
-  SMKI_RETURN_IF_ERROR(WithContext(rpc::CallAndWait(*stub, &v1::CertificateAuthority::Stub::PublishDelta, v1::PublishDeltaRequest(),
-                                                    published, kDeadline),
+  SMKI_RETURN_IF_ERROR(WithContext(rpc::CallAndWait(*stub, &v1::CertificateAuthority::Stub::PublishDelta,
+                                                    v1::PublishDeltaRequest(), published, kDeadline),
                                    "the authority at " + file.sim));
   out.delta = published.file();
   return out;

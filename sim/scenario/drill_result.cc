@@ -7,7 +7,8 @@
 namespace smki::sim {
 
 bool DrillResult::passed() const {
-  return failure.empty() && !checks.empty() && std::all_of(checks.begin(), checks.end(), [](const DrillCheck& check) { return check.held; });
+  return failure.empty() && !checks.empty() &&
+         std::all_of(checks.begin(), checks.end(), [](const DrillCheck& check) { return check.held; });
 }
 
 nlohmann::ordered_json ToJson(const DrillResult& result) {
@@ -17,7 +18,8 @@ nlohmann::ordered_json ToJson(const DrillResult& result) {
     phases.push_back({{"name", phase.name}, {"seconds", static_cast<double>(phase.took.count()) / 1000}});
   }
   for (const auto& [code, count] : result.refusals) refusals.push_back({{"code", code}, {"count", count}});
-  for (const DrillCheck& check : result.checks) checks.push_back({{"name", check.name}, {"held", check.held}, {"detail", check.detail}});
+  for (const DrillCheck& check : result.checks)
+    checks.push_back({{"name", check.name}, {"held", check.held}, {"detail", check.detail}});
   return {{"result", result.passed() ? "passed" : "failed"},
           {"scenario", result.scenario},
           {"seed", result.seed},
@@ -30,7 +32,8 @@ nlohmann::ordered_json ToJson(const DrillResult& result) {
           {"phases", phases},
           {"refusals", refusals},
           {"keyguard", {{"signatures", result.signatures}, {"refusals", result.keyguard_refusals}}},
-          {"ledger", {{"entries", result.ledger_entries}, {"head", result.ledger_head}, {"verified", result.ledger_verified}}},
+          {"ledger",
+           {{"entries", result.ledger_entries}, {"head", result.ledger_head}, {"verified", result.ledger_verified}}},
           {"repository", {{"certificates", result.certificates}, {"digest", result.repository_digest}}},
           {"evidence", result.evidence},
           {"checks", checks},
@@ -44,27 +47,36 @@ std::string Took(Millis duration) {
 }
 
 std::string ToText(const DrillResult& result, bool colour) {
-  const auto paint = [&](const char* code, const std::string& text) { return colour ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : text; };
+  const auto paint = [&](const char* code, const std::string& text) {
+    return colour ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : text;
+  };
   Millis total{0};
   for (const DrillPhase& phase : result.phases) total += phase.took;
   std::string out = "\n";
   if (result.passed()) {
-    out += paint("32", "PASSED") + fmt::format("  All {} Devices are recovered and say so themselves. {} in all.\n\n", result.total, Took(total));
+    out += paint("32", "PASSED") + fmt::format("  All {} Devices are recovered and say so themselves. {} in all.\n\n",
+                                               result.total, Took(total));
   } else {
     out += paint("31", "FAILED") + "  " + (result.failure.empty() ? "Not every check held." : result.failure) + "\n\n";
   }
-  const auto fact = [&](const char* label, const std::string& text) { out += fmt::format("  {:<12}{}\n", label, text); };
-  fact("devices", fmt::format("{} of {} recovered, {} half-replaced, {} refused, {} silent", result.recovered, result.total,
-                              result.half_replaced, result.refused, result.silent));
+  const auto fact = [&](const char* label, const std::string& text) {
+    out += fmt::format("  {:<12}{}\n", label, text);
+  };
+  fact("devices", fmt::format("{} of {} recovered, {} half-replaced, {} refused, {} silent", result.recovered,
+                              result.total, result.half_replaced, result.refused, result.silent));
   std::string refused;
-  for (const auto& [code, count] : result.refusals) refused += fmt::format("{}{} {}", refused.empty() ? "" : ", ", code, count);
+  for (const auto& [code, count] : result.refusals)
+    refused += fmt::format("{}{} {}", refused.empty() ? "" : ", ", code, count);
   fact("refusals", refused.empty() ? "none" : refused);
   fact("keyguard", fmt::format("{} signatures, {} refusals", result.signatures, result.keyguard_refusals));
-  fact("repository", fmt::format("{} certificates, digest {}", result.certificates, result.repository_digest.substr(0, 16)));
-  fact("ledger", fmt::format("{} entries, {}", result.ledger_entries, result.ledger_verified ? "verified offline" : "NOT VERIFIED"));
+  fact("repository",
+       fmt::format("{} certificates, digest {}", result.certificates, result.repository_digest.substr(0, 16)));
+  fact("ledger", fmt::format("{} entries, {}", result.ledger_entries,
+                             result.ledger_verified ? "verified offline" : "NOT VERIFIED"));
   for (const DrillCheck& check : result.checks) {
-    fact(&check == &result.checks.front() ? "checks" : "", fmt::format("{}  {}{}", check.held ? paint("32", "held") : paint("31", "BROKEN"), check.name,
-                                                                     check.held || check.detail.empty() ? "" : ": " + check.detail));
+    fact(&check == &result.checks.front() ? "checks" : "",
+         fmt::format("{}  {}{}", check.held ? paint("32", "held") : paint("31", "BROKEN"), check.name,
+                     check.held || check.detail.empty() ? "" : ": " + check.detail));
   }
   fact("evidence", result.evidence.empty() ? "none was written" : result.evidence);
   fact("transcript", result.folder + "/transcript.txt");

@@ -14,16 +14,16 @@ struct DrillPhase {
   Millis took{0};
 };
 struct DrillCheck {
-  std::string name;     // "every Device recovered, says the orchestrator"
+  std::string name;  // "every Device recovered, says the orchestrator"
   bool held = false;
-  std::string detail;   // why not
+  std::string detail;  // why not
 };
 struct DrillResult {
   std::string scenario;
   uint64_t seed = 0;
   uint64_t total = 0, recovered = 0, half_replaced = 0, refused = 0, silent = 0;
   std::vector<DrillPhase> phases;
-  std::vector<std::pair<std::string, uint64_t>> refusals;   // code, count; sorted by code
+  std::vector<std::pair<std::string, uint64_t>> refusals;  // code, count; sorted by code
   uint64_t signatures = 0, keyguard_refusals = 0;
   uint64_t ledger_entries = 0;
   std::string ledger_head;
@@ -34,7 +34,7 @@ struct DrillResult {
   std::string folder;
   std::string anchor;
   std::vector<DrillCheck> checks;
-  std::string failure;   // what ended the drill early; empty if nothing did
+  std::string failure;  // what ended the drill early; empty if nothing did
 
   // Every check was made and held.
   bool passed() const;

@@ -51,8 +51,8 @@ struct Pipe {
 };
 
 // Starts `command` with the given standard output and error (-1: an append to `log`).
-StatusOr<pid_t> Spawn(const std::vector<std::string>& command, const std::vector<std::string>& environment, int out, int err,
-                      const std::string& log) {
+StatusOr<pid_t> Spawn(const std::vector<std::string>& command, const std::vector<std::string>& environment, int out,
+                      int err, const std::string& log) {
   std::vector<char*> argv;
   for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
@@ -86,7 +86,9 @@ StatusOr<pid_t> Spawn(const std::vector<std::string>& command, const std::vector
   return pid;
 }
 
-int ExitCodeOf(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
+int ExitCodeOf(int status) {
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
 
 std::string LastLines(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
@@ -118,8 +120,12 @@ void CatchInterrupts() {
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
 }
-bool Interrupted() { return interrupted; }
-void ForgetInterrupt() { interrupted = false; }
+bool Interrupted() {
+  return interrupted;
+}
+void ForgetInterrupt() {
+  interrupted = false;
+}
 
 StatusOr<ProcessExit> RunProcess(const std::vector<std::string>& command, const std::vector<std::string>& environment,
                                  std::optional<Millis> limit) {
@@ -179,8 +185,8 @@ StatusOr<std::unique_ptr<Process>> Process::Start(const std::vector<std::string>
     if (got <= 0) {
       const bool ended = n > 0;
       process->Kill();
-      return Unavailable("{} {}: {}{}", command[0], ended ? "ended before it was ready" : "was not ready in time", printed,
-                         LastLines(log));
+      return Unavailable("{} {}: {}{}", command[0], ended ? "ended before it was ready" : "was not ready in time",
+                         printed, LastLines(log));
     }
     printed.append(buffer, static_cast<size_t>(got));
   }
@@ -217,7 +223,9 @@ Process::~Process() {
   if (out_ >= 0) ::close(out_);
 }
 
-bool Process::Running() { return !Wait(Millis(0)).has_value(); }
+bool Process::Running() {
+  return !Wait(Millis(0)).has_value();
+}
 
 std::optional<int> Process::Wait(Millis limit) {
   if (exit_) return exit_;

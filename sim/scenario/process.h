@@ -1,5 +1,5 @@
-// A child process of a rehearsal: started with posix_spawn in a process group of its own, its output in files or pipes, never left
-// behind.
+// A child process of a rehearsal: started with posix_spawn in a process group of its own, its output in files or pipes,
+// never left behind.
 #pragma once
 
 #include <sys/types.h>
@@ -16,8 +16,8 @@
 namespace smki::sim {
 
 struct ProcessExit {
-  int code = 0;         // exit code, or 128 + signal
-  std::string out;      // what it printed, if it was captured
+  int code = 0;     // exit code, or 128 + signal
+  std::string out;  // what it printed, if it was captured
   std::string err;
 };
 
@@ -26,8 +26,10 @@ void CatchInterrupts();
 bool Interrupted();
 void ForgetInterrupt();
 
-// Runs a program to its end and captures what it prints (at most 64 MiB each). `environment`: "NAME=value" lines added to ours.
-StatusOr<ProcessExit> RunProcess(const std::vector<std::string>& command, const std::vector<std::string>& environment = {},
+// Runs a program to its end and captures what it prints (at most 64 MiB each). `environment`: "NAME=value" lines added
+// to ours.
+StatusOr<ProcessExit> RunProcess(const std::vector<std::string>& command,
+                                 const std::vector<std::string>& environment = {},
                                  std::optional<Millis> limit = std::nullopt);
 
 // A server that runs until it is ended.
@@ -35,9 +37,10 @@ class Process {
  public:
   // Starts `command`, standard error appended to `log`, and waits until it prints a line that contains
   // `ready` on standard output (which goes on to `log` as well). An error holds the last lines of the log.
-  static StatusOr<std::unique_ptr<Process>> Start(const std::vector<std::string>& command, const std::vector<std::string>& environment,
-                                                  const std::string& log, const std::string& ready, Millis limit);
-  ~Process();   // kills
+  static StatusOr<std::unique_ptr<Process>> Start(const std::vector<std::string>& command,
+                                                  const std::vector<std::string>& environment, const std::string& log,
+                                                  const std::string& ready, Millis limit);
+  ~Process();  // kills
 
   pid_t pid() const { return pid_; }
   // True until it has ended (collects the exit status when it has).
@@ -54,8 +57,8 @@ class Process {
   pid_t pid_ = -1;
   int pidfd_ = -1;
   int out_ = -1;
-  int stop_pump_ = -1;       // eventfd
-  std::thread pump_;         // standard output to the log, so that the pipe never fills
+  int stop_pump_ = -1;  // eventfd
+  std::thread pump_;    // standard output to the log, so that the pipe never fills
   std::optional<int> exit_;
 };
 

@@ -1,7 +1,8 @@
-// A whole recovery with real processes, as people would do it: an estate is generated, its servers run, and every person acts
-// with smkictl and their own site file. The drill is one; tests of crashes and attacks are others.
+// A whole recovery with real processes, as people would do it: an estate is generated, its servers run, and every
+// person acts with smkictl and their own site file. The drill is one; tests of crashes and attacks are others.
 //
-// Not thread-safe. Whatever happens, the destructor leaves no process behind. Every command is written to transcript.txt.
+// Not thread-safe. Whatever happens, the destructor leaves no process behind. Every command is written to
+// transcript.txt.
 #pragma once
 
 #include <array>
@@ -19,13 +20,13 @@
 namespace smki::sim {
 
 enum class ServerName { kSim, kKeyguard, kOrchestrator };
-std::string Name(ServerName server);   // smki-sim | smki-keyguard | smki-orchestrator
+std::string Name(ServerName server);  // smki-sim | smki-keyguard | smki-orchestrator
 
 struct RehearsalOptions {
-  std::string folder;             // of the estate; must not exist or be empty
-  std::string programs;           // folder of our programs; empty: that of the running one
-  std::string runbooks;           // folder of runbooks
-  uint64_t devices = 1000;        // of the compromised supplier
+  std::string folder;       // of the estate; must not exist or be empty
+  std::string programs;     // folder of our programs; empty: that of the running one
+  std::string runbooks;     // folder of runbooks
+  uint64_t devices = 1000;  // of the compromised supplier
   uint64_t seed = 7;
   std::string runbook = "method-3";
   std::string party = "supplier-a";
@@ -34,7 +35,7 @@ struct RehearsalOptions {
 
 // A page of the incident as Drive last read it.
 struct Page {
-  nlohmann::json status;          // of `smkictl incident status --output json`; null before an incident is open
+  nlohmann::json status;  // of `smkictl incident status --output json`; null before an incident is open
   bool closed() const;
   uint64_t sequence() const;
   // The step's status ("ready", ...); empty if there is no such step.
@@ -73,9 +74,9 @@ class Rehearsal {
   // --- The incident ---
   // The lead opens it.
   Status Open();
-  // Does whatever the incident waits for, whoever must do it, until `step` is done (or skipped); empty: until the incident is
-  // closed and its evidence folder complete. Starts a dead server again without a fail point, and opens the key again when it was closed by a crash. Gives up
-  // when nothing has moved for `patience`.
+  // Does whatever the incident waits for, whoever must do it, until `step` is done (or skipped); empty: until the
+  // incident is closed and its evidence folder complete. Starts a dead server again without a fail point, and opens the
+  // key again when it was closed by a crash. Gives up when nothing has moved for `patience`.
   Status Drive(const std::string& step = "", Millis patience = Millis(120'000));
   const Page& page() const { return page_; }
   // Called after each page that Drive reads; may be empty.
@@ -84,7 +85,8 @@ class Rehearsal {
   std::map<std::string, std::string> choices;
   // Members who vote and custodians who come, in this order.
   std::vector<std::string> members = {"anna.pma", "bruno.pma", "carla.pma"};
-  std::vector<std::string> custodians = {"kira.custodian", "liam.custodian", "mona.custodian", "nils.custodian", "otto.custodian"};
+  std::vector<std::string> custodians = {"kira.custodian", "liam.custodian", "mona.custodian", "nils.custodian",
+                                         "otto.custodian"};
   std::string lead = "lena.lead";
   std::string team_member = "owen.operator";
   std::string auditor = "ada.auditor";
@@ -115,7 +117,8 @@ class Rehearsal {
   StatusOr<bool> Vote();
   StatusOr<bool> PresentShares();
   std::string PersonFor(const std::string& role) const;
-  // A person's act as Drive does it: an act on a stale page, or against a server that is away, is done again from the next page.
+  // A person's act as Drive does it: an act on a stale page, or against a server that is away, is done again from the
+  // next page.
   StatusOr<bool> Try(const std::string& person, const std::vector<std::string>& arguments);
 
   RehearsalOptions options_;
@@ -123,10 +126,10 @@ class Rehearsal {
   uint64_t restarts_ = 0;
   std::string anchor_;
   Page page_;
-  std::set<std::string> voted_;        // "digest person"
-  std::string refusal_;                // reason code of the last Try
+  std::set<std::string> voted_;  // "digest person"
+  std::string refusal_;          // reason code of the last Try
   bool new_certificates_ = false;
-  std::map<std::string, int> failures_;   // step -> starts after a failure
+  std::map<std::string, int> failures_;  // step -> starts after a failure
 };
 
 }  // namespace smki::sim

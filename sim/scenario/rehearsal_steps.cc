@@ -13,29 +13,38 @@ constexpr Millis kShortestPause{20};
 constexpr Millis kLongestPause{400};
 constexpr int kStartsAfterFailure = 3;
 
-// The reason code with which smkictl --output json was refused; empty if it failed otherwise.
+// The reason code with which smkictl was refused; empty if it failed otherwise.
 std::string RefusalOf(const ProcessExit& exit) {
-  const json error = json::parse(exit.err, nullptr, false);
-  return error.is_discarded() || !error.contains("error") ? "" : error["error"].value("reason", "");
+  constexpr std::string_view kRefused = "refused  ";
+  if (exit.err.rfind(kRefused, 0) != 0) return "";
+  return exit.err.substr(kRefused.size(), exit.err.find('\n') - kRefused.size());
 }
 
 // Somebody else was faster, or a server is away: the next page tells.
 bool MayTryAgain(const std::string& refusal) {
-  static const std::set<std::string> passing = {"", "STALE_PAGE", "STEP_ALREADY_DONE", "APPROVAL_DUPLICATE_MEMBER", "SHARE_DUPLICATE",
-                                                "SHARE_REPLAYED", "NO_CEREMONY", "CEREMONY_EXPIRED", "NO_DIRECTION"};
+  static const std::set<std::string> passing = {"",
+                                                "STALE_PAGE",
+                                                "STEP_ALREADY_DONE",
+                                                "APPROVAL_DUPLICATE_MEMBER",
+                                                "SHARE_DUPLICATE",
+                                                "SHARE_REPLAYED",
+                                                "NO_CEREMONY",
+                                                "CEREMONY_EXPIRED",
+                                                "NO_DIRECTION"};
   return passing.count(refusal) != 0;
 }
 
 }  // namespace
 
 Status Rehearsal::Open() {
-  auto result = Ask(lead, {"incident", "open", "--runbook", options_.runbook, "--party", options_.party, "--organisation", options_.organisation,
-                           "--what", options_.party + " reports that its signing keys were copied from a lost server",
-                           "--request-id", "rehearsal-" + std::to_string(options_.seed)});
-  if (!result.ok()) return result.status();
-  page_.status = *std::move(result);
-  if (on_page) on_page(page_);
-  return OkStatus();
+  SMKI_ASSIGN_OR_RETURN(const ProcessExit exit,
+                        Act(lead, {"incident", "open", "--runbook", options_.runbook, "--party", options_.party,
+                                   "--organisation", options_.organisation, "--what",
+                                   options_.party + " reports that its signing keys were copied from a lost server",
+                                   "--request-id", "rehearsal-" + std::to_string(options_.seed)}));
+  if (exit.code != 0)
+    return WithReason(FailedPrecondition("the incident could not be opened: {}", exit.err), RefusalOf(exit));
+  return ReadPage();
 }
 
 Status Rehearsal::ReadPage() {
@@ -67,10 +76,11 @@ Status Rehearsal::Drive(const std::string& step, Millis patience) {
         const auto served = Serve(one);
         if (!served.ok()) return served.status();
         acted = acted || *served;
-        if (*served) break;   // the page is stale now
+        if (*served) break;  // the page is stale now
       }
       if (!current && !page_.closed()) {
-        SMKI_ASSIGN_OR_RETURN(acted, Try(lead, {"incident", "close", "--text", "every step is done and the report was read"}));
+        SMKI_ASSIGN_OR_RETURN(acted,
+                              Try(lead, {"incident", "close", "--text", "every step is done and the report was read"}));
       }
     }
     const std::string now_seen = trouble.ok() ? page_.status["ledger"].dump() + page_.status["progress"].dump() : "";
@@ -82,10 +92,12 @@ Status Rehearsal::Drive(const std::string& step, Millis patience) {
     }
     if (SystemClock().SinceBoot() - moved > patience) {
       return Error(StatusCode::kDeadlineExceeded, "nothing has moved for {} s{}{}; see {}", patience.count() / 1000,
-                   step.empty() ? "" : " on the way to step ", step + (trouble.ok() ? "" : ": " + Message(trouble)), Path("logs"));
+                   step.empty() ? "" : " on the way to step ", step + (trouble.ok() ? "" : ": " + Message(trouble)),
+                   Path("logs"));
     }
     // A pause that ends at once when the orchestrator dies.
-    if (auto& process = servers_[static_cast<size_t>(ServerName::kOrchestrator)]; process != nullptr) (void)process->Wait(pause);
+    if (auto& process = servers_[static_cast<size_t>(ServerName::kOrchestrator)]; process != nullptr)
+      (void)process->Wait(pause);
     pause = std::min(pause * 2, kLongestPause);
   }
 }
@@ -94,17 +106,16 @@ std::string Rehearsal::PersonFor(const std::string& role) const {
   if (role == "incident-lead") return lead;
   if (role == "pma-member") return members.front();
   if (role == "key-custodian") return custodians.front();
-  return team_member;   // incident-operator; a party has no role here
+  return team_member;  // incident-operator; a party has no role here
 }
 
 StatusOr<bool> Rehearsal::Try(const std::string& person, const std::vector<std::string>& arguments) {
-  std::vector<std::string> with_json = arguments;
-  with_json.insert(with_json.end(), {"--output", "json"});
-  SMKI_ASSIGN_OR_RETURN(const ProcessExit exit, Act(person, with_json));
+  SMKI_ASSIGN_OR_RETURN(const ProcessExit exit, Act(person, arguments));
   refusal_ = exit.code == 0 ? "" : RefusalOf(exit);
   if (exit.code == 0) return true;
   if (MayTryAgain(refusal_)) return false;
-  return FailedPrecondition("{} could not act ({}): {}", person, arguments[0] + " " + arguments[1], exit.err);
+  return WithReason(
+      FailedPrecondition("{} could not act ({}): {}", person, arguments[0] + " " + arguments[1], exit.err), refusal_);
 }
 
 StatusOr<bool> Rehearsal::Serve(const json& step) {
@@ -130,7 +141,8 @@ StatusOr<bool> Rehearsal::Serve(const json& step) {
 
 StatusOr<bool> Rehearsal::Attest(const std::string& step, const std::string& actor) {
   if (step == "new-certificates" && !new_certificates_) {
-    SMKI_ASSIGN_OR_RETURN(const ProcessExit exit, Run("smki-sim", {"supplier", "new-certificates", "--estate", options_.folder, "--party", options_.party}));
+    SMKI_ASSIGN_OR_RETURN(const ProcessExit exit, Run("smki-sim", {"supplier", "new-certificates", "--estate",
+                                                                   options_.folder, "--party", options_.party}));
     if (exit.code != 0) return Unavailable("the supplier got no new certificates: {}", exit.err);
     new_certificates_ = true;
   }
@@ -144,11 +156,13 @@ StatusOr<bool> Rehearsal::Decide(const json& step) {
   return Try(PersonFor(step["actor"]), {"incident", "decide", id, choice, "--text", "rehearsed: " + choice});
 }
 
-StatusOr<bool> Rehearsal::StartStep(const std::string& step, const std::string& person) { return Try(person, {"incident", "start", step}); }
+StatusOr<bool> Rehearsal::StartStep(const std::string& step, const std::string& person) {
+  return Try(person, {"incident", "start", step});
+}
 
 StatusOr<bool> Rehearsal::Vote() {
   const std::string digest = page_.status.value("direction_digest", "");
-  if (digest.empty()) return false;   // not drafted yet
+  if (digest.empty()) return false;  // not drafted yet
   for (const std::string& member : members) {
     if (voted_.count(digest + " " + member) != 0) continue;
     SMKI_ASSIGN_OR_RETURN(const ProcessExit review, Act(member, {"direction", "review"}));

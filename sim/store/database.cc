@@ -88,13 +88,14 @@ StatusOr<Database> Database::OpenFile(const std::string& path, int flags) {
   const int code = sqlite3_open_v2(path.c_str(), &raw, flags | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOMUTEX, nullptr);
   Database database(raw, path);
   if (code != SQLITE_OK) return WithContext(FromSqlite(raw, code), path);
-  sqlite3_busy_timeout(raw, 5000);   // a reader may hold up a checkpoint, never for long
+  sqlite3_busy_timeout(raw, 5000);  // a reader may hold up a checkpoint, never for long
   return database;
 }
 
 StatusOr<Database> Database::Create(const std::string& path, const char* schema, int version) {
   struct stat existing {};
-  if (::stat(path.c_str(), &existing) == 0) return Error(StatusCode::kAlreadyExists, "{} exists; it is never written over", path);
+  if (::stat(path.c_str(), &existing) == 0)
+    return Error(StatusCode::kAlreadyExists, "{} exists; it is never written over", path);
   SMKI_ASSIGN_OR_RETURN(WriterLock lock, WriterLock::Take(path));
   SMKI_ASSIGN_OR_RETURN(Database database, OpenFile(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
   database.lock_ = std::move(lock);
@@ -120,7 +121,8 @@ StatusOr<Database> Database::OpenReadOnly(const std::string& path, int version) 
 Status Database::CheckVersion(int version) const {
   SMKI_ASSIGN_OR_RETURN(const int64_t found, QueryInteger("PRAGMA user_version"));
   if (found == version) return OkStatus();
-  return FailedPrecondition("{} is of format {}, this program reads {}; make the estate again with smki-sim generate", path_, found, version);
+  return FailedPrecondition("{} is of format {}, this program reads {}; make the estate again with smki-sim generate",
+                            path_, found, version);
 }
 
 Status Database::Execute(const std::string& sql) {

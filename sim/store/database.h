@@ -1,4 +1,5 @@
-// SQLite for the simulated estate: what is committed survives a power cut (WAL, synchronous=FULL). One thread, one writing process.
+// SQLite for the simulated estate: what is committed survives a power cut (WAL, synchronous=FULL). One thread, one
+// writing process.
 #pragma once
 
 #include <sqlite3.h>
@@ -49,8 +50,8 @@ class Statement {
   }
   void BindOne(int index, ByteSpan blob) {
     // A null pointer would be bound as NULL.
-    Note(sqlite3_bind_blob64(statement_.get(), index, blob.empty() ? "" : static_cast<const void*>(blob.data()), blob.size(),
-                             SQLITE_TRANSIENT));
+    Note(sqlite3_bind_blob64(statement_.get(), index, blob.empty() ? "" : static_cast<const void*>(blob.data()),
+                             blob.size(), SQLITE_TRANSIENT));
   }
   void BindOne(int index, const Bytes& blob) { BindOne(index, ByteSpan(blob)); }
   // Big-endian, so that EUI-64s sort as numbers.
@@ -67,8 +68,8 @@ class Database {
  public:
   // A new file with `schema`; kAlreadyExists if there is one. `version` tells formats apart.
   static StatusOr<Database> Create(const std::string& path, const char* schema, int version);
-  // To read and write. kNotFound if absent, kFailedPrecondition if it is of another version, or if another process has it open
-  // to write.
+  // To read and write. kNotFound if absent, kFailedPrecondition if it is of another version, or if another process has
+  // it open to write.
   static StatusOr<Database> Open(const std::string& path, int version);
   // Also while another process writes; sees what that one has committed.
   static StatusOr<Database> OpenReadOnly(const std::string& path, int version);

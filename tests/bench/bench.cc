@@ -117,8 +117,12 @@ double MeasureKeyguard(uint64_t devices, size_t batch, int in_flight) {
   return SignLoad(*estate, bundle, devices).Run(batch, in_flight);
 }
 
-void Section(const std::string& title) { fmt::print("\n{}\n", title); }
-void Row(const std::string& what, double value, const std::string& unit) { fmt::print("  {:<58}{:>10.0f} {}\n", what, value, unit); }
+void Section(const std::string& title) {
+  fmt::print("\n{}\n", title);
+}
+void Row(const std::string& what, double value, const std::string& unit) {
+  fmt::print("  {:<58}{:>10.0f} {}\n", what, value, unit);
+}
 
 void Signing(const std::string& folder, uint64_t devices) {
   Section("Signing: PKCS#11 C_Sign against Keyguard.Sign over mutual TLS (durable before release)");
@@ -126,7 +130,7 @@ void Signing(const std::string& folder, uint64_t devices) {
   setenv("SMKI_BIN", sim::OwnFolder().c_str(), 1);
   std::vector<double> raw, guarded;
   RawSign detail;
-  for (int round = 0; round < 3; ++round) {   // interleaved: both sides see the same machine
+  for (int round = 0; round < 3; ++round) {  // interleaved: both sides see the same machine
     detail = SMKI_MUST(MeasureRawSign(fmt::format("{}/raw{}", folder, round), 1.5));
     raw.push_back(detail.Best());
     guarded.push_back(MeasureKeyguard(devices, 512, 4));
@@ -145,12 +149,13 @@ void Rebuilding(const std::string& folder, uint64_t devices) {
   Section("Repository rebuild: FULL and seven deltas, every signature checked");
   const std::string estate = Generate(folder + "/large", devices);
   const auto root = [&](const char* name) {
-    return pki::AnchorOf(SMKI_MUST(pki::Certificate::FromPem(
-        ToString(SMKI_MUST(PosixFiles().Read(estate + "/authority/" + name, 1 << 16))))));
+    return pki::AnchorOf(SMKI_MUST(
+        pki::Certificate::FromPem(ToString(SMKI_MUST(PosixFiles().Read(estate + "/authority/" + name, 1 << 16))))));
   };
   const pki::TrustAnchor organisation = root("root-oca.pem");
   const pki::TrustAnchor device = root("root-dca.pem");
-  repository::RebuildOptions options{estate + "/repository/extracts", folder + "/store.sqlite", "", organisation, device, {}};
+  repository::RebuildOptions options{
+      estate + "/repository/extracts", folder + "/store.sqlite", "", organisation, device, {}};
   const auto start = SystemClock().SinceBoot();
   const repository::RebuildReport report = SMKI_MUST(repository::Rebuild(options));
   const double rate = static_cast<double>(report.summary.certificates) / SecondsSince(start);
@@ -173,10 +178,12 @@ void Rebuilding(const std::string& folder, uint64_t devices) {
 
 void Drill(const std::string& folder, uint64_t devices) {
   Section("The drill, end to end");
-  const auto exit = SMKI_MUST(sim::RunProcess({sim::OwnFolder() + "/smki-sim", "drill", "--out", folder + "/drill", "--devices",
-                                               std::to_string(devices), "--runbooks", "runbooks", "--output", "json"}));
+  const auto exit =
+      SMKI_MUST(sim::RunProcess({sim::OwnFolder() + "/smki-sim", "drill", "--out", folder + "/drill", "--devices",
+                                 std::to_string(devices), "--runbooks", "runbooks", "--output", "json"}));
   const nlohmann::json result = nlohmann::json::parse(exit.out, nullptr, false);
-  if (exit.code != 0 || result.is_discarded()) test::Fatal("drill", Internal("exit {}: {}{}", exit.code, exit.out, exit.err));
+  if (exit.code != 0 || result.is_discarded())
+    test::Fatal("drill", Internal("exit {}: {}{}", exit.code, exit.out, exit.err));
   double total = 0;
   double campaign = 0;
   for (const auto& phase : result["phases"]) {

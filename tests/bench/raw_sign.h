@@ -9,12 +9,10 @@
 namespace smki::bench {
 
 struct RawSign {
-  double token_key_one_thread = 0;      // signatures a second
+  double token_key_one_thread = 0;  // signatures a second
   double session_copy_one_thread = 0;
   double session_copy_two_threads = 0;
-  double Best() const {
-    return std::max({token_key_one_thread, session_copy_one_thread, session_copy_two_threads});
-  }
+  double Best() const { return std::max({token_key_one_thread, session_copy_one_thread, session_copy_two_threads}); }
 };
 
 // Makes a SoftHSM token of its own in `folder` and signs digests for `seconds` with each kind of key.

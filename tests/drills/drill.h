@@ -41,7 +41,8 @@ class Drill : public ::testing::Test {
     const auto verified = rehearsal_->VerifyEvidence();
     ASSERT_TRUE(verified.ok()) << Message(verified.status());
     EXPECT_EQ((*verified)["verdict"], "verified") << verified->dump(2);
-    for (const auto server : {sim::ServerName::kOrchestrator, sim::ServerName::kKeyguard, sim::ServerName::kSim}) rehearsal_->Stop(server);
+    for (const auto server : {sim::ServerName::kOrchestrator, sim::ServerName::kKeyguard, sim::ServerName::kSim})
+      rehearsal_->Stop(server);
     const auto fleet = rehearsal_->VerifyFleet();
     ASSERT_TRUE(fleet.ok()) << Message(fleet.status());
     fleet_ = *fleet;

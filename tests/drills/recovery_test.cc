@@ -58,7 +58,8 @@ TEST_F(Recovery, I3_EveryTamperedEvidenceFileIsFoundOffline) {
 
 TEST_F(Recovery, I3_WithoutAnAnchorTheVerdictIsSelfConsistentNotVerified) {
   ASSERT_TRUE(rehearsal_->Drive().ok());
-  const auto result = rehearsal_->Run("smkictl", {"ledger", "verify", rehearsal_->EvidenceFolder(), "--output", "json"});
+  const auto result =
+      rehearsal_->Run("smkictl", {"ledger", "verify", rehearsal_->EvidenceFolder(), "--output", "json"});
   ASSERT_TRUE(result.ok());
   EXPECT_EQ(nlohmann::json::parse(result->out)["verdict"], "self-consistent");
 }
@@ -69,12 +70,14 @@ TEST_F(Recovery, TheDirectionIsNotDraftedBeforeTheStoreHasTheNewCertificates) {
   ASSERT_TRUE(refused.ok());
   EXPECT_EQ(refused->code, 1);
   EXPECT_NE((refused->out + refused->err).find("STEP_NOT_READY"), std::string::npos) << refused->out << refused->err;
-  EXPECT_NE((refused->out + refused->err).find("certificates-lodged"), std::string::npos) << "it names the missing prerequisite";
+  EXPECT_NE((refused->out + refused->err).find("certificates-lodged"), std::string::npos)
+      << "it names the missing prerequisite";
 }
 
 TEST_F(Recovery, I4_NobodyActsOnAStalePage) {
   ASSERT_TRUE(rehearsal_->Drive("report-received").ok());
-  const auto refused = rehearsal_->Act("owen.operator", {"incident", "done", "confirm-compromise", "--text", "called back", "--expect", "0"});
+  const auto refused = rehearsal_->Act(
+      "owen.operator", {"incident", "done", "confirm-compromise", "--text", "called back", "--expect", "0"});
   ASSERT_TRUE(refused.ok());
   EXPECT_EQ(refused->code, 1);
   EXPECT_NE((refused->out + refused->err).find("STALE_PAGE"), std::string::npos) << refused->out << refused->err;

@@ -90,9 +90,11 @@ void RenewPorts(const std::string& dir) {
 
 std::unique_ptr<PersonKeys> LoadPerson(const std::string& folder) {
   const auto key = [&](const char* name) { return SMKI_MUST(pki::PrivateKey::FromPem(Slurp(folder + "/" + name))); };
-  const auto certificate = [&](const char* name) { return SMKI_MUST(pki::Certificate::FromPem(Slurp(folder + "/" + name))); };
-  return std::unique_ptr<PersonKeys>(new PersonKeys{key("sign.key.pem"), key("agree.key.pem"), certificate("sign.crt.pem"),
-                                                    certificate("agree.crt.pem")});
+  const auto certificate = [&](const char* name) {
+    return SMKI_MUST(pki::Certificate::FromPem(Slurp(folder + "/" + name)));
+  };
+  return std::unique_ptr<PersonKeys>(new PersonKeys{key("sign.key.pem"), key("agree.key.pem"),
+                                                    certificate("sign.crt.pem"), certificate("agree.crt.pem")});
 }
 
 }  // namespace
@@ -102,7 +104,9 @@ void Fatal(const char* what, const Status& status) {
   std::abort();
 }
 
-Eui64 TestDevice(int group, uint64_t index) { return Eui64(0x00DB123456F00000 + (static_cast<uint64_t>(group) << 16) + index); }
+Eui64 TestDevice(int group, uint64_t index) {
+  return Eui64(0x00DB123456F00000 + (static_cast<uint64_t>(group) << 16) + index);
+}
 
 std::unique_ptr<Estate> Estate::Copy() {
   const char* source = std::getenv("SMKI_TEST_ESTATE");
@@ -144,8 +148,12 @@ Estate::~Estate() {
   }
 }
 
-std::string Estate::Read(const std::string& relative) const { return Slurp(Path(relative)); }
-Bytes Estate::ReadBytes(const std::string& relative) const { return ToBytes(AsBytes(Read(relative))); }
+std::string Estate::Read(const std::string& relative) const {
+  return Slurp(Path(relative));
+}
+Bytes Estate::ReadBytes(const std::string& relative) const {
+  return ToBytes(AsBytes(Read(relative)));
+}
 void Estate::Write(const std::string& relative, const std::string& text) const {
   std::ofstream(Path(relative), std::ios::binary) << text;
 }
@@ -163,9 +171,11 @@ pki::Certificate Estate::Certificate(const std::string& relative) const {
 pki::Certificate Estate::Organisation(Eui64 eui, uint8_t role, uint16_t usage) const {
   const std::string ou = fmt::format("{:02X}", role);
   for (const pki::Certificate& certificate : organisations_) {
-    if (certificate.subject_eui == eui && certificate.subject_ou == ou && certificate.key_usage == usage) return certificate;
+    if (certificate.subject_eui == eui && certificate.subject_ou == ou && certificate.key_usage == usage)
+      return certificate;
   }
-  Fatal("Organisation", NotFound("{} has no certificate with OU {} and usage {} in the extracts", eui.ToString(), ou, usage));
+  Fatal("Organisation",
+        NotFound("{} has no certificate with OU {} and usage {} in the extracts", eui.ToString(), ou, usage));
 }
 
 Bytes Estate::Approve(const std::string& text, const std::string& direction_id, const std::string& member) {
@@ -177,7 +187,8 @@ Bytes Estate::Approve(const std::string& text, const std::string& direction_id, 
 void Estate::Reapprove(Bundle& bundle, const std::vector<std::string>& members) {
   bundle.text = procedures::RenderDirection(bundle.direction);
   bundle.approvals.clear();
-  for (const std::string& member : members) bundle.approvals.push_back(Approve(bundle.text, bundle.direction.id, member));
+  for (const std::string& member : members)
+    bundle.approvals.push_back(Approve(bundle.text, bundle.direction.id, member));
 }
 
 void Estate::SetPopulation(Bundle& bundle, size_t group, std::vector<Eui64> devices, bool redirect) {

@@ -7,12 +7,12 @@
 #include <vector>
 
 #include "pki/certificate.h"
-#include "pki/digest.h"
 #include "pki/cms.h"
+#include "pki/digest.h"
 #include "pki/key.h"
 #include "procedures/direction.h"
-#include "procedures/policy.h"
 #include "procedures/documents.h"
+#include "procedures/policy.h"
 #include "procedures/population.h"
 
 namespace smki::test {
@@ -27,7 +27,7 @@ struct Bundle {
   std::string incident;
   std::string key = "recovery";
   procedures::Direction direction;
-  std::string text;                          // of the Direction
+  std::string text;  // of the Direction
   std::vector<Bytes> approvals;
   std::map<std::string, Bytes> populations;  // files by group
   std::vector<Bytes> certificates;           // DER
@@ -57,8 +57,8 @@ class Estate {
   // The organisation's certificate with this role and usage from the extracts; `nth` newest.
   pki::Certificate Organisation(Eui64 eui, uint8_t role, uint16_t usage) const;
 
-  // A Direction that holds in every respect: two groups (ESME, GPF) of `devices` Devices each, supplier cells, approved by
-  // three members. `serial` gives it its own id, nonce and counter range.
+  // A Direction that holds in every respect: two groups (ESME, GPF) of `devices` Devices each, supplier cells, approved
+  // by three members. `serial` gives it its own id, nonce and counter range.
   Bundle MakeBundle(int serial = 1, uint64_t devices = 4);
   // Renders the Direction again after a change and has it approved again by `members`.
   void Reapprove(Bundle& bundle, const std::vector<std::string>& members = {"anna.pma", "bruno.pma", "carla.pma"});

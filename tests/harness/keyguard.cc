@@ -21,7 +21,9 @@ std::shared_ptr<grpc::Channel> ChannelAs(const Estate& estate, const std::string
   return rpc::MakeChannel(address, SMKI_MUST(rpc::ReadTls(files)));
 }
 
-std::string OctetsOf(ByteSpan bytes) { return ToString(bytes); }
+std::string OctetsOf(ByteSpan bytes) {
+  return ToString(bytes);
+}
 
 }  // namespace
 
@@ -46,8 +48,12 @@ Keyguard::~Keyguard() {
   if (process_ != nullptr) process_->Stop(Millis(2000));
 }
 
-void Keyguard::Kill() { process_->Kill(); }
-bool Keyguard::WaitDead() { return process_->Wait(kDeadline).has_value(); }
+void Keyguard::Kill() {
+  process_->Kill();
+}
+bool Keyguard::WaitDead() {
+  return process_->Wait(kDeadline).has_value();
+}
 
 std::unique_ptr<kg::Keyguard::Stub> Keyguard::OrchestratorStub(const std::string& as) {
   return kg::Keyguard::NewStub(ChannelAs(estate_, listen_, "tls", as));
@@ -93,12 +99,13 @@ StatusOr<kg::Ceremony> Keyguard::Prepare(const Bundle& bundle, const std::string
 
 StatusOr<kg::PresentShareRequest> Keyguard::MakePresentation(const std::string& person, const kg::Ceremony& ceremony) {
   PersonKeys& keys = estate_.person(person);
-  SMKI_ASSIGN_OR_RETURN(const procedures::CeremonyRequest request, procedures::ParseCeremonyRequest(ceremony.request()));
-  SMKI_ASSIGN_OR_RETURN(
-      const procedures::PresentedShare made,
-      procedures::PresentShare(estate_.policy(), request, ceremony.request(), person,
-                               estate_.ReadBytes("persons/" + person + "/share-recovery.cms"),
-                               {keys.agree, keys.agree_certificate, keys.sign, keys.sign_certificate}, SystemClock().Now()));
+  SMKI_ASSIGN_OR_RETURN(const procedures::CeremonyRequest request,
+                        procedures::ParseCeremonyRequest(ceremony.request()));
+  SMKI_ASSIGN_OR_RETURN(const procedures::PresentedShare made,
+                        procedures::PresentShare(estate_.policy(), request, ceremony.request(), person,
+                                                 estate_.ReadBytes("persons/" + person + "/share-recovery.cms"),
+                                                 {keys.agree, keys.agree_certificate, keys.sign, keys.sign_certificate},
+                                                 SystemClock().Now()));
   kg::PresentShareRequest out;
   out.set_presentation(made.document);
   out.set_signature(OctetsOf(made.signature));
@@ -109,7 +116,8 @@ StatusOr<kg::PresentShareRequest> Keyguard::MakePresentation(const std::string& 
 StatusOr<kg::Ceremony> Keyguard::Present(const std::string& person, const kg::PresentShareRequest& presentation) {
   const auto stub = PersonsStub(person);
   kg::PresentShareResponse response;
-  SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*stub, &kg::KeyguardPersons::Stub::PresentShare, presentation, response, kDeadline));
+  SMKI_RETURN_IF_ERROR(
+      rpc::CallAndWait(*stub, &kg::KeyguardPersons::Stub::PresentShare, presentation, response, kDeadline));
   return response.ceremony();
 }
 
@@ -139,7 +147,8 @@ StatusOr<kg::SignResponse> Keyguard::Sign(const Bundle& bundle, const std::strin
   request.set_ledger_sequence(bundle.direction.ledger_sequence);
   request.set_ledger_head(OctetsOf(bundle.direction.ledger_head));
   kg::SignResponse response;
-  SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*OrchestratorStub(as), &kg::Keyguard::Stub::Sign, request, response, kDeadline));
+  SMKI_RETURN_IF_ERROR(
+      rpc::CallAndWait(*OrchestratorStub(as), &kg::Keyguard::Stub::Sign, request, response, kDeadline));
   return response;
 }
 
@@ -148,7 +157,8 @@ StatusOr<kg::ProveResponse> Keyguard::Prove(const Bundle& bundle, const kg::Proo
   request.set_direction_digest(OctetsOf(bundle.digest()));
   *request.add_proofs() = proof;
   kg::ProveResponse response;
-  SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*OrchestratorStub("orchestrator"), &kg::Keyguard::Stub::Prove, request, response, kDeadline));
+  SMKI_RETURN_IF_ERROR(
+      rpc::CallAndWait(*OrchestratorStub("orchestrator"), &kg::Keyguard::Stub::Prove, request, response, kDeadline));
   return response;
 }
 
@@ -162,13 +172,14 @@ StatusOr<kg::Status> Keyguard::Order(const std::string& order, const Bundle& bun
   document.reason = {"a test"};
   const std::string text = procedures::Render(document);
   PersonKeys& keys = estate_.person(person);
-  SMKI_ASSIGN_OR_RETURN(const Bytes cms, pki::SignDetached(AsBytes(text), keys.sign, keys.sign_certificate, SystemClock().Now(),
-                                                           "smki order " + order));
+  SMKI_ASSIGN_OR_RETURN(const Bytes cms, pki::SignDetached(AsBytes(text), keys.sign, keys.sign_certificate,
+                                                           SystemClock().Now(), "smki order " + order));
   kg::OrderRequest request;
   request.set_order(text);
   request.set_signature(OctetsOf(cms));
   kg::OrderResponse response;
-  SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*PersonsStub(person), &kg::KeyguardPersons::Stub::Order, request, response, kDeadline));
+  SMKI_RETURN_IF_ERROR(
+      rpc::CallAndWait(*PersonsStub(person), &kg::KeyguardPersons::Stub::Order, request, response, kDeadline));
   return response.status();
 }
 
@@ -182,8 +193,8 @@ Status Keyguard::Close(const Bundle& bundle) {
 
 StatusOr<kg::Status> Keyguard::GetStatus() {
   kg::Status response;
-  SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*OrchestratorStub("orchestrator"), &kg::Keyguard::Stub::GetStatus, kg::GetStatusRequest(),
-                                        response, kDeadline));
+  SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*OrchestratorStub("orchestrator"), &kg::Keyguard::Stub::GetStatus,
+                                        kg::GetStatusRequest(), response, kDeadline));
   return response;
 }
 

@@ -34,7 +34,8 @@ class Keyguard {
   Status Open(const Bundle& bundle);
 
   StatusOr<kg::SignResponse> Sign(const Bundle& bundle, const std::string& group,
-                                  const std::vector<std::pair<Eui64, uint32_t>>& items, const std::string& as = "orchestrator");
+                                  const std::vector<std::pair<Eui64, uint32_t>>& items,
+                                  const std::string& as = "orchestrator");
   StatusOr<kg::ProveResponse> Prove(const Bundle& bundle, const kg::Proof& proof);
   StatusOr<kg::Status> Order(const std::string& order, const Bundle& bundle, const std::string& person);
   Status Close(const Bundle& bundle);

@@ -22,11 +22,13 @@ class CustodyUnderAttack : public ::testing::Test {
     EXPECT_EQ(keyguard_->Refusals(code), 1u) << "a refusal leaves a record";
   }
   // Signs a presentation again after a change, as its person would.
-  void SignAgain(kg::PresentShareRequest& request, const procedures::SharePresentation& presentation, const std::string& person) {
+  void SignAgain(kg::PresentShareRequest& request, const procedures::SharePresentation& presentation,
+                 const std::string& person) {
     PersonKeys& keys = estate_->person(person);
     request.set_presentation(procedures::Render(presentation));
-    request.set_signature(ToString(SMKI_MUST(pki::SignDetached(AsBytes(request.presentation()), keys.sign, keys.sign_certificate,
-                                                               SystemClock().Now(), procedures::kPresentationHint))));
+    request.set_signature(
+        ToString(SMKI_MUST(pki::SignDetached(AsBytes(request.presentation()), keys.sign, keys.sign_certificate,
+                                             SystemClock().Now(), procedures::kPresentationHint))));
   }
   std::string SignRefusal() {
     const auto response = keyguard_->Sign(bundle_, "supplier-a-esme", {{TestDevice(0, 0), 1}});
@@ -99,13 +101,15 @@ TEST_F(CustodyUnderAttack, I5_ARelayWithACeremonyKeyOfItsOwnIsNoticedByTheCustod
   const UtcTime now = SystemClock().Now();
   const Bytes serial(16, 0x11);
   request.ceremony_certificate.bytes =
-      SMKI_MUST(pki::SelfSignedAgreementCertificate(relay, "ceremony", serial, now - Millis(1000), now + Millis(1'000'000))).der();
+      SMKI_MUST(
+          pki::SelfSignedAgreementCertificate(relay, "ceremony", serial, now - Millis(1000), now + Millis(1'000'000)))
+          .der();
   const std::string altered = procedures::Render(request);
   EXPECT_TRUE(procedures::CheckCeremonyRequest(estate_->policy(), estate_->policy_text(), ceremony.request(),
                                                AsBytes(ceremony.signature()), "kira.custodian", now)
                   .ok());
-  EXPECT_FALSE(procedures::CheckCeremonyRequest(estate_->policy(), estate_->policy_text(), altered, AsBytes(ceremony.signature()),
-                                                "kira.custodian", now)
+  EXPECT_FALSE(procedures::CheckCeremonyRequest(estate_->policy(), estate_->policy_text(), altered,
+                                                AsBytes(ceremony.signature()), "kira.custodian", now)
                    .ok());
 }
 

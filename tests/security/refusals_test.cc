@@ -95,10 +95,11 @@ TEST_F(Refusals, I1_SomebodyNotInThePolicyAtAll) {
   const UtcTime now = SystemClock().Now();
   pki::PrivateKey issuer = SMKI_MUST(pki::PrivateKey::Generate());
   const Bytes name = pki::AuthorityName({"Strangers", ""});
-  const pki::Certificate stranger = SMKI_MUST(pki::IssuePersonCertificate(
-      {&issuer, name}, "anna.pma", "Nobody", key.public_key(), pki::kDigitalSignature, SystemRandom().Take(16), now - Millis(1000),
-      now + Millis(1'000'000), false));
-  bundle.approvals[2] = SMKI_MUST(pki::SignDetached(AsBytes(bundle.text), key, stranger, now, procedures::ApprovalHint(bundle.direction.id)));
+  const pki::Certificate stranger = SMKI_MUST(
+      pki::IssuePersonCertificate({&issuer, name}, "anna.pma", "Nobody", key.public_key(), pki::kDigitalSignature,
+                                  SystemRandom().Take(16), now - Millis(1000), now + Millis(1'000'000), false));
+  bundle.approvals[2] = SMKI_MUST(
+      pki::SignDetached(AsBytes(bundle.text), key, stranger, now, procedures::ApprovalHint(bundle.direction.id)));
   ExpectRefused(bundle, "APPROVAL_NOT_A_MEMBER");
 }
 
@@ -114,8 +115,9 @@ TEST_F(Refusals, I1_AMemberWhoseCertificateIsRevoked) {
   const pki::Certificate issuer = estate_->Certificate("policy/persons-authority.crt.pem");
   const UtcTime now = SystemClock().Now();
   const Bytes serial = estate_->person("carla.pma").sign_certificate.serial;
-  bundle.revocation_list =
-      SMKI_MUST(pki::IssueRevocationList({&authority, issuer.subject}, 2, now, now + Millis(1'000'000), {{serial, now, 1}})).der;
+  bundle.revocation_list = SMKI_MUST(pki::IssueRevocationList({&authority, issuer.subject}, 2, now,
+                                                              now + Millis(1'000'000), {{serial, now, 1}}))
+                               .der;
   ExpectRefused(bundle, "SIGNER_CERTIFICATE_REVOKED");
 }
 
@@ -164,8 +166,9 @@ TEST_F(Refusals, I1_ARejectionOfferedAsApproval) {
   rejection.person = "carla.pma";
   rejection.reason = {"no"};
   PersonKeys& carla = estate_->person("carla.pma");
-  bundle.approvals[2] = SMKI_MUST(pki::SignDetached(AsBytes(procedures::Render(rejection)), carla.sign, carla.sign_certificate,
-                                                    SystemClock().Now(), procedures::kRejectionHint));
+  bundle.approvals[2] =
+      SMKI_MUST(pki::SignDetached(AsBytes(procedures::Render(rejection)), carla.sign, carla.sign_certificate,
+                                  SystemClock().Now(), procedures::kRejectionHint));
   ExpectRefused(bundle, "APPROVAL_IS_REJECTION");
 }
 
@@ -396,7 +399,8 @@ TEST_F(Refusals, I1_AKeyCertificateThatIsNotTheTokensKey) {
   estate_->Reapprove(bundle);
   const auto ceremony = keyguard_->Prepare(bundle);
   ASSERT_FALSE(ceremony.ok());
-  EXPECT_TRUE(ReasonOf(ceremony.status()) == "KEY_MISMATCH" || ReasonOf(ceremony.status()) == "CERTIFICATE_NOT_FOR_CELL")
+  EXPECT_TRUE(ReasonOf(ceremony.status()) == "KEY_MISMATCH" ||
+              ReasonOf(ceremony.status()) == "CERTIFICATE_NOT_FOR_CELL")
       << Message(ceremony.status());
   ExpectNothingSigned(bundle);
 }
@@ -428,7 +432,8 @@ TEST_F(Refusals, I1_TotalLimitSpent) {
   bundle.direction.limits.total = 2;
   estate_->Reapprove(bundle);
   ASSERT_TRUE(keyguard_->Open(bundle).ok());
-  const auto response = keyguard_->Sign(bundle, "supplier-a-esme", {{TestDevice(0, 0), 1}, {TestDevice(0, 1), 1}, {TestDevice(0, 2), 1}});
+  const auto response =
+      keyguard_->Sign(bundle, "supplier-a-esme", {{TestDevice(0, 0), 1}, {TestDevice(0, 1), 1}, {TestDevice(0, 2), 1}});
   EXPECT_EQ(RefusalOf(response, 0), "");
   EXPECT_EQ(RefusalOf(response, 1), "");
   EXPECT_EQ(RefusalOf(response, 2), "TOTAL_LIMIT");
@@ -491,7 +496,8 @@ TEST_F(Refusals, I10_RevocationListMissingOrOfAnotherIssuer) {
   ExpectRefused(bundle, "REVOCATION_LIST_STALE");
   pki::PrivateKey key = SMKI_MUST(pki::PrivateKey::Generate());
   const UtcTime now = SystemClock().Now();
-  const auto forged = SMKI_MUST(pki::IssueRevocationList({&key, pki::AuthorityName({"Persons", ""})}, 99, now, now + Millis(1'000'000), {}));
+  const auto forged = SMKI_MUST(
+      pki::IssueRevocationList({&key, pki::AuthorityName({"Persons", ""})}, 99, now, now + Millis(1'000'000), {}));
   bundle.revocation_list = forged.der;
   ExpectRefused(bundle, "REVOCATION_LIST_STALE");
 }

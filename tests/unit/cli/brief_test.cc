@@ -36,14 +36,18 @@ class FakeStore : public repository::Store {
     }
     return out;
   }
-  StatusOr<std::vector<repository::CertificateRecord>> BySerial(ByteSpan) const override { return std::vector<repository::CertificateRecord>(); }
+  StatusOr<std::vector<repository::CertificateRecord>> BySerial(ByteSpan) const override {
+    return std::vector<repository::CertificateRecord>();
+  }
   StatusOr<std::optional<repository::CertificateRecord>> ByDigest(const Digest& sha256) const override {
     for (const auto& record : records_) {
       if (pki::Sha256(record.der) == sha256) return std::optional(record);
     }
     return std::optional<repository::CertificateRecord>();
   }
-  StatusOr<std::vector<repository::CertificateRecord>> Authorities() const override { return std::vector<repository::CertificateRecord>(); }
+  StatusOr<std::vector<repository::CertificateRecord>> Authorities() const override {
+    return std::vector<repository::CertificateRecord>();
+  }
   const repository::StoreSummary& summary() const override { return summary_; }
 
  private:
@@ -58,13 +62,16 @@ class BriefTest : public ::testing::Test {
   BriefTest() : verifier_(people_.Verifier()) {
     for (const auto& [digest, der] : estate_.certificates) {
       const pki::Certificate certificate = *pki::Certificate::Parse(der);
-      const auto kind = certificate.is_ca ? repository::CertificateKind::kOrganisationAuthority : repository::CertificateKind::kOrganisation;
-      store_.Add(certificate, kind, certificate.key_usage == pki::kKeyAgreement ? "KA" : "DS", certificate.subject_eui.value_or(Eui64()));
+      const auto kind = certificate.is_ca ? repository::CertificateKind::kOrganisationAuthority
+                                          : repository::CertificateKind::kOrganisation;
+      store_.Add(certificate, kind, certificate.key_usage == pki::kKeyAgreement ? "KA" : "DS",
+                 certificate.subject_eui.value_or(Eui64()));
     }
     old_ = estate_.Organisation(2, kSupplier, pki::kDigitalSignature);
     store_.Add(*old_, repository::CertificateKind::kOrganisation, "DS", kSupplier);
     for (const auto& [group, octets] : estate_.populations) {
-      for (const Eui64 device : procedures::ParsePopulation(octets)->devices) store_.Add(*old_, repository::CertificateKind::kDevice, "DS", device);
+      for (const Eui64 device : procedures::ParsePopulation(octets)->devices)
+        store_.Add(*old_, repository::CertificateKind::kDevice, "DS", device);
     }
     estate_.direction.limits.total = 4;
   }
@@ -78,7 +85,9 @@ class BriefTest : public ::testing::Test {
     if (give_certificates_) {
       for (const auto& [digest, der] : estate_.certificates) inputs.certificates.push_back(der);
     }
-    for (const std::string& member : approved_by_) inputs.approvals.push_back(people_.Sign(member, inputs.direction, procedures::ApprovalHint(estate_.direction.id)));
+    for (const std::string& member : approved_by_)
+      inputs.approvals.push_back(
+          people_.Sign(member, inputs.direction, procedures::ApprovalHint(estate_.direction.id)));
     if (give_store_) inputs.store = &store_;
     inputs.reader = reader;
     inputs.now = Now();
@@ -90,7 +99,8 @@ class BriefTest : public ::testing::Test {
   std::string Text(const std::string& reader = "ann") { return BriefText(Compute(reader), Style()); }
   std::string Warnings(const std::string& reader = "ann") {
     std::string out;
-    for (const Brief::Warning& warning : Compute(reader).warnings) out += (warning.grave ? "STOP " : "note ") + warning.text + "\n";
+    for (const Brief::Warning& warning : Compute(reader).warnings)
+      out += (warning.grave ? "STOP " : "note ") + warning.text + "\n";
     return out;
   }
 
@@ -143,7 +153,9 @@ TEST_F(BriefTest, ACertificateThatIsNotInTheRepositoryIsGrave) {
   auto& records = store_.records();
   const Digest directed = estate_.direction.groups[0].replacements[0].certificate;
   std::erase_if(records, [&](const auto& record) { return pki::Sha256(record.der) == directed; });
-  EXPECT_THAT(Warnings(), HasSubstr("STOP Group supplier-a-esme, supplier/digitalSignature: the certificate is not in the Repository"));
+  EXPECT_THAT(
+      Warnings(),
+      HasSubstr("STOP Group supplier-a-esme, supplier/digitalSignature: the certificate is not in the Repository"));
 }
 
 TEST_F(BriefTest, ACertificateThatIsNotInUseIsGrave) {
@@ -161,9 +173,11 @@ TEST_F(BriefTest, ACertificateThatNobodyCanShowIsGrave) {
 }
 
 TEST_F(BriefTest, TheSameKeyAgainIsGrave) {
-  const pki::Certificate& directed = *pki::Certificate::Parse(estate_.certificates[estate_.direction.groups[0].replacements[0].certificate]);
-  const pki::Certificate renewed = *pki::IssueOrganisationCertificate(estate_.issuing, {"", 2, kSupplier}, *directed.public_key, pki::kDigitalSignature,
-                                                                      Bytes(16, 0x55), Now() - Millis(1000), Now() + std::chrono::hours(24));
+  const pki::Certificate& directed =
+      *pki::Certificate::Parse(estate_.certificates[estate_.direction.groups[0].replacements[0].certificate]);
+  const pki::Certificate renewed = *pki::IssueOrganisationCertificate(
+      estate_.issuing, {"", 2, kSupplier}, *directed.public_key, pki::kDigitalSignature, Bytes(16, 0x55),
+      Now() - Millis(1000), Now() + std::chrono::hours(24));
   store_.Add(renewed, repository::CertificateKind::kOrganisation, "DS", kSupplier);
   EXPECT_THAT(Warnings(), HasSubstr("carries the same key as the old one"));
 }
@@ -178,9 +192,13 @@ TEST_F(BriefTest, WhatThePolicyDoesNotAllowIsGrave) {
   EXPECT_THAT(Warnings(), HasSubstr("STOP The trust policy does not allow it: PROCEDURE_NOT_ALLOWED"));
 }
 
-TEST_F(BriefTest, I4_TheRequesterIsTold) { EXPECT_THAT(Warnings("leo"), HasSubstr("STOP You requested this Direction")); }
+TEST_F(BriefTest, I4_TheRequesterIsTold) {
+  EXPECT_THAT(Warnings("leo"), HasSubstr("STOP You requested this Direction"));
+}
 
-TEST_F(BriefTest, WhoeverHasNoSeatIsTold) { EXPECT_THAT(Warnings("kim"), HasSubstr("gives kim no seat")); }
+TEST_F(BriefTest, WhoeverHasNoSeatIsTold) {
+  EXPECT_THAT(Warnings("kim"), HasSubstr("gives kim no seat"));
+}
 
 TEST_F(BriefTest, ApprovalsAreJudgedHere) {
   approved_by_ = {"bob", "cal"};

@@ -9,7 +9,8 @@ namespace smki::cli {
 namespace {
 
 TEST(Command, ARefusalShowsCodeReasonAndNextAction) {
-  const std::string text = FailureText(procedures::Refuse(procedures::Reason::kSTALE_PAGE, "the page was read at 4, INC-1 is at 5"), Style());
+  const std::string text = FailureText(
+      procedures::Refuse(procedures::Reason::kSTALE_PAGE, "the page was read at 4, INC-1 is at 5"), Style());
   EXPECT_EQ(text,
             "refused  STALE_PAGE\n"
             "  why   the page was read at 4, INC-1 is at 5\n"

@@ -27,10 +27,12 @@ DrillResult Passed() {
 
 TEST(DrillResult, JsonHasTheDocumentedKeys) {
   const auto json = ToJson(Passed());
-  for (const char* key : {"result", "scenario", "seed", "devices", "phases", "refusals", "keyguard", "ledger", "repository", "evidence"}) {
+  for (const char* key : {"result", "scenario", "seed", "devices", "phases", "refusals", "keyguard", "ledger",
+                          "repository", "evidence"}) {
     EXPECT_TRUE(json.contains(key)) << key;
   }
-  for (const char* key : {"total", "recovered", "half_replaced", "refused", "silent"}) EXPECT_TRUE(json["devices"].contains(key)) << key;
+  for (const char* key : {"total", "recovered", "half_replaced", "refused", "silent"})
+    EXPECT_TRUE(json["devices"].contains(key)) << key;
   EXPECT_EQ(json["result"], "passed");
   EXPECT_EQ(json["phases"][1]["seconds"], 70.0);
   EXPECT_EQ(json["refusals"][0]["code"], "SHARE_DUPLICATE");

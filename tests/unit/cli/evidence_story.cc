@@ -43,8 +43,8 @@ void EvidenceStory::Prepare() {
   estate_.direction.incident = "INC-1";
   estate_.direction.procedure_digest = incident_.runbook_.digest;
   estate_.direction.key_certificate = estate_.Add(Must(pki::IssueOrganisationCertificate(
-      estate_.issuing, {"", 1, Eui64(0x90B3D51F30000001)}, recovery_key_.public_key(), pki::kDigitalSignature, Bytes(16, 0x21),
-      Now() - std::chrono::hours(24), Now() + std::chrono::hours(24 * 300))));
+      estate_.issuing, {"", 1, Eui64(0x90B3D51F30000001)}, recovery_key_.public_key(), pki::kDigitalSignature,
+      Bytes(16, 0x21), Now() - std::chrono::hours(24), Now() + std::chrono::hours(24 * 300))));
   Must(PosixFiles().CreateDirectories(folder_));
   incident_.Reach("the end");
   incident_.Must(incident_.Do(procedures::CloseRequest{"leo"}));
@@ -108,7 +108,10 @@ void EvidenceStory::TellStatement(const procedures::Event& event) {
   statement.environment = people_.policy.environment;
   statement.incident = event.kind == "incident-opened" ? "new" : "INC-1";
   statement.step = event.step.empty() ? "none" : event.step;
-  statement.verb = event.kind == "incident-opened" ? "open" : event.kind == "step-decided" ? "decide" : event.kind == "incident-closed" ? "close" : "done";
+  statement.verb = event.kind == "incident-opened"   ? "open"
+                   : event.kind == "step-decided"    ? "decide"
+                   : event.kind == "incident-closed" ? "close"
+                                                     : "done";
   statement.choice = "none";
   statement.expected_sequence = events_ + spoiled_.statement_page;
   statement.person = event.person;
@@ -157,13 +160,15 @@ void EvidenceStory::TellCeremony() {
 }
 
 std::vector<EvidenceStory::Command> EvidenceStory::Commands() {
-  Evidence words;   // only for the encoder
+  Evidence words;  // only for the encoder
   words.direction = estate_.direction;
-  for (const auto& [digest, der] : estate_.certificates) words.certificates.insert_or_assign(digest, Must(pki::Certificate::Parse(der)));
+  for (const auto& [digest, der] : estate_.certificates)
+    words.certificates.insert_or_assign(digest, Must(pki::Certificate::Parse(der)));
   std::vector<Command> out;
   uint64_t counter = estate_.direction.counter_first;
   for (const procedures::DirectedGroup& group : estate_.direction.groups) {
-    const auto encoder = Must(gbcs::CommandTemplate::Make(Eui64(0x90B3D51F30000001), Must(DirectedPayload(words, group)), 1000, 4999));
+    const auto encoder =
+        Must(gbcs::CommandTemplate::Make(Eui64(0x90B3D51F30000001), Must(DirectedPayload(words, group)), 1000, 4999));
     for (const Eui64 device : Must(procedures::ParsePopulation(estate_.populations[group.name])).devices) {
       Command command{device, group.name, counter++, {}, {}};
       command.octets = encoder.Encode(device, command.counter);
@@ -182,12 +187,16 @@ void EvidenceStory::TellCampaign() {
   Must(PosixFiles().CreateDirectories(folder_ + "/keyguard"));
   auto journal = Must(ledger::RecordLog::Open(PosixFiles(), folder_ + "/keyguard/journal.log", ledger::kJournalKind,
                                               [](const ledger::Record&) { return OkStatus(); }));
-  const auto write = [&](ledger::JournalType type, const Bytes& payload) { Must(journal->Append(static_cast<uint8_t>(type), payload).status()); };
+  const auto write = [&](ledger::JournalType type, const Bytes& payload) {
+    Must(journal->Append(static_cast<uint8_t>(type), payload).status());
+  };
   const Digest direction = pki::Sha256(direction_text_);
   const ledger::Head head = ledger_->head();
-  write(ledger::JournalType::kDirection, Encode(ledger::JournalDirection{Now(), direction, estate_.direction.id, "INC-1", "drill/estate-7",
-                                                                        estate_.direction.nonce, 1000, 4999, head.entries - 1, head.hash, Now()}));
-  for (const std::string& person : spoiled_.attendants) write(ledger::JournalType::kAttendance, Encode(ledger::JournalAttendance{Now(), request_, person}));
+  write(ledger::JournalType::kDirection,
+        Encode(ledger::JournalDirection{Now(), direction, estate_.direction.id, "INC-1", "drill/estate-7",
+                                        estate_.direction.nonce, 1000, 4999, head.entries - 1, head.hash, Now()}));
+  for (const std::string& person : spoiled_.attendants)
+    write(ledger::JournalType::kAttendance, Encode(ledger::JournalAttendance{Now(), request_, person}));
   write(ledger::JournalType::kOpened, Encode(ledger::JournalOpened{Now(), direction, request_, 1}));
   for (const procedures::DirectedGroup& group : estate_.direction.groups) {
     ledger::JournalBurn burn{Now(), direction, group.name, 0, {}, {}};
@@ -203,7 +212,8 @@ void EvidenceStory::TellCampaign() {
       burn.items.push_back(item);
       signatures.signatures.push_back(command.signature);
       Bytes leaf = ToBytes(item.device.bytes());
-      const uint8_t attempt[] = {0, 0, 0, static_cast<uint8_t>(item.attempt + (spoiled_.other_items_announced ? 1 : 0))};
+      const uint8_t attempt[] = {0, 0, 0,
+                                 static_cast<uint8_t>(item.attempt + (spoiled_.other_items_announced ? 1 : 0))};
       smki::Append(leaf, attempt);
       announced.AddLeaf(leaf);
     }
@@ -213,7 +223,8 @@ void EvidenceStory::TellCampaign() {
     intent.set_batch(1);
     intent.set_items(static_cast<uint32_t>(burn.items.size()));
     intent.set_items_digest(ToString(announced.Root()));
-    const ledger::Entry entry = Append(spoiled_.burn_without_intent ? "campaign.batch" : "campaign.intent", "", intent.SerializeAsString());
+    const ledger::Entry entry =
+        Append(spoiled_.burn_without_intent ? "campaign.batch" : "campaign.intent", "", intent.SerializeAsString());
     burn.ledger_sequence = entry.sequence;
     burn.ledger_head = entry.hash;
     signatures.burn = journal->records();
@@ -231,17 +242,21 @@ void EvidenceStory::WriteCampaignLog(const std::vector<Command>& commands) {
   Must(PosixFiles().CreateDirectories(folder_ + "/campaign"));
   auto log = Must(ledger::RecordLog::Open(PosixFiles(), folder_ + "/campaign/campaign.log", ledger::kCampaignKind,
                                           [](const ledger::Record&) { return OkStatus(); }));
-  const auto write = [&](ledger::CampaignType type, const Bytes& payload) { Must(log->Append(static_cast<uint8_t>(type), payload).status()); };
+  const auto write = [&](ledger::CampaignType type, const Bytes& payload) {
+    Must(log->Append(static_cast<uint8_t>(type), payload).status());
+  };
   ledger::CampaignSigned batch;
   batch.batch = 1;
   for (const Command& command : commands) {
-    batch.items.push_back({command.device, 1, command.counter + spoiled_.campaign_counter, pki::Sha256(command.octets)});
+    batch.items.push_back(
+        {command.device, 1, command.counter + spoiled_.campaign_counter, pki::Sha256(command.octets)});
   }
   write(ledger::CampaignType::kSigned, Encode(batch));
   uint64_t sequence = 0;
   for (const Command& command : commands) {
     write(ledger::CampaignType::kResponse,
-          Encode(ledger::CampaignResponse{++sequence, Now(), command.device, 1, command.counter, ledger::DeviceOutcome::kRecovered, "", Answer(command)}));
+          Encode(ledger::CampaignResponse{++sequence, Now(), command.device, 1, command.counter,
+                                          ledger::DeviceOutcome::kRecovered, "", Answer(command)}));
   }
   log->Sync();
   ledger::v1::CampaignSummary summary;
@@ -266,7 +281,8 @@ Bytes EvidenceStory::Answer(const Command& command) {
     gbcs::ReplacementOutcome cell;
     cell.cell = *gbcs::TrustAnchorCell::Parse(replacement.cell);
     if (spoil && spoiled_.cell_failed) cell.status = gbcs::StatusCode::kNoTrustAnchor;
-    std::copy(certificate.subject_key_identifier.begin(), certificate.subject_key_identifier.end(), cell.replacing_ski.begin());
+    std::copy(certificate.subject_key_identifier.begin(), certificate.subject_key_identifier.end(),
+              cell.replacing_ski.begin());
     if (spoil && spoiled_.other_key_in_cell) cell.replacing_ski[7] ^= 1;
     outcome.outcomes.push_back(cell);
   }
@@ -279,7 +295,8 @@ Bytes EvidenceStory::Answer(const Command& command) {
   message.message_code = gbcs::kAnyExceptAbnormalRootByRecoveryCode;
   message.payload = gbcs::EncodeResponsePayload({outcome, DerLengths::kMinimal});
   pki::PrivateKey stranger = Must(pki::PrivateKey::Generate());
-  message.signature = Must((spoil && spoiled_.response_by_stranger ? stranger : device_key_).Sign(gbcs::SignedOctets(message)));
+  message.signature =
+      Must((spoil && spoiled_.response_by_stranger ? stranger : device_key_).Sign(gbcs::SignedOctets(message)));
   return gbcs::EncodeMessage(message);
 }
 
@@ -291,13 +308,18 @@ void EvidenceStory::WriteStore() {
   uint8_t serial = 0x60;
   for (const auto& [group, octets] : estate_.populations) {
     for (const Eui64 device : Must(procedures::ParsePopulation(octets)).devices) {
-      Must(writer->Add(small_.Record(Must(pki::IssueDeviceCertificate(small_.devices.identity, device, device_key_.public_key(), pki::kDigitalSignature,
-                                                                      Bytes(16, serial++), repository::Day("2026-01-01"))))));
+      Must(writer->Add(small_.Record(Must(
+          pki::IssueDeviceCertificate(small_.devices.identity, device, device_key_.public_key(), pki::kDigitalSignature,
+                                      Bytes(16, serial++), repository::Day("2026-01-01"))))));
     }
   }
   Must(writer->Finish());
-  repository::RebuildOptions options{extracts, scratch_ / "store.sqlite", "", pki::AnchorOf(*small_.organisations.root),
-                                     pki::AnchorOf(*small_.devices.root), {}};
+  repository::RebuildOptions options{extracts,
+                                     scratch_ / "store.sqlite",
+                                     "",
+                                     pki::AnchorOf(*small_.organisations.root),
+                                     pki::AnchorOf(*small_.devices.root),
+                                     {}};
   Must(repository::Rebuild(options).status());
   File("repository/store.sqlite", Must(PosixFiles().Read(options.store, 16 << 20)));
 }

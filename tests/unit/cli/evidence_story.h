@@ -1,5 +1,5 @@
-// A small evidence folder, made by hand: one incident, two groups of two Devices, every signature real. A test spoils one
-// thing of the story before it is told, or one file afterwards.
+// A small evidence folder, made by hand: one incident, two groups of two Devices, every signature real. A test spoils
+// one thing of the story before it is told, or one file afterwards.
 #pragma once
 
 #include <optional>
@@ -19,27 +19,27 @@
 namespace smki::cli::test {
 
 struct Spoiled {
-  std::string statement_signer;                 // instead of who acted
-  uint64_t statement_page = 0;                  // added to the true one
-  bool no_statement = false;                    // of the last person who acted
+  std::string statement_signer;  // instead of who acted
+  uint64_t statement_page = 0;   // added to the true one
+  bool no_statement = false;     // of the last person who acted
   std::vector<std::string> approvers = {"ann", "bob", "cal"};
   bool ceremony_signed_by_stranger = false;
   std::vector<std::string> attendants = {"kim", "kay"};
-  std::optional<Eui64> burned_device;           // instead of the first
-  uint64_t burned_counter = 0;                  // added to the true one
-  uint32_t burned_attempt = 0;                  // added
-  bool other_command_signed = false;            // the key signed something else
+  std::optional<Eui64> burned_device;  // instead of the first
+  uint64_t burned_counter = 0;         // added to the true one
+  uint32_t burned_attempt = 0;         // added
+  bool other_command_signed = false;   // the key signed something else
   bool burn_without_intent = false;
   bool other_items_announced = false;
-  uint64_t campaign_counter = 0;                // added, in the campaign log only
-  uint64_t summed_signatures = 0;               // added, in the summary only
-  uint64_t summed_recovered = 0;                // added
+  uint64_t campaign_counter = 0;   // added, in the campaign log only
+  uint64_t summed_signatures = 0;  // added, in the summary only
+  uint64_t summed_recovered = 0;   // added
   bool response_by_stranger = false;
   bool cell_failed = false;
   bool other_key_in_cell = false;
   bool countersigned = true;
   bool entry_after_checkpoint = false;
-  Digest drafted_against{};                     // instead of the true head
+  Digest drafted_against{};  // instead of the true head
   bool runbook_not_allowed = false;
   bool other_genesis_policy = false;
 };
@@ -55,7 +55,7 @@ class EvidenceStory {
     Eui64 device;
     std::string group;
     uint64_t counter = 0;
-    Bytes octets;       // whole
+    Bytes octets;  // whole
     pki::RawSignature signature{};
   };
   void Prepare();

@@ -23,7 +23,8 @@ class IncidentText : public ::testing::Test {
     Add("confirm", "attest", "incident-operator", "ready");
     Add("direction", "direction", "incident-lead", "blocked").add_waiting_for("confirm");
   }
-  recovery::v1::StepView& Add(const std::string& id, const std::string& kind, const std::string& actor, const std::string& status) {
+  recovery::v1::StepView& Add(const std::string& id, const std::string& kind, const std::string& actor,
+                              const std::string& status) {
     auto& step = *view_.add_steps();
     step.set_id(id);
     step.set_phase("pre-recovery");

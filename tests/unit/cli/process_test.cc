@@ -14,7 +14,9 @@ namespace {
 
 using ::testing::HasSubstr;
 
-std::vector<std::string> Shell(const std::string& script) { return {"/bin/sh", "-c", script}; }
+std::vector<std::string> Shell(const std::string& script) {
+  return {"/bin/sh", "-c", script};
+}
 std::string ReadLog(const std::string& path) {
   std::ostringstream out;
   out << std::ifstream(path).rdbuf();
@@ -48,11 +50,14 @@ TEST(RunProcess, EndsWhatTakesTooLongWithItsChildren) {
   EXPECT_EQ(exit.status().code(), StatusCode::kDeadlineExceeded);
 }
 
-TEST(RunProcess, AProgramThatIsNotThereIsAnError) { EXPECT_FALSE(RunProcess({"/nothing/here"}).ok()); }
+TEST(RunProcess, AProgramThatIsNotThereIsAnError) {
+  EXPECT_FALSE(RunProcess({"/nothing/here"}).ok());
+}
 
 TEST(Process, IsReadyWhenItSaysSo) {
   Scratch scratch;
-  const auto process = Process::Start(Shell("echo server ready on 1; exec sleep 60"), {}, scratch / "log", "ready", Millis(10'000));
+  const auto process =
+      Process::Start(Shell("echo server ready on 1; exec sleep 60"), {}, scratch / "log", "ready", Millis(10'000));
   ASSERT_TRUE(process.ok()) << process.status();
   EXPECT_TRUE((*process)->Running());
   EXPECT_EQ((*process)->Kill(), 128 + SIGKILL);
@@ -61,13 +66,15 @@ TEST(Process, IsReadyWhenItSaysSo) {
 
 TEST(Process, OneThatEndsBeforeItIsReadyIsAnErrorWithItsLastWords) {
   Scratch scratch;
-  const auto process = Process::Start(Shell("echo the token is missing >&2; exit 1"), {}, scratch / "log", "ready", Millis(10'000));
+  const auto process =
+      Process::Start(Shell("echo the token is missing >&2; exit 1"), {}, scratch / "log", "ready", Millis(10'000));
   EXPECT_THAT(Message(process.status()), HasSubstr("the token is missing"));
 }
 
 TEST(Process, WhatItPrintsLaterGoesToTheLogAndNeverBlocksIt) {
   Scratch scratch;
-  auto process = Process::Start(Shell("echo ready; head -c 300000 /dev/zero | tr '\\0' x; echo end"), {}, scratch / "log", "ready", Millis(10'000));
+  auto process = Process::Start(Shell("echo ready; head -c 300000 /dev/zero | tr '\\0' x; echo end"), {},
+                                scratch / "log", "ready", Millis(10'000));
   ASSERT_TRUE(process.ok()) << process.status();
   EXPECT_EQ((*process)->Wait(Millis(10'000)), 0);
   process->reset();
@@ -76,10 +83,12 @@ TEST(Process, WhatItPrintsLaterGoesToTheLogAndNeverBlocksIt) {
 
 TEST(Process, StopsInOrderOrIsKilled) {
   Scratch scratch;
-  const auto gentle = Process::Start(Shell("trap 'exit 7' TERM; echo ready; while :; do sleep 0.01; done"), {}, scratch / "log", "ready", Millis(10'000));
+  const auto gentle = Process::Start(Shell("trap 'exit 7' TERM; echo ready; while :; do sleep 0.01; done"), {},
+                                     scratch / "log", "ready", Millis(10'000));
   ASSERT_TRUE(gentle.ok()) << gentle.status();
   EXPECT_EQ((*gentle)->Stop(Millis(10'000)), 7);
-  const auto deaf = Process::Start(Shell("trap '' TERM; echo ready; while :; do sleep 0.01; done"), {}, scratch / "log", "ready", Millis(10'000));
+  const auto deaf = Process::Start(Shell("trap '' TERM; echo ready; while :; do sleep 0.01; done"), {}, scratch / "log",
+                                   "ready", Millis(10'000));
   ASSERT_TRUE(deaf.ok()) << deaf.status();
   EXPECT_EQ((*deaf)->Stop(Millis(30)), 128 + SIGKILL);
 }

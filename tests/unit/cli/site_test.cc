@@ -39,7 +39,8 @@ TEST_F(SiteTest, PathsAreTakenFromTheFilesOwnFolder) {
 }
 
 TEST_F(SiteTest, AnUnknownKeyIsNamedWithItsPlace) {
-  const auto site = ReadClientSite(Write(std::string(kSite) + "environment: production\n"));   // I8: never a configuration value
+  const auto site =
+      ReadClientSite(Write(std::string(kSite) + "environment: production\n"));  // I8: never a configuration value
   EXPECT_NE(Message(site.status()).find("client.yaml:12:"), std::string::npos) << site.status();
 }
 

@@ -15,7 +15,9 @@ TEST(Text, ColumnsAlignAndColourDoesNotCount) {
   EXPECT_EQ(table.Text(), "  ready  confirm          yours\n  \x1b[32mdone\x1b[0m   report-received  03:12:45\n");
 }
 
-TEST(Text, WithoutATerminalThereIsNoColour) { EXPECT_EQ(Style(false).Bad("refused"), "refused"); }
+TEST(Text, WithoutATerminalThereIsNoColour) {
+  EXPECT_EQ(Style(false).Bad("refused"), "refused");
+}
 
 TEST(Text, AFactGoesOnUnderItself) {
   const std::string words(200, 'x');
@@ -28,7 +30,8 @@ TEST(Text, LinesAreShort) {
   for (int i = 0; i < 100; ++i) long_text += "word ";
   const std::string fact = Fact("how", long_text, 9);
   size_t begin = 0;
-  for (size_t end; (end = fact.find('\n', begin)) != std::string::npos; begin = end + 1) EXPECT_LE(end - begin, kLineWidth);
+  for (size_t end; (end = fact.find('\n', begin)) != std::string::npos; begin = end + 1)
+    EXPECT_LE(end - begin, kLineWidth);
 }
 
 TEST(Text, NumbersAndTimesAreEasyToRead) {
@@ -45,7 +48,9 @@ TEST(Text, NumbersAndTimesAreEasyToRead) {
   EXPECT_EQ(ClockTime(*ParseTime("2026-11-21T03:04:05Z")), "03:04:05");
 }
 
-TEST(Text, AServersWordsCannotSteerATerminal) { EXPECT_EQ(Printable("a\x1b[2Jb\rc\nd"), "a?[2Jb?c\nd"); }
+TEST(Text, AServersWordsCannotSteerATerminal) {
+  EXPECT_EQ(Printable("a\x1b[2Jb\rc\nd"), "a?[2Jb?c\nd");
+}
 
 TEST(Text, ABarNeverOverflows) {
   EXPECT_EQ(Bar(0, 0, 4), "[....]");

@@ -24,7 +24,8 @@ VerifyReport Verify(const EvidenceStory& story) {
 
 std::string Said(const VerifyReport& report) {
   std::string out;
-  for (const Finding& finding : report.findings) out += fmt::format("{} {}: {}\n", finding.check, finding.where, finding.what);
+  for (const Finding& finding : report.findings)
+    out += fmt::format("{} {}: {}\n", finding.check, finding.where, finding.what);
   return out;
 }
 
@@ -61,32 +62,58 @@ TEST_P(EachLie, IsFoundByTheCheckThatIsForIt) {
 INSTANTIATE_TEST_SUITE_P(
     Evidence, EachLie,
     ::testing::Values(
-        Lie{"GenesisOfAnotherPolicy", With([](Spoiled& s) { s.other_genesis_policy = true; }), 2, "entry 0: the ledger was begun under the policy"},
-        Lie{"NotCountersigned", With([](Spoiled& s) { s.countersigned = false; }), 3, "the keyguard of the trust policy has not countersigned"},
-        Lie{"EntryAfterCheckpoint", With([](Spoiled& s) { s.entry_after_checkpoint = true; }), 3, "lies after the last checkpoint"},
-        Lie{"StatementByAnother", With([](Spoiled& s) { s.statement_signer = "ola"; }), 5, "the signature of leo does not hold"},
+        Lie{"GenesisOfAnotherPolicy", With([](Spoiled& s) { s.other_genesis_policy = true; }), 2,
+            "entry 0: the ledger was begun under the policy"},
+        Lie{"NotCountersigned", With([](Spoiled& s) { s.countersigned = false; }), 3,
+            "the keyguard of the trust policy has not countersigned"},
+        Lie{"EntryAfterCheckpoint", With([](Spoiled& s) { s.entry_after_checkpoint = true; }), 3,
+            "lies after the last checkpoint"},
+        Lie{"StatementByAnother", With([](Spoiled& s) { s.statement_signer = "ola"; }), 5,
+            "the signature of leo does not hold"},
         Lie{"StatementOnAStalePage", With([](Spoiled& s) { s.statement_page = 1; }), 5, "it was made on page"},
-        Lie{"ActWithoutStatement", With([](Spoiled& s) { s.no_statement = true; }), 5, "no signed statement stands before it"},
-        Lie{"RunbookNotAllowed", With([](Spoiled& s) { s.runbook_not_allowed = true; }), 6, "does not allow a procedure"},
-        Lie{"OneApprovalShort", With([](Spoiled& s) { s.approvers = {"ann", "bob"}; }), 7, "QUORUM_SHORT"},
-        Lie{"TwoOfOneOrganisation", With([](Spoiled& s) { s.approvers = {"ann", "bob", "dee"}; }), 7, "APPROVAL_SAME_ORGANISATION"},
+        Lie{"ActWithoutStatement", With([](Spoiled& s) { s.no_statement = true; }), 5,
+            "no signed statement stands before it"},
+        Lie{"RunbookNotAllowed", With([](Spoiled& s) { s.runbook_not_allowed = true; }), 6,
+            "does not allow a procedure"},
+        Lie{"OneApprovalShort", With([](Spoiled& s) {
+              s.approvers = {"ann", "bob"};
+            }),
+            7, "QUORUM_SHORT"},
+        Lie{"TwoOfOneOrganisation", With([](Spoiled& s) {
+              s.approvers = {"ann", "bob", "dee"};
+            }),
+            7, "APPROVAL_SAME_ORGANISATION"},
         Lie{"DraftedAgainstAnotherLedger", With([](Spoiled& s) { s.drafted_against.fill(9); }), 7, "not in the chain"},
-        Lie{"CeremonyOfAStranger", With([](Spoiled& s) { s.ceremony_signed_by_stranger = true; }), 8, "not signed by the keyguard"},
+        Lie{"CeremonyOfAStranger", With([](Spoiled& s) { s.ceremony_signed_by_stranger = true; }), 8,
+            "not signed by the keyguard"},
         Lie{"OneCustodianShort", With([](Spoiled& s) { s.attendants = {"kim"}; }), 8, "opened with 1 custodians"},
-        Lie{"StrangerAsCustodian", With([](Spoiled& s) { s.attendants = {"kim", "leo"}; }), 8, "opened with 1 custodians"},
-        Lie{"DeviceOutsideThePopulation", With([](Spoiled& s) { s.burned_device = Eui64(999); }), 8, "is not in the directed group"},
-        Lie{"CounterOutsideTheRange", With([](Spoiled& s) { s.burned_counter = 4000; }), 8, "outside the directed range"},
+        Lie{"StrangerAsCustodian", With([](Spoiled& s) {
+              s.attendants = {"kim", "leo"};
+            }),
+            8, "opened with 1 custodians"},
+        Lie{"DeviceOutsideThePopulation", With([](Spoiled& s) { s.burned_device = Eui64(999); }), 8,
+            "is not in the directed group"},
+        Lie{"CounterOutsideTheRange", With([](Spoiled& s) { s.burned_counter = 4000; }), 8,
+            "outside the directed range"},
         Lie{"CounterUsedTwice", With([](Spoiled& s) { s.burned_counter = 1; }), 8, "was used before"},
         Lie{"AttemptBeyondTheLimit", With([](Spoiled& s) { s.burned_attempt = 3; }), 8, "beyond the directed limit"},
-        Lie{"AnotherCommandSigned", With([](Spoiled& s) { s.other_command_signed = true; }), 8, "is not over the directed command"},
-        Lie{"BurnWithoutIntent", With([](Spoiled& s) { s.burn_without_intent = true; }), 9, "without an intent in the ledger"},
-        Lie{"OtherItemsAnnounced", With([](Spoiled& s) { s.other_items_announced = true; }), 9, "announced other Devices or attempts"},
-        Lie{"CampaignNamesAnotherCounter", With([](Spoiled& s) { s.campaign_counter = 5; }), 9, "is not the one the signer signed"},
-        Lie{"SummaryCountsMoreSignatures", With([](Spoiled& s) { s.summed_signatures = 1; }), 9, "it counts 5 signatures"},
-        Lie{"ResponseByAStranger", With([](Spoiled& s) { s.response_by_stranger = true; }), 10, "no certificate of it in the Repository verifies the response"},
+        Lie{"AnotherCommandSigned", With([](Spoiled& s) { s.other_command_signed = true; }), 8,
+            "is not over the directed command"},
+        Lie{"BurnWithoutIntent", With([](Spoiled& s) { s.burn_without_intent = true; }), 9,
+            "without an intent in the ledger"},
+        Lie{"OtherItemsAnnounced", With([](Spoiled& s) { s.other_items_announced = true; }), 9,
+            "announced other Devices or attempts"},
+        Lie{"CampaignNamesAnotherCounter", With([](Spoiled& s) { s.campaign_counter = 5; }), 9,
+            "is not the one the signer signed"},
+        Lie{"SummaryCountsMoreSignatures", With([](Spoiled& s) { s.summed_signatures = 1; }), 9,
+            "it counts 5 signatures"},
+        Lie{"ResponseByAStranger", With([](Spoiled& s) { s.response_by_stranger = true; }), 10,
+            "no certificate of it in the Repository verifies the response"},
         Lie{"ACellThatFailed", With([](Spoiled& s) { s.cell_failed = true; }), 10, "answered noTrustAnchor"},
-        Lie{"AnotherKeyInACell", With([](Spoiled& s) { s.other_key_in_cell = true; }), 10, "does not hold the intended key"},
-        Lie{"SummaryCountsMoreRecovered", With([](Spoiled& s) { s.summed_recovered = 1; }), 10, "the campaign log says otherwise"}),
+        Lie{"AnotherKeyInACell", With([](Spoiled& s) { s.other_key_in_cell = true; }), 10,
+            "does not hold the intended key"},
+        Lie{"SummaryCountsMoreRecovered", With([](Spoiled& s) { s.summed_recovered = 1; }), 10,
+            "the campaign log says otherwise"}),
     [](const auto& info) { return info.param.name; });
 
 // One honest folder for all tests that only touch files; each copies it.
@@ -96,7 +123,9 @@ class TouchedFolder : public ::testing::Test {
     static const EvidenceStory story;
     return story;
   }
-  TouchedFolder() : folder_(scratch_ / "evidence") { std::filesystem::copy(Honest().folder(), folder_, std::filesystem::copy_options::recursive); }
+  TouchedFolder() : folder_(scratch_ / "evidence") {
+    std::filesystem::copy(Honest().folder(), folder_, std::filesystem::copy_options::recursive);
+  }
   VerifyReport Verify() {
     auto report = VerifyEvidence(folder_, Honest().anchor());
     EXPECT_TRUE(report.ok()) << report.status();
@@ -150,7 +179,7 @@ TEST_F(TouchedFolder, I3_EveryFileIsAccountedFor) {
     SCOPED_TRACE(file);
     Touch(file);
     ExpectFound(Verify(), 4, file + " (entry ");
-    Touch(file);   // as it was
+    Touch(file);  // as it was
   }
   EXPECT_EQ(Verify().verdict(), Verdict::kVerified);
 }

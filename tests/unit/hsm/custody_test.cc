@@ -14,7 +14,8 @@ using procedures::IsRefusal;
 using procedures::Reason;
 
 const procedures::Environment kDrill{"drill", "estate-7"};
-const std::vector<std::string> kPersons = {"kira.custodian", "liam.custodian", "mona.custodian", "nils.custodian", "otto.custodian"};
+const std::vector<std::string> kPersons = {"kira.custodian", "liam.custodian", "mona.custodian", "nils.custodian",
+                                           "otto.custodian"};
 
 Custody MakeTestCustody() {
   SeededRandom random(7);
@@ -25,7 +26,8 @@ procedures::KeyCustody PolicyOf(const Custody& custody) {
   procedures::KeyCustody out;
   out.key = "recovery";
   out.threshold = 3;
-  for (const auto& record : custody.shares) out.custodians.push_back({record.person, record.index, procedures::CommitmentOf(record)});
+  for (const auto& record : custody.shares)
+    out.custodians.push_back({record.person, record.index, procedures::CommitmentOf(record)});
   return out;
 }
 
@@ -92,7 +94,9 @@ class ShareCheck : public ::testing::Test {
   Status Check() { return procedures::CheckShare(record_, kDrill, policy_, "kira.custodian"); }
 };
 
-TEST_F(ShareCheck, AcceptsTheCommittedShare) { EXPECT_TRUE(Check().ok()) << Check(); }
+TEST_F(ShareCheck, AcceptsTheCommittedShare) {
+  EXPECT_TRUE(Check().ok()) << Check();
+}
 TEST_F(ShareCheck, I4_RefusesAShareOfAnotherPerson) {
   EXPECT_TRUE(IsRefusal(procedures::CheckShare(record_, kDrill, policy_, "liam.custodian"), Reason::kSHARE_WRONG));
 }
@@ -100,7 +104,8 @@ TEST_F(ShareCheck, I5_RefusesAStranger) {
   EXPECT_TRUE(IsRefusal(procedures::CheckShare(record_, kDrill, policy_, "anna.pma"), Reason::kSHARE_FROM_STRANGER));
 }
 TEST_F(ShareCheck, I8_RefusesAShareOfAnotherEnvironment) {
-  EXPECT_TRUE(IsRefusal(procedures::CheckShare(record_, {"production", "estate-7"}, policy_, "kira.custodian"), Reason::kSHARE_WRONG));
+  EXPECT_TRUE(IsRefusal(procedures::CheckShare(record_, {"production", "estate-7"}, policy_, "kira.custodian"),
+                        Reason::kSHARE_WRONG));
 }
 TEST_F(ShareCheck, I5_RefusesAShareThatDoesNotMatchItsCommitment) {
   Bytes other = ToBytes(record_.share.span());

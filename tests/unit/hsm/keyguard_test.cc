@@ -26,7 +26,9 @@ using test::TestEstate;
 
 constexpr Millis kDeadline = std::chrono::seconds(20);
 
-std::string SignerProgram() { return SMKI_SIGNER_PROGRAM; }
+std::string SignerProgram() {
+  return SMKI_SIGNER_PROGRAM;
+}
 
 class KeyguardTest : public ::testing::Test {
  protected:
@@ -34,9 +36,10 @@ class KeyguardTest : public ::testing::Test {
     {
       test::SoftHsm hsm(folder_);
       config_ = hsm.config();
-      const TokenBinding binding{estate_.policy.environment, "recovery", estate_.policy.version, pki::Sha256(estate_.PolicyText())};
-      estate_.UseRecoveryKey(Must(ProvisionToken(hsm.module(), "smki-recovery-estate-7", estate_.custody.at("recovery").secret, binding,
-                                                 SystemRandom())));
+      const TokenBinding binding{estate_.policy.environment, "recovery", estate_.policy.version,
+                                 pki::Sha256(estate_.PolicyText())};
+      estate_.UseRecoveryKey(Must(ProvisionToken(hsm.module(), "smki-recovery-estate-7",
+                                                 estate_.custody.at("recovery").secret, binding, SystemRandom())));
     }
     PutFile("identity.crt", AsBytes(estate_.keyguard.certificate.ToPem()));
     PutFile("identity.key", estate_.keyguard.key.ToPem().span());
@@ -69,11 +72,14 @@ class KeyguardTest : public ::testing::Test {
   }
   void TearDown() override { Stop(); }
 
-  void PutFile(const std::string& name, ByteSpan octets) { ASSERT_TRUE(PosixFiles().WriteDurably(folder_ / name, octets, true).ok()); }
+  void PutFile(const std::string& name, ByteSpan octets) {
+    ASSERT_TRUE(PosixFiles().WriteDurably(folder_ / name, octets, true).ok());
+  }
 
   rpc::TlsMaterial Tls(const std::string& id) {
     const test::Identity identity = estate_.MakeTransport(id);
-    return {estate_.persons_authority.certificate.ToPem(), identity.certificate.ToPem(), ToString(identity.key.ToPem().span())};
+    return {estate_.persons_authority.certificate.ToPem(), identity.certificate.ToPem(),
+            ToString(identity.key.ToPem().span())};
   }
   std::unique_ptr<kg::Keyguard::Stub> Orchestrator(const std::string& as = "orchestrator") {
     return kg::Keyguard::NewStub(rpc::MakeChannel(server_->address(), Tls(as)));
@@ -122,7 +128,8 @@ class KeyguardTest : public ::testing::Test {
     request.set_signature(ToString(made.signature));
     request.set_envelope(ToString(made.envelope));
     kg::PresentShareResponse response;
-    SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*Person(person), &kg::KeyguardPersons::Stub::PresentShare, request, response, kDeadline));
+    SMKI_RETURN_IF_ERROR(
+        rpc::CallAndWait(*Person(person), &kg::KeyguardPersons::Stub::PresentShare, request, response, kDeadline));
     return response.ceremony();
   }
 
@@ -201,7 +208,8 @@ TEST_F(KeyguardTest, I4_OnlyTheOrchestratorAndPersonsOfThePolicyMayCall) {
   EXPECT_TRUE(IsRefusal(Sign(SignRequest("esme", 0, 1), "anna.pma").status(), Reason::kNOT_PERMITTED));
   EXPECT_TRUE(IsRefusal(Prepare(*Orchestrator("sim")).status(), Reason::kNOT_PERMITTED));
   kg::Status response;
-  EXPECT_TRUE(IsRefusal(rpc::CallAndWait(*Person("stranger"), &kg::KeyguardPersons::Stub::GetStatus, kg::GetStatusRequest(), response, kDeadline),
+  EXPECT_TRUE(IsRefusal(rpc::CallAndWait(*Person("stranger"), &kg::KeyguardPersons::Stub::GetStatus,
+                                         kg::GetStatusRequest(), response, kDeadline),
                         Reason::kNOT_PERMITTED));
   EXPECT_EQ(GetStatus().refusals(), 3u);
 }

@@ -1,19 +1,18 @@
-#include "hsm/pkcs11/module.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <thread>
 
+#include "hsm/pkcs11/module.h"
 #include "pki/digest.h"
 #include "tests/unit/hsm/soft_token.h"
 
 namespace smki::hsm::pkcs11 {
 namespace {
 
+using test::SecretOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using test::SecretOf;
 
 TEST(TokenUri, ReadsRfc7512AndPlainLabels) {
   const auto uri = TokenUri::Parse("pkcs11:token=smki%2Drecovery;object=recovery;serial=00ff");
@@ -25,9 +24,10 @@ TEST(TokenUri, ReadsRfc7512AndPlainLabels) {
 }
 
 TEST(TokenUri, RefusesWhatIsNoNameOfAToken) {
-  for (const char* text : {"", "pkcs11:", "pkcs11:object=a", "pkcs11:slot-id=1", "pkcs11:token=a;slot-id=1", "pkcs11:token=a?pin-value=1",
-                           "pkcs11:token=a?pin-source=f", "pkcs11:token=a;token=b", "pkcs11:token=%4", "pkcs11:token=%zz",
-                           "pkcs11:token=%00", "pkcs11:token", "pkcs11:token=", "pkcs11:token=123456789012345678901234567890123"}) {
+  for (const char* text :
+       {"", "pkcs11:", "pkcs11:object=a", "pkcs11:slot-id=1", "pkcs11:token=a;slot-id=1", "pkcs11:token=a?pin-value=1",
+        "pkcs11:token=a?pin-source=f", "pkcs11:token=a;token=b", "pkcs11:token=%4", "pkcs11:token=%zz",
+        "pkcs11:token=%00", "pkcs11:token", "pkcs11:token=", "pkcs11:token=123456789012345678901234567890123"}) {
     EXPECT_FALSE(TokenUri::Parse(text).ok()) << text;
   }
 }
@@ -106,7 +106,8 @@ TEST_F(SoftToken, DataObjectsAreReplacedAndReadWithoutLogin) {
 
 TEST_F(SoftToken, TokensAreFoundByLabelOnly) {
   EXPECT_EQ(hsm_.module().FindToken(*TokenUri::Parse("other")).status().code(), StatusCode::kNotFound);
-  EXPECT_EQ(hsm_.module().FindToken(*TokenUri::Parse("pkcs11:token=smki-test;serial=no")).status().code(), StatusCode::kNotFound);
+  EXPECT_EQ(hsm_.module().FindToken(*TokenUri::Parse("pkcs11:token=smki-test;serial=no")).status().code(),
+            StatusCode::kNotFound);
   EXPECT_FALSE(hsm_.module().InitToken("smki-test", SecretOf("so-secret")).ok());
   EXPECT_FALSE(hsm_.module().InitToken("", SecretOf("so-secret")).ok());
 }

@@ -61,6 +61,8 @@ class SoftHsm {
   std::shared_ptr<pkcs11::Module> module_;
 };
 
-inline Secret SecretOf(const std::string& text) { return Secret(ToBytes(AsBytes(text))); }
+inline Secret SecretOf(const std::string& text) {
+  return Secret(ToBytes(AsBytes(text)));
+}
 
 }  // namespace smki::hsm::test

@@ -9,7 +9,8 @@ namespace {
 
 constexpr Millis kYear = std::chrono::hours(24 * 365);
 const procedures::Environment kDrill{"drill", "estate-7"};
-const std::vector<std::string> kCustodians = {"kira.custodian", "liam.custodian", "mona.custodian", "nils.custodian", "otto.custodian"};
+const std::vector<std::string> kCustodians = {"kira.custodian", "liam.custodian", "mona.custodian", "nils.custodian",
+                                              "otto.custodian"};
 
 // Lends a token that outlives signers, as a real one does.
 class BorrowedToken : public KeyToken {
@@ -46,22 +47,24 @@ Identity TestEstate::MakeAuthority(const std::string& name, const std::string& u
   const pki::AuthoritySubject subject{name, unit};
   pki::IssuerIdentity by{&key, pki::AuthorityName(subject)};
   if (issuer != nullptr) by = {const_cast<pki::PrivateKey*>(&issuer->key), issuer->certificate.subject};
-  pki::Certificate certificate = Must(pki::IssueAuthorityCertificate(by, subject, key.public_key(), issuer == nullptr ? 1 : 0, policy_oid,
-                                                                     Serial(), start - kYear, start + kYear * 10));
+  pki::Certificate certificate =
+      Must(pki::IssueAuthorityCertificate(by, subject, key.public_key(), issuer == nullptr ? 1 : 0, policy_oid,
+                                          Serial(), start - kYear, start + kYear * 10));
   return {std::move(key), std::move(certificate)};
 }
 
 Identity TestEstate::IssuePerson(const std::string& id, const std::string& organisation, pki::KeyUsageBits usage) {
   pki::PrivateKey key = Must(pki::PrivateKey::Generate());
-  pki::Certificate certificate =
-      Must(pki::IssuePersonCertificate({&persons_authority.key, persons_authority.certificate.subject}, id, organisation, key.public_key(),
-                                       usage, Serial(), start - kYear, start + kYear, false));
+  pki::Certificate certificate = Must(
+      pki::IssuePersonCertificate({&persons_authority.key, persons_authority.certificate.subject}, id, organisation,
+                                  key.public_key(), usage, Serial(), start - kYear, start + kYear, false));
   return {std::move(key), std::move(certificate)};
 }
 
-pki::Certificate TestEstate::IssueOrganisation(uint8_t role, Eui64 eui, pki::KeyUsageBits usage, const pki::PublicKey& key) {
-  return Must(pki::IssueOrganisationCertificate({&issuing_oca.key, issuing_oca.certificate.subject}, {"", role, eui}, key, usage, Serial(),
-                                                start - kYear, start + kYear));
+pki::Certificate TestEstate::IssueOrganisation(uint8_t role, Eui64 eui, pki::KeyUsageBits usage,
+                                               const pki::PublicKey& key) {
+  return Must(pki::IssueOrganisationCertificate({&issuing_oca.key, issuing_oca.certificate.subject}, {"", role, eui},
+                                                key, usage, Serial(), start - kYear, start + kYear));
 }
 
 TestEstate::TestEstate(UtcTime as_of)
@@ -114,12 +117,18 @@ void TestEstate::MakePolicy() {
   policy.seats[0].alternates = {"felix.pma"};
   policy.seats.push_back({"seat-dora", "dora.double", {}});
   for (const auto& [id, person] : persons) {
-    procedures::Person p{id, {id}, person.organisation, person.roles, {person.sign->certificate.der()}, {person.agree->certificate.der()}};
+    procedures::Person p{id,
+                         {id},
+                         person.organisation,
+                         person.roles,
+                         {person.sign->certificate.der()},
+                         {person.agree->certificate.der()}};
     policy.persons.push_back(std::move(p));
   }
   for (const char* key : {"recovery", "contingency"}) {
     procedures::KeyCustody k{key, std::string("smki-") + key + "-estate-7", 3, {}};
-    for (const auto& share : custody[key].shares) k.custodians.push_back({share.person, share.index, procedures::CommitmentOf(share)});
+    for (const auto& share : custody[key].shares)
+      k.custodians.push_back({share.person, share.index, procedures::CommitmentOf(share)});
     policy.keys.push_back(std::move(k));
   }
   policy.allowed.push_back({"method-3", pki::Sha256("the runbook"), "recovery", {"anyExceptAbnormalRootByRecovery"}});
@@ -136,8 +145,10 @@ void TestEstate::MakeDirection() {
   const auto organisation = [&](const std::string& name, uint8_t role, Eui64 eui, pki::KeyUsageBits usage) {
     certificates.emplace(name, IssueOrganisation(role, eui, usage, Must(pki::PrivateKey::Generate()).public_key()));
   };
-  certificates.emplace("recovery", IssueOrganisation(1, kRecovery, pki::kDigitalSignature, token("recovery").key.public_key()));
-  certificates.emplace("contingency", IssueOrganisation(1, kRecovery, pki::kDigitalSignature, token("contingency").key.public_key()));
+  certificates.emplace("recovery",
+                       IssueOrganisation(1, kRecovery, pki::kDigitalSignature, token("recovery").key.public_key()));
+  certificates.emplace("contingency",
+                       IssueOrganisation(1, kRecovery, pki::kDigitalSignature, token("contingency").key.public_key()));
   organisation("supplier-ds", 2, kSupplierA, pki::kDigitalSignature);
   organisation("supplier-ka", 2, kSupplierA, pki::kKeyAgreement);
   organisation("other-supplier-ds", 2, kSupplierB, pki::kDigitalSignature);
@@ -195,28 +206,34 @@ void TestEstate::UseRecoveryKey(const pki::PublicKey& key) {
 
 Identity TestEstate::MakeTransport(const std::string& id) {
   pki::PrivateKey key = Must(pki::PrivateKey::Generate());
-  pki::Certificate certificate =
-      Must(pki::IssuePersonCertificate({&persons_authority.key, persons_authority.certificate.subject}, id, "DCC", key.public_key(),
-                                       pki::kDigitalSignature, Serial(), start - kYear, start + kYear, true));
+  pki::Certificate certificate = Must(pki::IssuePersonCertificate(
+      {&persons_authority.key, persons_authority.certificate.subject}, id, "DCC", key.public_key(),
+      pki::kDigitalSignature, Serial(), start - kYear, start + kYear, true));
   return {std::move(key), std::move(certificate)};
 }
 
-Digest TestEstate::DirectionDigest() const { return pki::Sha256(DirectionText()); }
+Digest TestEstate::DirectionDigest() const {
+  return pki::Sha256(DirectionText());
+}
 
 void TestEstate::BindTokens() {
-  for (auto& [key, token] : tokens_) token->binding = {policy.environment, key, policy.version, pki::Sha256(PolicyText())};
+  for (auto& [key, token] : tokens_)
+    token->binding = {policy.environment, key, policy.version, pki::Sha256(PolicyText())};
 }
 
 Bytes TestEstate::Approve(const std::string& person, const std::string& text, const std::string& hint) {
   Identity& identity = *persons.at(person).sign;
-  return Must(pki::SignDetached(AsBytes(text), identity.key, identity.certificate, clock.Now() - std::chrono::minutes(30), hint));
+  return Must(pki::SignDetached(AsBytes(text), identity.key, identity.certificate,
+                                clock.Now() - std::chrono::minutes(30), hint));
 }
 
 Bytes TestEstate::RevocationList(std::vector<std::string> revoked_persons) {
   std::vector<pki::Revoked> revoked;
-  for (const std::string& person : revoked_persons) revoked.push_back({persons.at(person).sign->certificate.serial, start - kYear, 1});
-  return Must(pki::IssueRevocationList({&persons_authority.key, persons_authority.certificate.subject}, 1, clock.Now() - std::chrono::hours(1),
-                                       clock.Now() + std::chrono::hours(24 * 6), std::move(revoked)))
+  for (const std::string& person : revoked_persons)
+    revoked.push_back({persons.at(person).sign->certificate.serial, start - kYear, 1});
+  return Must(pki::IssueRevocationList({&persons_authority.key, persons_authority.certificate.subject}, 1,
+                                       clock.Now() - std::chrono::hours(1), clock.Now() + std::chrono::hours(24 * 6),
+                                       std::move(revoked)))
       .der;
 }
 
@@ -257,7 +274,8 @@ StatusOr<CeremonyFrame> TestEstate::Prepare(const Bundle& bundle) {
   for (const auto& [group, octets] : bundle.populations) {
     signer_->Submit(FrameOf(MakeFrame(FrameType::kPopulationPart, PopulationFrame{group, octets})));
   }
-  for (const auto& [digest, der] : bundle.certificates) signer_->Submit(FrameOf(MakeFrame(FrameType::kCertificate, CertificateFrame{der})));
+  for (const auto& [digest, der] : bundle.certificates)
+    signer_->Submit(FrameOf(MakeFrame(FrameType::kCertificate, CertificateFrame{der})));
   return Ask<CeremonyFrame>(FrameType::kPrepareEnd, EmptyFrame{});
 }
 
@@ -273,7 +291,8 @@ PresentFrame TestEstate::Presentation(const std::string& person, const CeremonyF
   const Bytes envelope = Must(pki::Envelop(procedures::EncodeShareRecord(*share).span(), custodian.agree->certificate));
   procedures::PresentedShare made = Must(procedures::PresentShare(
       policy, request, ceremony.request, person, envelope,
-      {custodian.agree->key, custodian.agree->certificate, custodian.sign->key, custodian.sign->certificate}, clock.Now()));
+      {custodian.agree->key, custodian.agree->certificate, custodian.sign->key, custodian.sign->certificate},
+      clock.Now()));
   return {std::move(made.document), std::move(made.signature), std::move(made.envelope)};
 }
 
@@ -293,8 +312,9 @@ ProofItem TestEstate::Proof(const SignedItem& signed_item, const std::function<v
   auto known = devices.find(signed_item.device);
   if (known == devices.end()) {
     pki::PrivateKey key = Must(pki::PrivateKey::Generate());
-    pki::Certificate certificate = Must(pki::IssueDeviceCertificate({&issuing_dca.key, issuing_dca.certificate.subject}, signed_item.device,
-                                                                    key.public_key(), pki::kDigitalSignature, Serial(), start - kYear));
+    pki::Certificate certificate =
+        Must(pki::IssueDeviceCertificate({&issuing_dca.key, issuing_dca.certificate.subject}, signed_item.device,
+                                         key.public_key(), pki::kDigitalSignature, Serial(), start - kYear));
     known = devices.emplace(signed_item.device, Identity{std::move(key), std::move(certificate)}).first;
   }
   Identity& device = known->second;
@@ -328,11 +348,13 @@ StatusOr<ProvedFrame> TestEstate::Prove(std::vector<ProofItem> proofs) {
 }
 
 StatusOr<StatusFrame> TestEstate::Order(const std::string& order, const std::string& person) {
-  procedures::PmaOrder document{order, policy.environment, DirectionDigest(), person, UtcTime{clock.Now().ms / 1000 * 1000}, {"a test"}};
+  procedures::PmaOrder document{
+      order, policy.environment, DirectionDigest(), person, UtcTime{clock.Now().ms / 1000 * 1000}, {"a test"}};
   const std::string text = procedures::Render(document);
   Identity& identity = *persons.at(person).sign;
-  return Ask<StatusFrame>(FrameType::kOrder, OrderFrame{text, Must(pki::SignDetached(AsBytes(text), identity.key, identity.certificate,
-                                                                                     clock.Now(), "smki order " + order))});
+  return Ask<StatusFrame>(FrameType::kOrder,
+                          OrderFrame{text, Must(pki::SignDetached(AsBytes(text), identity.key, identity.certificate,
+                                                                  clock.Now(), "smki order " + order))});
 }
 
 uint64_t TestEstate::Refusals(const std::string& code) {

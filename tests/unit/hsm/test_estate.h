@@ -1,5 +1,6 @@
-// A small estate in memory: persons, policy, certificates, two groups of Devices, a Direction with its approvals, and a signer
-// before software tokens. Everything is public and meant to be bent: a test changes one thing and expects one refusal.
+// A small estate in memory: persons, policy, certificates, two groups of Devices, a Direction with its approvals, and a
+// signer before software tokens. Everything is public and meant to be bent: a test changes one thing and expects one
+// refusal.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -21,7 +22,7 @@
 
 namespace smki::hsm::test {
 
-inline constexpr UtcTime kStart{1795230000000};   // 2026-11-21T03:00:00Z
+inline constexpr UtcTime kStart{1795230000000};  // 2026-11-21T03:00:00Z
 inline const Eui64 kSupplierA(0x90B3D51F30010000);
 inline const Eui64 kSupplierB(0x90B3D51F30030000);
 inline const Eui64 kRecovery(0x90B3D51F30000001);
@@ -116,14 +117,17 @@ class TestEstate {
   StatusOr<CeremonyFrame> Present(const std::string& person, const CeremonyFrame& ceremony) {
     return Ask<CeremonyFrame>(FrameType::kPresent, Presentation(person, ceremony));
   }
-  StatusOr<CeremonyFrame> Present(const PresentFrame& presentation) { return Ask<CeremonyFrame>(FrameType::kPresent, presentation); }
+  StatusOr<CeremonyFrame> Present(const PresentFrame& presentation) {
+    return Ask<CeremonyFrame>(FrameType::kPresent, presentation);
+  }
   // Prepares and presents three shares.
   ::smki::Status Open();
   SignFrame SignRequest(const std::string& group, std::vector<SignItem> items) const;
   StatusOr<SignedFrame> Sign(const std::string& group, std::vector<SignItem> items) {
     return Ask<SignedFrame>(FrameType::kSign, SignRequest(group, std::move(items)));
   }
-  // What the Device answers to a command: every directed cell replaced. `bend` may change the outcome before it is signed.
+  // What the Device answers to a command: every directed cell replaced. `bend` may change the outcome before it is
+  // signed.
   ProofItem Proof(const SignedItem& signed_item, const std::function<void(gbcs::ExecutionOutcome&)>& bend = {});
   StatusOr<ProvedFrame> Prove(std::vector<ProofItem> proofs);
   StatusOr<StatusFrame> Close() { return Ask<StatusFrame>(FrameType::kClose, CloseFrame{DirectionDigest(), "done"}); }
@@ -138,16 +142,17 @@ class TestEstate {
   std::map<std::string, TestPerson> persons;
   Identity persons_authority, root_oca, issuing_oca, root_dca, issuing_dca, keyguard, orchestrator;
   procedures::TrustPolicy policy;
-  std::map<std::string, Custody> custody;                          // by key
-  std::map<std::string, pki::Certificate> certificates;            // by what they are for: "recovery", "supplier-ds", ...
-  std::map<std::string, procedures::Population> populations;       // by group
+  std::map<std::string, Custody> custody;                     // by key
+  std::map<std::string, pki::Certificate> certificates;       // by what they are for: "recovery", "supplier-ds", ...
+  std::map<std::string, procedures::Population> populations;  // by group
   procedures::Direction direction;
   std::vector<std::string> approvers{"anna.pma", "carla.pma", "dario.pma"};
-  std::map<Digest, Bytes> handed_over;                             // certificates
-  std::map<Eui64, Identity> devices;                               // made when first needed
+  std::map<Digest, Bytes> handed_over;  // certificates
+  std::map<Eui64, Identity> devices;    // made when first needed
 
  private:
-  Identity MakeAuthority(const std::string& name, const std::string& unit, const Identity* issuer, const std::string& policy_oid);
+  Identity MakeAuthority(const std::string& name, const std::string& unit, const Identity* issuer,
+                         const std::string& policy_oid);
   Identity IssuePerson(const std::string& id, const std::string& organisation, pki::KeyUsageBits usage);
   pki::Certificate IssueOrganisation(uint8_t role, Eui64 eui, pki::KeyUsageBits usage, const pki::PublicKey& key);
   void MakePersons();
@@ -155,7 +160,7 @@ class TestEstate {
   void MakeDirection();
   Bytes Serial();
 
-  std::map<std::string, SoftwareToken*> tokens_;   // in table_
+  std::map<std::string, SoftwareToken*> tokens_;  // in table_
   KeyTokens table_;
   std::unique_ptr<Signer> signer_;
 };

@@ -37,10 +37,14 @@ TEST_F(Access, AStatementThatSaysWhatTheRequestSaysIsTaken) {
 
 TEST_F(Access, I4_EveryFieldOfTheStatementMustEqualTheRequest) {
   const std::vector<std::function<void(procedures::Statement&)>> changes = {
-      [](auto& s) { s.incident = "INC-other"; }, [](auto& s) { s.step = "notify-pma"; },
-      [](auto& s) { s.verb = "decide"; },        [](auto& s) { s.choice = "direct"; },
-      [](auto& s) { ++s.expected_sequence; },    [](auto& s) { s.text.text = "something else"; },
-      [](auto& s) { s.person = "ola"; },         [](auto& s) { s.time = s.time + std::chrono::minutes(6); },
+      [](auto& s) { s.incident = "INC-other"; },
+      [](auto& s) { s.step = "notify-pma"; },
+      [](auto& s) { s.verb = "decide"; },
+      [](auto& s) { s.choice = "direct"; },
+      [](auto& s) { ++s.expected_sequence; },
+      [](auto& s) { s.text.text = "something else"; },
+      [](auto& s) { s.person = "ola"; },
+      [](auto& s) { s.time = s.time + std::chrono::minutes(6); },
       [](auto& s) { s.time = s.time - std::chrono::minutes(6); }};
   for (size_t i = 0; i < changes.size(); ++i) {
     procedures::Statement statement = Good();
@@ -75,9 +79,11 @@ TEST_F(Access, NobodyActsOnAStalePage) {
 
 TEST_F(Access, ARevokedPersonDoesNotAct) {
   house_.Settle(std::chrono::seconds(1));
-  const Bytes list = house_.people.RevocationList({"leo"}, house_.clock.Now(), house_.clock.Now() + std::chrono::hours(24));
+  const Bytes list =
+      house_.people.RevocationList({"leo"}, house_.clock.Now(), house_.clock.Now() + std::chrono::hours(24));
   ASSERT_TRUE(PosixFiles().WriteDurably(house_.site.revocation_list, list).ok());
-  EXPECT_TRUE(IsRefusal(house_.Send("leo", house_.Request("leo", Good())).status(), Reason::kSIGNER_CERTIFICATE_REVOKED));
+  EXPECT_TRUE(
+      IsRefusal(house_.Send("leo", house_.Request("leo", Good())).status(), Reason::kSIGNER_CERTIFICATE_REVOKED));
 }
 
 TEST_F(Access, AStrangerIsNotAnswered) {
@@ -119,8 +125,8 @@ TEST_F(Votes, EachRefusedWithItsOwnReasonAndRecorded) {
   EXPECT_FALSE(house_.SubmitVote("bob", altered).ok());
   EXPECT_TRUE(IsRefusal(house_.SubmitVote("bob", {1, 2, 3}), Reason::kAPPROVAL_MALFORMED));
   EXPECT_TRUE(IsRefusal(house_.SubmitVote("bob", {}), Reason::kDIRECTION_UNSIGNED));
-  for (const char* code : {"APPROVAL_DUPLICATE_MEMBER", "APPROVAL_SAME_ORGANISATION", "APPROVAL_NOT_A_MEMBER", "APPROVAL_MALFORMED",
-                           "DIRECTION_UNSIGNED"}) {
+  for (const char* code : {"APPROVAL_DUPLICATE_MEMBER", "APPROVAL_SAME_ORGANISATION", "APPROVAL_NOT_A_MEMBER",
+                           "APPROVAL_MALFORMED", "DIRECTION_UNSIGNED"}) {
     EXPECT_EQ(house_.RefusalsOf(code), 1u) << code;
   }
   EXPECT_EQ(house_.core->GetDirection("ann", "")->approvals_size(), 1);

@@ -135,7 +135,7 @@ TEST(Campaign, I6_AHalfReplacedDeviceThatFallsSilentStaysHalfReplaced) {
   CampaignWorld world(fleet);
   fleet.behaviour[fleet.Device(0)].fail_cells = 1;
   world.Begin("main");
-  world.executor.Advance(Millis(24));   // signed, sent, answered: half-replaced
+  world.executor.Advance(Millis(24));  // signed, sent, answered: half-replaced
   fleet.behaviour[fleet.Device(0)].silent = true;
   for (int i = 0; i < 200 && !world.ended; ++i) world.executor.Advance(Millis(100));
   ASSERT_TRUE(world.ended && world.ended->ok());
@@ -220,7 +220,7 @@ TEST(Campaign, ALateAnswerToAnEarlierAttemptRecovers) {
   CampaignWorld world(fleet);
   fleet.behaviour[fleet.Device(0)].silent = true;
   world.Begin("main");
-  world.executor.Advance(Millis(2500));   // the second attempt is under way
+  world.executor.Advance(Millis(2500));  // the second attempt is under way
   ASSERT_EQ(StateOf(world, fleet.Device(0)).attempt, 2);
   world.Push(fleet.Respond(fleet.Device(0), world.delivered[0].second, {}), fleet.Device(0));
   world.executor.Advance(Millis(100));
@@ -310,7 +310,7 @@ TEST(Campaign, TheSummaryCountsTheWholeLog) {
   ASSERT_EQ(world.ledger.back().first, "campaign.summary");
   const Bytes& payload = world.ledger.back().second;
   ASSERT_TRUE(summary.ParseFromArray(payload.data(), static_cast<int>(payload.size())));
-  world.Push(fleet.Respond(fleet.Device(0), 1000, {}), fleet.Device(0));   // too late to be in it
+  world.Push(fleet.Respond(fleet.Device(0), 1000, {}), fleet.Device(0));  // too late to be in it
   world.executor.Advance(Millis(1000));
   EXPECT_EQ(summary.log_records(), world.campaign->log_records());
   EXPECT_EQ(summary.log_head(), ToString(world.campaign->log_head()));
@@ -332,7 +332,7 @@ TEST_P(CampaignCrash, I2_ReopenedAtAnyMomentEndsInTheSameRecoveredSet) {
   if (!world.ended) {
     const CampaignState before = world.campaign->state();
     world.Reopen();
-    EXPECT_TRUE(before == world.campaign->state());   // the fold
+    EXPECT_TRUE(before == world.campaign->state());  // the fold
     ASSERT_TRUE(world.Run("main").ok());
   }
   EXPECT_EQ(world.campaign->state().counts().recovered, fleet.size() - 1);
@@ -340,7 +340,8 @@ TEST_P(CampaignCrash, I2_ReopenedAtAnyMomentEndsInTheSameRecoveredSet) {
   EXPECT_EQ(world.campaign->state().counts().signatures, world.signed_.size());
 }
 
-INSTANTIATE_TEST_SUITE_P(Moments, CampaignCrash, ::testing::Values(0, 1, 2, 3, 4, 5, 10, 22, 23, 24, 25, 30, 500, 1001, 1010, 1030, 2500));
+INSTANTIATE_TEST_SUITE_P(Moments, CampaignCrash,
+                         ::testing::Values(0, 1, 2, 3, 4, 5, 10, 22, 23, 24, 25, 30, 500, 1001, 1010, 1030, 2500));
 
 // After each kind of ledger entry, which is where the fail points of a batch lie.
 class CampaignCrashAtEntry : public ::testing::TestWithParam<const char*> {};
@@ -355,7 +356,7 @@ TEST_P(CampaignCrashAtEntry, I2_NothingIsSignedTwice) {
   world.Reopen();
   ASSERT_TRUE(world.Run("main").ok());
   EXPECT_EQ(world.campaign->state().counts().recovered, 24u);
-  EXPECT_EQ(world.signed_.size(), 24u);   // one attempt each
+  EXPECT_EQ(world.signed_.size(), 24u);  // one attempt each
 }
 
 INSTANTIATE_TEST_SUITE_P(Entries, CampaignCrashAtEntry, ::testing::Values("campaign.intent", "campaign.batch"));
@@ -371,7 +372,7 @@ TEST(Campaign, I2_ALogOfAnotherDirectionIsRefused) {
   plan.digest = fleet.digest;
   plan.populations = fleet.populations;
   plan.intents = fleet.intents;
-  Campaign::Seams seams{world.executor, world.clock,  PosixFiles(), world.keyguard,
+  Campaign::Seams seams{world.executor, world.clock, PosixFiles(), world.keyguard,
                         world.estate,   fleet.store, nullptr,      nullptr};
   EXPECT_EQ(Campaign::Open(std::move(seams), std::move(plan), world.scratch.path() + "/campaign.log").status().code(),
             StatusCode::kDataLoss);
@@ -381,7 +382,7 @@ TEST(Campaign, ASummaryLostInACrashIsWrittenWithoutAnotherWave) {
   Fleet fleet(12, 0);
   CampaignWorld world(fleet);
   ASSERT_TRUE(world.Run("canary").ok());
-  world.summarised = 0;   // as if the entry had not become durable
+  world.summarised = 0;  // as if the entry had not become durable
   world.Reopen();
   ASSERT_TRUE(world.Run("canary").ok());
   EXPECT_EQ(world.campaign->state().counts().begun, 3u);

@@ -1,7 +1,8 @@
+#include "orchestrator/actions/draft.h"
+
 #include <gtest/gtest.h>
 
 #include "house.h"
-#include "orchestrator/actions/draft.h"
 #include "orchestrator/actions/replacements.h"
 #include "procedures/population.h"
 #include "procedures/reason.h"
@@ -96,9 +97,9 @@ class Replacements : public ::testing::Test {
     Bytes serial(16, 0x11);
     serial[15] = ++serial_;
     const pki::IssuerIdentity issuer{&authority_, pki::AuthorityName({"Issuing", "07"})};
-    const pki::Certificate certificate =
-        Must(pki::IssueOrganisationCertificate(issuer, {"", 2, test::kSupplier}, key == nullptr ? fresh.public_key() : *key, usage,
-                                               serial, from, *ParseTime("2036-01-01T00:00:00Z")));
+    const pki::Certificate certificate = Must(
+        pki::IssueOrganisationCertificate(issuer, {"", 2, test::kSupplier}, key == nullptr ? fresh.public_key() : *key,
+                                          usage, serial, from, *ParseTime("2036-01-01T00:00:00Z")));
     repository::CertificateRecord record;
     record.kind = repository::CertificateKind::kOrganisation;
     record.eui = test::kSupplier;
@@ -121,14 +122,16 @@ TEST_F(Replacements, TheTwoNewestAgreementCertificatesServeTheTwoCells) {
 
 TEST_F(Replacements, OneAgreementCertificateMayServeBothCells) {
   const auto agreement = Make(pki::kKeyAgreement, new_);
-  const OrganisationCertificates chosen = Must(ChooseReplacements({Make(pki::kDigitalSignature, new_), agreement}, compromised_));
+  const OrganisationCertificates chosen =
+      Must(ChooseReplacements({Make(pki::kDigitalSignature, new_), agreement}, compromised_));
   EXPECT_EQ(chosen.replacements.at(kSupplierAgreement).der(), agreement.der);
   EXPECT_EQ(chosen.replacements.at(kSupplierTopUp).der(), agreement.der);
 }
 
 TEST_F(Replacements, OlderThanTheCompromiseIsNotNew) {
-  EXPECT_TRUE(IsRefusal(ChooseReplacements({Make(pki::kDigitalSignature, old_), Make(pki::kKeyAgreement, new_)}, compromised_).status(),
-                        Reason::kCERTIFICATES_NOT_IN_REPOSITORY));
+  EXPECT_TRUE(IsRefusal(
+      ChooseReplacements({Make(pki::kDigitalSignature, old_), Make(pki::kKeyAgreement, new_)}, compromised_).status(),
+      Reason::kCERTIFICATES_NOT_IN_REPOSITORY));
 }
 
 TEST_F(Replacements, ACompromisedKeyCertifiedAnewIsNoReplacement) {

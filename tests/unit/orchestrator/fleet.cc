@@ -157,7 +157,12 @@ void CampaignWorld::Reopen() {
   plan.settings = settings;
   plan.batches_before = last_batch;
   plan.summarised_records = summarised;
-  Campaign::Seams seams{executor, clock, PosixFiles(), keyguard, estate, fleet.store,
+  Campaign::Seams seams{executor,
+                        clock,
+                        PosixFiles(),
+                        keyguard,
+                        estate,
+                        fleet.store,
                         [this](const std::string& kind, Bytes payload) -> StatusOr<ledger::Entry> {
                           if (kind == "campaign.intent") {
                             ledger::v1::CampaignIntent intent;

@@ -49,7 +49,9 @@ class FleetStore : public repository::Store {
     const auto it = records.find(eui);
     return it == records.end() ? std::vector<repository::CertificateRecord>() : it->second;
   }
-  StatusOr<std::vector<repository::CertificateRecord>> BySerial(ByteSpan) const override { return Internal("not asked"); }
+  StatusOr<std::vector<repository::CertificateRecord>> BySerial(ByteSpan) const override {
+    return Internal("not asked");
+  }
   StatusOr<std::optional<repository::CertificateRecord>> ByDigest(const Digest&) const override {
     return Internal("not asked");
   }
@@ -65,15 +67,15 @@ class FleetStore : public repository::Store {
 
 // How one Device behaves.
 struct Behaviour {
-  int lose_commands = 0;           // so many commands never arrive
-  int lose_responses = 0;          // so many answers never come back
-  int fail_cells = 0;              // so many times its last cell fails
-  bool fail_all = false;           // no cell ever changes
+  int lose_commands = 0;   // so many commands never arrive
+  int lose_responses = 0;  // so many answers never come back
+  int fail_cells = 0;      // so many times its last cell fails
+  bool fail_all = false;   // no cell ever changes
   bool silent = false;
-  std::optional<Eui64> sign_as;    // with another Device's key
-  bool other_counter = false;      // answers a counter nobody signed
-  bool other_key = false;          // reports success, but holds another key
-  bool extra_cell = false;         // reports a cell nobody directed
+  std::optional<Eui64> sign_as;  // with another Device's key
+  bool other_counter = false;    // answers a counter nobody signed
+  bool other_key = false;        // reports success, but holds another key
+  bool extra_cell = false;       // reports a cell nobody directed
 };
 
 class Fleet {
@@ -121,16 +123,16 @@ class CampaignWorld {
   std::unique_ptr<Campaign> campaign;
   std::optional<Status> ended;
 
-  std::vector<std::pair<std::string, Bytes>> ledger;    // kind, payload
+  std::vector<std::pair<std::string, Bytes>> ledger;  // kind, payload
   uint64_t last_batch = 0, summarised = 0;
-  std::map<std::pair<Eui64, uint32_t>, std::string> signed_;   // the keyguard's memory
-  std::vector<std::pair<Eui64, uint64_t>> delivered;           // device, counter
+  std::map<std::pair<Eui64, uint32_t>, std::string> signed_;  // the keyguard's memory
+  std::vector<std::pair<Eui64, uint64_t>> delivered;          // device, counter
   std::set<Eui64> proven;
   uint64_t next_counter = 1000;
   int sign_calls = 0, reopened = 0;
   std::optional<Status> sign_error, reopen_status;
   std::function<void(const std::string& kind)> on_record;
-  std::map<uint64_t, std::pair<Eui64, std::string>> outbox;    // of the gateway, by sequence
+  std::map<uint64_t, std::pair<Eui64, std::string>> outbox;  // of the gateway, by sequence
 
  private:
   StatusOr<keyguard::v1::SignResponse> Sign(const keyguard::v1::SignRequest& request);

@@ -18,15 +18,15 @@ class House {
 
   // Starts, or starts again from what is on disk. The error is Create's.
   Status Start();
-  void Settle(Millis time = Millis(200));   // lets virtual time pass
+  void Settle(Millis time = Millis(200));  // lets virtual time pass
 
   // --- people ---
   procedures::Statement StatementFor(const std::string& person, const std::string& verb, const std::string& step,
                                      const std::string& choice = "none", const std::string& text = "seen");
   recovery::v1::ActRequest Request(const std::string& person, const procedures::Statement& statement);
   StatusOr<recovery::v1::IncidentView> Send(const std::string& person, const recovery::v1::ActRequest& request);
-  Status Act(const std::string& person, const std::string& verb, const std::string& step, const std::string& choice = "none",
-             const std::string& text = "seen");
+  Status Act(const std::string& person, const std::string& verb, const std::string& step,
+             const std::string& choice = "none", const std::string& text = "seen");
   recovery::v1::OpenIncidentRequest Opening(const std::string& person, const std::string& id = "req-1");
   Status Open(const std::string& person = "leo");
   Status Vote(const std::string& person);
@@ -34,10 +34,10 @@ class House {
   Bytes Sign(const std::string& person, std::string_view document, const std::string& hint);
 
   // --- the way through method-3 ---
-  void LodgeNewCertificates();       // the supplier's, in the next delta
-  void ReachDirection();             // up to the running, drafted direction step
-  void ReachCampaign();              // the key open and the canary done
-  void Finish();                     // everything up to and with closing
+  void LodgeNewCertificates();  // the supplier's, in the next delta
+  void ReachDirection();        // up to the running, drafted direction step
+  void ReachCampaign();         // the key open and the canary done
+  void Finish();                // everything up to and with closing
 
   recovery::v1::IncidentView View();
   recovery::v1::StepView Step(const std::string& id);
@@ -60,7 +60,7 @@ class House {
   // The keyguard.
   keyguard::v1::Status keyguard_status;
   int ceremonies = 0;
-  bool custodians_present = true;    // the quorum presents as soon as it is asked
+  bool custodians_present = true;  // the quorum presents as soon as it is asked
   std::optional<Status> prepare_error;
   keyguard::v1::PrepareHeader prepared;
   std::map<Digest, Bytes> prepared_certificates;

@@ -19,7 +19,7 @@ using test::House;
 std::string Frozen(recovery::v1::IncidentView view) {
   view.mutable_progress()->clear_per_second();
   view.mutable_progress()->clear_remaining_ms();
-  for (auto& step : *view.mutable_steps()) step.clear_waiting_for();   // what an action waits for is of the moment
+  for (auto& step : *view.mutable_steps()) step.clear_waiting_for();  // what an action waits for is of the moment
   return view.DebugString();
 }
 
@@ -70,11 +70,12 @@ TEST(Incident, MethodThreeFromNotificationToEvidence) {
   EXPECT_EQ(view.progress().recovered(), 5u);
   EXPECT_EQ(view.progress().silent(), 1u);
   EXPECT_EQ(house.ceremonies, 1);
-  EXPECT_EQ(house.revoked.size(), 2u);   // the old signing and agreement certificates
+  EXPECT_EQ(house.revoked.size(), 2u);  // the old signing and agreement certificates
   EXPECT_EQ(view.evidence(), house.Folder());
-  for (const char* file : {"ledger.sqlite", "checkpoint.note", "report.md", "report.json", "runbook.yaml", "direction/direction.yaml",
-                           "direction/approvals/1-ann.cms", "campaign/campaign.log", "keyguard/journal.log",
-                           "repository/store.sqlite", "policy/trust-policy.yaml", "policy/persons.crl"}) {
+  for (const char* file :
+       {"ledger.sqlite", "checkpoint.note", "report.md", "report.json", "runbook.yaml", "direction/direction.yaml",
+        "direction/approvals/1-ann.cms", "campaign/campaign.log", "keyguard/journal.log", "repository/store.sqlite",
+        "policy/trust-policy.yaml", "policy/persons.crl"}) {
     EXPECT_TRUE(PosixFiles().Exists(house.Folder() + "/" + file)) << file;
   }
   std::ifstream report(house.Folder() + "/report.json");
@@ -141,7 +142,8 @@ TEST(Incident, I8_ALedgerOfAnotherEstateIsRefused) {
   House house;
   ASSERT_TRUE(house.Start().ok());
   house.people.policy.environment.estate = "estate-8";
-  ASSERT_TRUE(PosixFiles().WriteDurably(house.site.policy, AsBytes(procedures::RenderPolicy(house.people.policy))).ok());
+  ASSERT_TRUE(
+      PosixFiles().WriteDurably(house.site.policy, AsBytes(procedures::RenderPolicy(house.people.policy))).ok());
   EXPECT_TRUE(IsRefusal(house.Start(), Reason::kENVIRONMENT_MISMATCH));
 }
 
@@ -149,7 +151,8 @@ TEST(Incident, I10_ALedgerBegunUnderAnotherPolicyIsRefused) {
   House house;
   ASSERT_TRUE(house.Start().ok());
   house.people.policy.approvals_needed = 2;
-  ASSERT_TRUE(PosixFiles().WriteDurably(house.site.policy, AsBytes(procedures::RenderPolicy(house.people.policy))).ok());
+  ASSERT_TRUE(
+      PosixFiles().WriteDurably(house.site.policy, AsBytes(procedures::RenderPolicy(house.people.policy))).ok());
   EXPECT_TRUE(IsRefusal(house.Start(), Reason::kPOLICY_DIGEST_MISMATCH));
 }
 
@@ -170,7 +173,8 @@ TEST(Incident, I10_WithAStaleRevocationListNobodyActs) {
 TEST(Incident, AProcedureThePolicyDoesNotAllowIsNotOpened) {
   House house;
   house.people.policy.allowed[0].digest.fill(1);
-  ASSERT_TRUE(PosixFiles().WriteDurably(house.site.policy, AsBytes(procedures::RenderPolicy(house.people.policy))).ok());
+  ASSERT_TRUE(
+      PosixFiles().WriteDurably(house.site.policy, AsBytes(procedures::RenderPolicy(house.people.policy))).ok());
   ASSERT_TRUE(house.Start().ok());
   EXPECT_TRUE(IsRefusal(house.Open(), Reason::kPROCEDURE_NOT_ALLOWED));
   EXPECT_EQ(house.RefusalsOf("PROCEDURE_NOT_ALLOWED"), 1u);
@@ -209,7 +213,7 @@ TEST(Ceremony, I5_AKeyguardThatEndedMeanwhileIsPreparedAgain) {
   house.ReachCampaign();
   EXPECT_EQ(house.ceremonies, 1);
   EXPECT_EQ(house.Step("ceremony").status(), "running");
-  house.keyguard_status.Clear();   // it has started anew and knows of no ceremony
+  house.keyguard_status.Clear();  // it has started anew and knows of no ceremony
   house.custodians_present = true;
   house.Settle(Millis(5000));
   EXPECT_EQ(house.ceremonies, 2);
@@ -244,7 +248,7 @@ TEST(Campaign, TheCanaryMustSucceedBeforeTheMainWave) {
   house.ReachCampaign();
   house.Settle(Millis(10000));
   EXPECT_EQ(house.Step("canary").status(), "failed");
-  EXPECT_EQ(house.View().progress().refused(), 2u);   // nobody else was touched
+  EXPECT_EQ(house.View().progress().refused(), 2u);  // nobody else was touched
 }
 
 TEST(Campaign, I2_ARestartBetweenTheWavesGoesOn) {

@@ -1,7 +1,8 @@
+#include "orchestrator/site.h"
+
 #include <gtest/gtest.h>
 
 #include "fleet.h"
-#include "orchestrator/site.h"
 
 namespace smki::orchestrator {
 namespace {

@@ -313,6 +313,7 @@ TEST_F(CertificateTest, RefusesKnownExtensionsWithWrongContents) {
       {kBasicConstraintsOid, "30090101ff020100020100", "too many"},
       {kBasicConstraintsOid, "30000500", "too many"},
       {kPoliciesOid, "3000", "missing"},
+      {kPoliciesOid, "30053003060180", "policyIdentifier is malformed"},
       {kPoliciesOid,
        "30043002"
        "0500",

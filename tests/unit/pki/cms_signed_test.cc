@@ -51,6 +51,8 @@ class SignedTest : public testing::Test {
     Bytes unsigned_attributes;
     std::optional<Bytes> signature;
     int signers = 1;
+    Bytes signer_set;        // if set, in place of the signers
+    Bytes empty_attributes;  // written if there are no attributes
   };
   static Bytes ContentTypeAttribute(const char* type = "1.2.840.113549.1.7.1") {
     return Attribute("1.2.840.113549.1.9.3", Oid(type));
@@ -82,14 +84,17 @@ class SignedTest : public testing::Test {
     const Bytes attributes = Joined(form.attributes);
     const Bytes signature =
         form.signature ? *form.signature : SignatureToDer(Must(key_.Sign(Wrapped(der::kSet, attributes))));
-    const Bytes signer = Wrapped(
-        der::kSequence,
-        Joined({form.signer_version, form.sid, form.digest, attributes.empty() ? Bytes() : Wrapped(0xA0, attributes),
-                form.signature_algorithm, Wrapped(der::kOctetString, signature), form.unsigned_attributes}));
+    const Bytes signer =
+        Wrapped(der::kSequence,
+                Joined({form.signer_version, form.sid, form.digest,
+                        attributes.empty() ? form.empty_attributes : Wrapped(0xA0, attributes),
+                        form.signature_algorithm, Wrapped(der::kOctetString, signature), form.unsigned_attributes}));
     Bytes signers;
     for (int i = 0; i < form.signers; ++i) Append(signers, signer);
-    const Bytes data = Wrapped(der::kSequence, Joined({form.version, form.digests, form.content, form.between,
-                                                       Wrapped(der::kSet, signers), form.after_signers}));
+    const Bytes signer_set = form.signer_set.empty() ? Wrapped(der::kSet, signers) : form.signer_set;
+    const Bytes data =
+        Wrapped(der::kSequence,
+                Joined({form.version, form.digests, form.content, form.between, signer_set, form.after_signers}));
     const Bytes info = Wrapped(
         der::kSequence,
         Joined({form.content_info_type, Wrapped(0xA0, Joined({data, form.after_signed_data})), form.after_info}));
@@ -201,11 +206,17 @@ TEST_F(OpensslSignedTest, RefusesBerFromStreaming) {
 }
 
 TEST_F(SignedTest, RefusesToSignWhatWouldNotVerify) {
-  EXPECT_REFUSED(SignDetached({}, pki_.end_key, certificate_, signing_time_, ""), "does not belong to the certificate");
   const Certificate agreement = pki_.Person("x", key_.public_key(), kKeyAgreement, 6);
-  EXPECT_REFUSED(SignDetached({}, key_, agreement, signing_time_, ""), "not for digitalSignature");
-  EXPECT_REFUSED(SignDetached({}, key_, certificate_, signing_time_, std::string(201, 'x')), "at most 200");
-  EXPECT_REFUSED(SignDetached({}, key_, certificate_, signing_time_, "a\nb"), "readable line");
+  const std::pair<StatusOr<Bytes>, const char*> cases[] = {
+      {SignDetached({}, pki_.end_key, certificate_, signing_time_, ""), "does not belong to the certificate"},
+      {SignDetached({}, key_, agreement, signing_time_, ""), "not for digitalSignature"},
+      {SignDetached({}, key_, certificate_, signing_time_, std::string(201, 'x')), "at most 200"},
+      {SignDetached({}, key_, certificate_, signing_time_, "a\nb"), "readable line"},
+  };
+  for (const auto& [result, why] : cases) {
+    EXPECT_REFUSED(result, why);
+    EXPECT_EQ(result.status().code(), StatusCode::kInvalidArgument) << "refused before anything was signed";
+  }
 }
 
 TEST_F(SignedTest, AnotherDocumentIsADigestMismatchThatTellsItsHint) {
@@ -294,6 +305,21 @@ TEST_F(SignedTest, RefusesNoSignerAndManySigners) {
   ExpectFault(form, CmsFault::kNotOneSigner, "more than one signer");
 }
 
+TEST_F(SignedTest, RefusesAListOfSignersThatHoldsSomethingElse) {
+  Form form = Good();
+  form.signer_set = *FromHex("310130");
+  ExpectFault(form, CmsFault::kMalformed, "DER at octet");
+  form.signer_set = *FromHex("31020500");
+  ExpectFault(form, CmsFault::kMalformed, "no SignerInfo");
+}
+
+TEST_F(SignedTest, AnEmptyListOfSignedAttributesIsNone) {
+  Form form = Good();
+  form.attributes.clear();
+  form.empty_attributes = *FromHex("a000");
+  ExpectFault(form, CmsFault::kNoSignedAttributes, "no signed attributes");
+}
+
 TEST_F(SignedTest, RefusesASignatureWithoutSigningTime) {
   Form form = Good();
   form.attributes.erase(form.attributes.begin() + 1);
@@ -367,6 +393,12 @@ TEST_F(SignedTest, RefusesMalformedStructures) {
        [&](Form& f) {
          f.attributes[2] =
              Attribute("1.2.840.113549.1.9.16.2.4", Wrapped(der::kSequence, Joined({data_type, data_type})));
+       }},
+      {"contentType of contentHints",
+       [&](Form& f) { f.attributes[2] = Attribute("1.2.840.113549.1.9.16.2.4", Wrapped(der::kSequence, {})); }},
+      {"after signed attribute",
+       [&](Form& f) {
+         f.attributes.push_back(Wrapped(der::kSequence, Joined({Oid("1.2.3"), Wrapped(der::kSet, Bytes(60)), null})));
        }},
       {"after issuerAndSerialNumber",
        [&](Form& f) {

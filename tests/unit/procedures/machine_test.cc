@@ -335,6 +335,18 @@ TEST(Machine, I5_AFailedIncidentMayEndButNeverOverAnOpenKey) {
   EXPECT_TRUE(closed_key.Do(CloseRequest{"leo"}).ok());
 }
 
+TEST(Machine, AFailedIncidentDoesNotEndWhileSomethingRuns) {
+  Incident i;
+  const_cast<Step*>(i.runbook_.Find("report"))->requires_ = {"close-key"};
+  i.Reach("revoke-old");
+  ASSERT_TRUE(i.Do(StartRequest{"revoke-old", ""}).ok());
+  ASSERT_TRUE(i.Do(StartRequest{"report", ""}).ok());
+  ASSERT_TRUE(i.Do(ActionResult{"revoke-old", false, "authority gone", {}}).ok());
+  EXPECT_REFUSED(i.Do(CloseRequest{"leo"}), STEP_NOT_READY);
+  ASSERT_TRUE(i.Do(ActionResult{"report", true, "", {}}).ok());
+  EXPECT_TRUE(i.Do(CloseRequest{"leo"}).ok());
+}
+
 TEST(Machine, OpeningIsForTheIncidentTeamAndHappensOnce) {
   Incident i;
   EXPECT_REFUSED(i.Do(DoneRequest{"report-received", "leo", ""}), BAD_REQUEST);

@@ -233,6 +233,8 @@ TEST_F(Evidence, I1_AdmissionIsTheWholeJudgementInOneCall) {
                         Reason::kAPPROVAL_DUPLICATE_MEMBER));
   EXPECT_TRUE(IsRefusal(admit(text_, {approvals[0], approvals[1], Approve("ola")}, direction_.incident).status(),
                         Reason::kAPPROVAL_NOT_A_MEMBER));
+  const std::vector<Bytes> too_many(people_.policy.seats.size() + 1, ToBytes(AsBytes("not even looked at")));
+  EXPECT_TRUE(IsRefusal(admit(text_, too_many, direction_.incident).status(), Reason::kAPPROVAL_DUPLICATE_MEMBER));
   const std::string changed = test::Replaced(text_, "total: 3000", "total: 3001");
   EXPECT_TRUE(IsRefusal(admit(changed, approvals, direction_.incident).status(), Reason::kAPPROVAL_DIGEST_MISMATCH));
 }

@@ -240,7 +240,8 @@ TEST_F(ExtractTest, I7_EveryFlippedOctetIsRefusedOrChangesNothing) {
     ASSERT_EQ(read->size(), records.size()) << at;
     for (size_t i = 0; i < records.size(); ++i) ExpectSame((*read)[i], records[i]);
   }
-  // Time stamp, extra flags and system in the gzip header, padding bits; now and then another match with the same octets.
+  // Time stamp, extra flags and system in the gzip header, padding bits; now and then another match with the same
+  // octets.
   EXPECT_LE(accepted, good.size() / 50);
 }
 

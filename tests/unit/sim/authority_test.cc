@@ -29,7 +29,9 @@ class IssuingOca : public testing::Test {
     EXPECT_TRUE(state->Set(kLastDelta, "2026-11-20").ok());
     Start();
   }
-  void Start() { authority = std::make_unique<Authority>(*state, pki.issuing_issuer, folder.path(), clock, SystemRandom()); }
+  void Start() {
+    authority = std::make_unique<Authority>(*state, pki.issuing_issuer, folder.path(), clock, SystemRandom());
+  }
   void Restart() {
     authority.reset();
     state.reset();
@@ -39,7 +41,9 @@ class IssuingOca : public testing::Test {
   Bytes Request(Eui64 eui = kSupplierA, uint8_t role = 2, pki::KeyUsageBits usage = pki::kDigitalSignature) {
     return Must(pki::MakeCertificateRequest(key, {"", role, eui}, usage));
   }
-  StatusOr<pki::Certificate> Submit(const Bytes& request) { return authority->SubmitRequest(request, "supplier-a", "supplier-a"); }
+  StatusOr<pki::Certificate> Submit(const Bytes& request) {
+    return authority->SubmitRequest(request, "supplier-a", "supplier-a");
+  }
   std::vector<repository::CertificateRecord> Read(const std::string& file) {
     std::vector<repository::CertificateRecord> out;
     EXPECT_TRUE(repository::ReadExtract(folder / file, [&](repository::CertificateRecord record) {
@@ -85,7 +89,8 @@ TEST_F(IssuingOca, RefusesARequestWithoutProofOfPossession) {
 }
 
 TEST_F(IssuingOca, RefusesAnUnknownSubscriber) {
-  EXPECT_THAT(Message(Submit(Request(Eui64(0x1122334455667788))).status()), testing::HasSubstr("no Eligible Subscriber"));
+  EXPECT_THAT(Message(Submit(Request(Eui64(0x1122334455667788))).status()),
+              testing::HasSubstr("no Eligible Subscriber"));
 }
 
 TEST_F(IssuingOca, RefusesARoleThatIsNotTheSubscribers) {
@@ -99,7 +104,9 @@ TEST_F(IssuingOca, RefusesAPartyThatAsksForAnother) {
 }
 
 TEST_F(IssuingOca, RefusesAnyOtherKeyUsageThanOneOfTheTwo) {
-  EXPECT_THAT(Message(Submit(Request(kSupplierA, 2, static_cast<pki::KeyUsageBits>(pki::kDigitalSignature | pki::kKeyAgreement))).status()),
+  EXPECT_THAT(Message(Submit(Request(kSupplierA, 2,
+                                     static_cast<pki::KeyUsageBits>(pki::kDigitalSignature | pki::kKeyAgreement)))
+                          .status()),
               testing::HasSubstr("exactly one"));
   EXPECT_FALSE(Submit(Request(kSupplierA, 2, pki::kKeyCertSign)).ok());
 }
@@ -139,7 +146,8 @@ TEST_F(IssuingOca, PublishesARevocationInTheListAndInTheNextDelta) {
 
 TEST_F(IssuingOca, RefusesToRevokeWhatItDidNotIssueAndForNoReason) {
   EXPECT_EQ(authority->Revoke(Bytes{1, 2, 3}, 1).code(), absl::StatusCode::kNotFound);
-  ASSERT_TRUE(state->AddCertificate(pki.issuing, CertificateKind::kOrganisationAuthority, "2026-11-13", Digest{}, "DCC").ok());
+  ASSERT_TRUE(
+      state->AddCertificate(pki.issuing, CertificateKind::kOrganisationAuthority, "2026-11-13", Digest{}, "DCC").ok());
   EXPECT_EQ(authority->Revoke(pki.issuing.serial, 1).code(), absl::StatusCode::kNotFound);
   const pki::Certificate issued = Must(Submit(Request()));
   EXPECT_EQ(authority->Revoke(issued.serial, 8).code(), absl::StatusCode::kInvalidArgument);
@@ -163,7 +171,8 @@ TEST_F(IssuingOca, KilledBeforeADeltaHasItsNameWritesTheSameDeltaAgainAndPutsLat
   if (child == 0) {
     ::setenv("SMKI_FAIL_POINT", "sim.delta.before-rename", 1);
     ::setenv("SMKI_TEST_FOLDER", folder.path().c_str(), 1);
-    ::execl("/proc/self/exe", "unit_sim", "--gtest_filter=IssuingOcaChild.*", "--gtest_also_run_disabled_tests", nullptr);
+    ::execl("/proc/self/exe", "unit_sim", "--gtest_filter=IssuingOcaChild.*", "--gtest_also_run_disabled_tests",
+            nullptr);
     ::_exit(127);
   }
   int status = 0;

@@ -34,7 +34,8 @@ class Device : public testing::Test {
     state.eui = kDeviceEui;
     state.type = "ESME";
     Hold(kRoot, pki.root);
-    Hold(kRecovery, pki.Organisation(Role::kRecovery, kRecoveryEui, KeyUsage::kDigitalSignature, recovery_key.public_key()));
+    Hold(kRecovery,
+         pki.Organisation(Role::kRecovery, kRecoveryEui, KeyUsage::kDigitalSignature, recovery_key.public_key()));
     Hold(kSupplierDs, pki.Organisation(Role::kSupplier, kSupplierEui, KeyUsage::kDigitalSignature));
     Hold(kSupplierKa, pki.Organisation(Role::kSupplier, kSupplierEui, KeyUsage::kKeyAgreement));
     state.counters[Role::kRecovery].seq_number = 100;
@@ -137,20 +138,27 @@ INSTANTIATE_TEST_SUITE_P(
     Because, DiscardedCommand,
     testing::Values(
         DiscardCase{"ItIsAResponse", Discard::kNotACommand, [](auto& m, auto&) { m.cra = gbcs::Cra::kResponse; }},
-        DiscardCase{"ItIsForAnotherDevice", Discard::kOtherDevice, [](auto& m, auto&) { m.recipient = Eui64(0x00DB123456000002); }},
-        DiscardCase{"ItsMessageCodeIsUnknown", Discard::kUnknownMessageCode, [](auto& m, auto&) { m.message_code = 0x0102; }},
+        DiscardCase{"ItIsForAnotherDevice", Discard::kOtherDevice,
+                    [](auto& m, auto&) { m.recipient = Eui64(0x00DB123456000002); }},
+        DiscardCase{"ItsMessageCodeIsUnknown", Discard::kUnknownMessageCode,
+                    [](auto& m, auto&) { m.message_code = 0x0102; }},
         DiscardCase{"ItHasAMac", Discard::kMacPresent, [](auto& m, auto&) { m.mac = gbcs::Mac{}; }},
-        DiscardCase{"ModeAndCodeDisagree", Discard::kModeMismatch, [](auto& m, auto&) { m.message_code = gbcs::kAnyByContingencyCode; }},
-        DiscardCase{"ItIsFutureDated", Discard::kFutureDated, [](auto&, auto& p) { p.execution_date_time = "20300101000000Z"; }},
+        DiscardCase{"ModeAndCodeDisagree", Discard::kModeMismatch,
+                    [](auto& m, auto&) { m.message_code = gbcs::kAnyByContingencyCode; }},
+        DiscardCase{"ItIsFutureDated", Discard::kFutureDated,
+                    [](auto&, auto& p) { p.execution_date_time = "20300101000000Z"; }},
         DiscardCase{"ThereIsNoContingencyKey", Discard::kNoContingencyKey,
                     [](auto& m, auto& p) {
                       m.message_code = gbcs::kAnyByContingencyCode;
                       p.mode = gbcs::Mode::kAnyByContingency;
                     }},
         DiscardCase{"NoCellAuthorises", Discard::kAuthorisingCell, [](auto&, auto& p) { p.authorising_cell.reset(); }},
-        DiscardCase{"AnotherCellAuthorises", Discard::kAuthorisingCell, [](auto&, auto& p) { p.authorising_cell = kSupplierDs; }},
-        DiscardCase{"TheOriginatorIsNotTheCellsParty", Discard::kOriginator, [](auto& m, auto&) { m.originator = kSupplierEui; }},
-        DiscardCase{"PayloadAndHeaderCountersDiffer", Discard::kCounterMismatch, [](auto& m, auto&) { m.originator_counter = 1001; }},
+        DiscardCase{"AnotherCellAuthorises", Discard::kAuthorisingCell,
+                    [](auto&, auto& p) { p.authorising_cell = kSupplierDs; }},
+        DiscardCase{"TheOriginatorIsNotTheCellsParty", Discard::kOriginator,
+                    [](auto& m, auto&) { m.originator = kSupplierEui; }},
+        DiscardCase{"PayloadAndHeaderCountersDiffer", Discard::kCounterMismatch,
+                    [](auto& m, auto&) { m.originator_counter = 1001; }},
         DiscardCase{"TheCounterIsBelowTheLast", Discard::kReplayed,
                     [](auto& m, auto& p) { m.originator_counter = p.seq_number = 99; }},
         DiscardCase{"TheCounterEqualsTheLast", Discard::kReplayed,
@@ -199,7 +207,9 @@ TEST_F(Device, RemembersTheCounterEvenIfNothingWasReplaced) {
   EXPECT_EQ(processed.state.counters.at(Role::kRecovery).seq_number, 1000u);
 }
 
-TEST_F(Device, WithoutFloorsReportsNoCounterChange) { EXPECT_TRUE(Process().outcome.changes.empty()); }
+TEST_F(Device, WithoutFloorsReportsNoCounterChange) {
+  EXPECT_TRUE(Process().outcome.changes.empty());
+}
 
 TEST_F(Device, SetsFloorsAndReportsTheAuthorisingRoleFirst) {
   payload.new_floor = 7;
@@ -208,9 +218,9 @@ TEST_F(Device, SetsFloorsAndReportsTheAuthorisingRoleFirst) {
   EXPECT_EQ(processed.state.counters.at(Role::kRecovery).seq_number, 7u);
   EXPECT_EQ(processed.state.counters.at(Role::kSupplier), (RoleCounters{20, {{0, 30}}}));
   EXPECT_EQ(processed.state.counters.at(Role::kNetworkOperator), (RoleCounters{40, {}}));
-  EXPECT_THAT(processed.outcome.changes,
-              testing::ElementsAre(gbcs::SeqNumberChange{Role::kRecovery, 7, {}}, gbcs::SeqNumberChange{Role::kSupplier, 20, {{0, 30}}},
-                                   gbcs::SeqNumberChange{Role::kNetworkOperator, 40, {}}));
+  EXPECT_THAT(processed.outcome.changes, testing::ElementsAre(gbcs::SeqNumberChange{Role::kRecovery, 7, {}},
+                                                              gbcs::SeqNumberChange{Role::kSupplier, 20, {{0, 30}}},
+                                                              gbcs::SeqNumberChange{Role::kNetworkOperator, 40, {}}));
 }
 
 // --- Each replacement on its own ---
@@ -273,8 +283,8 @@ TEST_F(Device, CannotTellOneSupplierFromAnother) {
 }
 
 TEST_F(Device, ReportsBadCertificateForAnExpiredOneWhileTimeIsChecked) {
-  OfferOnly(pki.Organisation(Role::kSupplier, kSupplierEui, KeyUsage::kDigitalSignature, Must(pki::PrivateKey::Generate()).public_key(),
-                             kTestNow - std::chrono::seconds(1)),
+  OfferOnly(pki.Organisation(Role::kSupplier, kSupplierEui, KeyUsage::kDigitalSignature,
+                             Must(pki::PrivateKey::Generate()).public_key(), kTestNow - std::chrono::seconds(1)),
             kSupplierDs);
   EXPECT_THAT(Statuses(), Is(StatusCode::kBadCertificate));
   payload.disapply_time_checks = true;
@@ -283,11 +293,13 @@ TEST_F(Device, ReportsBadCertificateForAnExpiredOneWhileTimeIsChecked) {
 
 TEST_F(Device, RemembersPathsPerMomentNotForEver) {
   const UtcTime expiry = kTestNow + std::chrono::hours(1);
-  OfferOnly(pki.Organisation(Role::kSupplier, kSupplierEui, KeyUsage::kDigitalSignature, Must(pki::PrivateKey::Generate()).public_key(),
-                             expiry),
+  OfferOnly(pki.Organisation(Role::kSupplier, kSupplierEui, KeyUsage::kDigitalSignature,
+                             Must(pki::PrivateKey::Generate()).public_key(), expiry),
             kSupplierDs);
   const Bytes octets = Octets();
-  const auto at = [&](UtcTime now) { return Must(ProcessCommand(state, octets, now, device_key, memo)).outcome.outcomes[0].status; };
+  const auto at = [&](UtcTime now) {
+    return Must(ProcessCommand(state, octets, now, device_key, memo)).outcome.outcomes[0].status;
+  };
   EXPECT_EQ(at(expiry), StatusCode::kSuccess);
   EXPECT_EQ(at(expiry + Millis(1)), StatusCode::kBadCertificate);
 }
@@ -300,7 +312,7 @@ TEST_F(Device, LetsRecoveryReplaceItsOwnCell) {
   state = Process().state;
   EXPECT_EQ(state.cells.at(kRecovery)->key, next.public_key());
   payload.seq_number = message.originator_counter = 1001;
-  EXPECT_EQ(Process().discard, Discard::kBadSignature);   // the old key is no longer anyone's
+  EXPECT_EQ(Process().discard, Discard::kBadSignature);  // the old key is no longer anyone's
 }
 
 TEST_F(Device, RefusesAnAbnormalRootReplacement) {
@@ -312,9 +324,9 @@ TEST_F(Device, RefusesAnAbnormalRootReplacement) {
 TEST_F(Device, ChainsOtherCellsToARootReplacedInTheSameCommand) {
   // A new Root OCA that the old one has certified; the command's order does not matter.
   SmallPki next("NextRoot");
-  const pki::Certificate certified =
-      Must(pki::IssueAuthorityCertificate(pki.root_issuer, {"NextRoot", "00"}, next.root_key.public_key(), 1, pki::kOrganisationPolicy,
-                                          SmallPki::Serial(), SmallPki::Before(), SmallPki::After()));
+  const pki::Certificate certified = Must(pki::IssueAuthorityCertificate(
+      pki.root_issuer, {"NextRoot", "00"}, next.root_key.public_key(), 1, pki::kOrganisationPolicy, SmallPki::Serial(),
+      SmallPki::Before(), SmallPki::After()));
   OfferOnly(next.Organisation(Role::kSupplier, kSupplierEui, KeyUsage::kDigitalSignature), kSupplierDs);
   Offer(certified, kRoot);
   Offer(pki.Organisation(Role::kSupplier, kSupplierEui, KeyUsage::kKeyAgreement), kSupplierKa);
@@ -333,9 +345,9 @@ TEST_F(Device, RefusesAnOrganisationCertificateInTheRootCell) {
 }
 
 TEST_F(Device, RefusesAnAuthorityInAnOrganisationsCell) {
-  const pki::Certificate authority =
-      Must(pki::IssueAuthorityCertificate(pki.root_issuer, {"Supplier", "02"}, pki.issuing_key.public_key(), 0, pki::kOrganisationPolicy,
-                                          SmallPki::Serial(), SmallPki::Before(), SmallPki::After()));
+  const pki::Certificate authority = Must(pki::IssueAuthorityCertificate(
+      pki.root_issuer, {"Supplier", "02"}, pki.issuing_key.public_key(), 0, pki::kOrganisationPolicy,
+      SmallPki::Serial(), SmallPki::Before(), SmallPki::After()));
   state.cells[{Role::kSupplier, KeyUsage::kKeyCertSign, CellUsage::kManagement}] = state.cells[kSupplierDs];
   OfferOnly(authority, {Role::kSupplier, KeyUsage::kKeyCertSign, CellUsage::kManagement});
   EXPECT_THAT(Statuses(), Is(StatusCode::kBadCertificate));

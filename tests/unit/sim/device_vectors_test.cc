@@ -17,7 +17,8 @@ constexpr char kResponse[] = "CS02bAnyExceptAbnormalRootByRecovery_NA_SUCCESS_RE
 constexpr char kResponseSha256[] = "a9fef01adef819d579098b8077c2051ccb58523102d59e35f971b76a9a6db251";
 // Root "ZA" of the test PKI, recovered from its signatures (GBCS.md 6.4).
 constexpr char kRootPoint[] =
-    "040691e68b45c57e2ec7974ef6d1360a50da01576e0ee0b3b4c67f64127120e63f31771cc9dcbd5ae007d0c6170951d7035bcefc8b1f81805e0fd0f7a555dcca78";
+    "040691e68b45c57e2ec7974ef6d1360a50da01576e0ee0b3b4c67f64127120e63f31771cc9dcbd5ae007d0c6170951d7035bcefc8b1f81805e"
+    "0fd0f7a555dcca78";
 
 // Empty if the vectors are not on this machine.
 Bytes ReadVector(const std::string& name, const std::string& sha256) {
@@ -33,7 +34,8 @@ Bytes ReadVector(const std::string& name, const std::string& sha256) {
 TEST(DeviceVectors, AcceptsTheRealRecoveryCommandAndAnswersWithTheRealOutcomes) {
   const Bytes command_octets = ReadVector(kCommand, kCommandSha256);
   const Bytes response_octets = ReadVector(kResponse, kResponseSha256);
-  if (command_octets.empty() || response_octets.empty()) GTEST_SKIP() << "no reference messages: " << kCommand << ", " << kResponse;
+  if (command_octets.empty() || response_octets.empty())
+    GTEST_SKIP() << "no reference messages: " << kCommand << ", " << kResponse;
 
   const gbcs::Message command = Must(gbcs::ParseMessage(command_octets));
   const gbcs::CommandPayload payload = Must(gbcs::ParseCommandPayload(command.payload));
@@ -63,7 +65,8 @@ TEST(DeviceVectors, AcceptsTheRealRecoveryCommandAndAnswersWithTheRealOutcomes) 
 TEST(DeviceVectors, DiscardsTheRealCommandWithOneBitChanged) {
   Bytes command_octets = ReadVector(kCommand, kCommandSha256);
   if (command_octets.empty()) GTEST_SKIP() << "no reference message: " << kCommand;
-  const gbcs::CommandPayload payload = Must(gbcs::ParseCommandPayload(Must(gbcs::ParseMessage(command_octets)).payload));
+  const gbcs::CommandPayload payload =
+      Must(gbcs::ParseCommandPayload(Must(gbcs::ParseMessage(command_octets)).payload));
   CertificateMemo memo;
   DeviceState state;
   state.eui = Eui64(0x00DB1234567890A0);

@@ -21,7 +21,9 @@ constexpr Millis kDeadline{10'000};
 
 class Service : public testing::Test {
  protected:
-  Service() : fleet(Must(FleetStore::Create(folder / "fleet.sqlite"))), state(Must(AuthorityState::Create(folder / "state.sqlite"))) {
+  Service()
+      : fleet(Must(FleetStore::Create(folder / "fleet.sqlite"))),
+        state(Must(AuthorityState::Create(folder / "state.sqlite"))) {
     small.Fill(*fleet, 5);
     EXPECT_TRUE(state->AddParty({"supplier-a", kSupplierParty, 2}).ok());
     EXPECT_TRUE(state->Set(kLastDelta, "2026-11-20").ok());
@@ -40,12 +42,14 @@ class Service : public testing::Test {
   rpc::TlsMaterial Tls(const std::string& name) {
     const pki::PrivateKey key = Must(pki::PrivateKey::Generate());
     const UtcTime now = SystemClock().Now();
-    const pki::Certificate certificate =
-        Must(pki::IssuePersonCertificate(transport.identity(), name, "test", key.public_key(), pki::kDigitalSignature,
-                                         NewSerial(SystemRandom()), now - std::chrono::hours(1), now + std::chrono::hours(1), true));
+    const pki::Certificate certificate = Must(pki::IssuePersonCertificate(
+        transport.identity(), name, "test", key.public_key(), pki::kDigitalSignature, NewSerial(SystemRandom()),
+        now - std::chrono::hours(1), now + std::chrono::hours(1), true));
     return {transport.certificate.ToPem(), certificate.ToPem(), ToString(key.ToPem().span())};
   }
-  std::shared_ptr<grpc::Channel> Connect(const std::string& name) { return rpc::MakeChannel(server->address(), Tls(name)); }
+  std::shared_ptr<grpc::Channel> Connect(const std::string& name) {
+    return rpc::MakeChannel(server->address(), Tls(name));
+  }
 
   Status Deliver(v1::DeviceGateway::Stub& stub, int device, uint64_t counter, v1::DeliverResponse& response) {
     v1::DeliverRequest request;
@@ -64,7 +68,8 @@ class Service : public testing::Test {
     const auto reader = stub.Responses(&context, request);
     std::vector<v1::Response> out;
     v1::ResponseBatch batch;
-    while (out.size() < count && reader->Read(&batch)) out.insert(out.end(), batch.responses().begin(), batch.responses().end());
+    while (out.size() < count && reader->Read(&batch))
+      out.insert(out.end(), batch.responses().begin(), batch.responses().end());
     context.TryCancel();
     while (reader->Read(&batch)) {
     }
@@ -130,11 +135,12 @@ TEST_F(Service, LetsNobodyButTheOrchestratorNearTheDevices) {
 TEST_F(Service, LetsNobodyButTheOrchestratorRevoke) {
   const auto stub = v1::CertificateAuthority::NewStub(Connect("supplier-a"));
   v1::RevokeResponse revoked;
-  EXPECT_EQ(rpc::CallAndWait(*stub, &v1::CertificateAuthority::Stub::Revoke, v1::RevokeRequest(), revoked, kDeadline).code(),
-            absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(
+      rpc::CallAndWait(*stub, &v1::CertificateAuthority::Stub::Revoke, v1::RevokeRequest(), revoked, kDeadline).code(),
+      absl::StatusCode::kPermissionDenied);
   v1::PublishRevocationListResponse list;
-  EXPECT_EQ(rpc::CallAndWait(*stub, &v1::CertificateAuthority::Stub::PublishRevocationList, v1::PublishRevocationListRequest(), list,
-                             kDeadline)
+  EXPECT_EQ(rpc::CallAndWait(*stub, &v1::CertificateAuthority::Stub::PublishRevocationList,
+                             v1::PublishRevocationListRequest(), list, kDeadline)
                 .code(),
             absl::StatusCode::kPermissionDenied);
 }
@@ -150,7 +156,9 @@ TEST_F(Service, IssuesForAPartyAndPublishes) {
   ASSERT_TRUE(rpc::CallAndWait(*stub, &v1::CertificateAuthority::Stub::SubmitRequest, request, issued, kDeadline).ok());
   EXPECT_EQ(*Must(pki::Certificate::Parse(AsBytes(issued.certificate()))).public_key, key.public_key());
   v1::PublishDeltaResponse delta;
-  ASSERT_TRUE(rpc::CallAndWait(*stub, &v1::CertificateAuthority::Stub::PublishDelta, v1::PublishDeltaRequest(), delta, kDeadline).ok());
+  ASSERT_TRUE(rpc::CallAndWait(*stub, &v1::CertificateAuthority::Stub::PublishDelta, v1::PublishDeltaRequest(), delta,
+                               kDeadline)
+                  .ok());
   EXPECT_EQ(delta.file(), "SMKIKR_DELT_2026-11-21.xml.gz");
 }
 

@@ -28,8 +28,9 @@ class Network : public testing::Test {
   }
   size_t Responses() { return Must(gateway->Responses(0, 1000)).size(); }
   bool Recovered(int device) {
-    return Must(store->Load(SmallFleet::Device(device)))->device.state.cells.at(SmallFleet::kSupplierCell)->certificate ==
-           small.new_supplier;
+    return Must(store->Load(SmallFleet::Device(device)))
+               ->device.state.cells.at(SmallFleet::kSupplierCell)
+               ->certificate == small.new_supplier;
   }
 
   TemporaryFolder folder;
@@ -56,7 +57,8 @@ TEST_F(Network, BringsACommandToItsDeviceAndTheResponseBack) {
 
 TEST_F(Network, NamesDevicesItDoesNotServeAndServesTheRest) {
   Start();
-  EXPECT_THAT(Deliver({{99, small.Command(99, 1)}, {4, small.Command(4, 2)}}), testing::ElementsAre(SmallFleet::Device(99)));
+  EXPECT_THAT(Deliver({{99, small.Command(99, 1)}, {4, small.Command(4, 2)}}),
+              testing::ElementsAre(SmallFleet::Device(99)));
   EXPECT_TRUE(Recovered(4));
 }
 
@@ -124,7 +126,7 @@ TEST_F(Network, LosesOnlyTheFirstResponseWhereThatIsThePlanSoThatANewAttemptIsNe
   Start(faults);
   const Bytes command = small.Command(1, 1);
   Deliver({{1, command}});
-  Deliver({{1, command}});   // the Device has it already
+  Deliver({{1, command}});  // the Device has it already
   EXPECT_EQ(Responses(), 0u);
   Deliver({{1, small.Command(1, 2)}});
   EXPECT_EQ(Responses(), 1u);
@@ -206,8 +208,10 @@ TEST(NetworkFaults, AreReadFromASiteFileStrictly) {
   EXPECT_EQ(faults.seed, 5u);
   EXPECT_EQ(faults.lose_command, 20u);
   EXPECT_EQ(faults.delay_time, Millis(2000));
-  EXPECT_THAT(Message(Faults::Read(Must(ParseYaml("loseCommand: 1001\n", "sim.yaml"))).status()), testing::HasSubstr("sim.yaml:1"));
-  EXPECT_THAT(Message(Faults::Read(Must(ParseYaml("looseCommand: 1\n", "sim.yaml"))).status()), testing::HasSubstr("looseCommand"));
+  EXPECT_THAT(Message(Faults::Read(Must(ParseYaml("loseCommand: 1001\n", "sim.yaml"))).status()),
+              testing::HasSubstr("sim.yaml:1"));
+  EXPECT_THAT(Message(Faults::Read(Must(ParseYaml("looseCommand: 1\n", "sim.yaml"))).status()),
+              testing::HasSubstr("looseCommand"));
 }
 
 // --- Killed at a fail point. The child is this program again, because fail points are read when a program starts. ---
@@ -233,7 +237,8 @@ class KilledNetwork : public Network {
     if (child == 0) {
       ::setenv("SMKI_FAIL_POINT", fail_point, 1);
       ::setenv("SMKI_TEST_FLEET", folder.path().c_str(), 1);
-      ::execl("/proc/self/exe", "unit_sim", "--gtest_filter=NetworkChild.*", "--gtest_also_run_disabled_tests", nullptr);
+      ::execl("/proc/self/exe", "unit_sim", "--gtest_filter=NetworkChild.*", "--gtest_also_run_disabled_tests",
+              nullptr);
       ::_exit(127);
     }
     int status = 0;

@@ -59,7 +59,8 @@ TEST_F(Estate, HasATrustPolicyWhoseDigestIsTheAnchor) {
   EXPECT_EQ(policy.environment.ToString(), "drill/estate-7");
   EXPECT_EQ(policy.persons.size(), PlannedPersons().size());
   ASSERT_EQ(policy.allowed.size(), 1u);
-  EXPECT_EQ(policy.allowed[0].digest, pki::Sha256(Must(PosixFiles().Read("runbooks/appendix-l/method-3.yaml", 1 << 20))));
+  EXPECT_EQ(policy.allowed[0].digest,
+            pki::Sha256(Must(PosixFiles().Read("runbooks/appendix-l/method-3.yaml", 1 << 20))));
   EXPECT_EQ(policy.organisation_root.bytes, Pem("authority/root-oca.pem").der());
 }
 
@@ -94,7 +95,8 @@ TEST_F(Estate, HasTheRecoveryKeyInATokenThatAThresholdOfCustodiansOpens) {
   for (const procedures::CustodianShare& custodian : custody->custodians) {
     const std::string home = "persons/" + custodian.person + "/";
     const pki::PrivateKey key = Must(pki::PrivateKey::FromPem(Text(home + "agree.key.pem")));
-    const Secret record = Must(pki::OpenEnvelope(AsBytes(Text(home + "share-recovery.cms")), key, Pem(home + "agree.crt.pem")));
+    const Secret record =
+        Must(pki::OpenEnvelope(AsBytes(Text(home + "share-recovery.cms")), key, Pem(home + "agree.crt.pem")));
     records.push_back(Must(procedures::DecodeShareRecord(record.span())));
     EXPECT_TRUE(procedures::CheckShare(records.back(), policy.environment, *custody, custodian.person).ok());
   }
@@ -106,6 +108,14 @@ TEST_F(Estate, HasTheRecoveryKeyInATokenThatAThresholdOfCustodiansOpens) {
   const auto signer = Must(hsm::pkcs11::TokenSigner::Open(slot, hsm::PinOf(secret), "recovery"));
   // It is the key of the Organisation Certificate that Devices hold in their recovery cell.
   EXPECT_EQ(signer->public_key(), *Pem("parties/recovery/recovery-digitalSignature.crt.pem").public_key);
+  // The token obeys this policy, of this environment (I8).
+  const auto session = Must(slot.OpenSession(hsm::pkcs11::Access::kReadOnly));
+  const auto bindings = Must(session->ReadData(hsm::kBindingLabel));
+  ASSERT_EQ(bindings.size(), 1u);
+  const hsm::TokenBinding binding = Must(hsm::ParseTokenBinding(AsText(bindings[0])));
+  EXPECT_EQ(binding.environment, policy.environment);
+  EXPECT_EQ(binding.policy, file->policy);
+  EXPECT_EQ(binding.policy_version, policy.version);
   const Digest digest = pki::Sha256("challenge");
   EXPECT_TRUE(signer->public_key().VerifyDigest(digest, Must(signer->SignDigest(digest))));
   EXPECT_FALSE(PosixFiles().Exists(Path("parties/recovery/recovery-digitalSignature.key.pem")));
@@ -144,11 +154,13 @@ TEST_F(Estate, GivesEveryDeviceTheCellsOfItsTypeAndParties) {
   const pki::Certificate supplier_a = Pem("parties/supplier-a/supplier-digitalSignature.crt.pem");
   const pki::Certificate supplier_b = Pem("parties/supplier-b/supplier-digitalSignature.crt.pem");
   const auto cell = *gbcs::TrustAnchorCell::Parse("supplier/digitalSignature");
-  ASSERT_TRUE(fleet->ForEach([&](const FleetDevice& device) {
-                     ASSERT_EQ(device.state.cells.size(), 9u);
-                     const bool own = device.enrolment.supplier == file->FindParty("supplier-a")->eui;
-                     EXPECT_EQ(*device.state.cells.at(cell)->certificate, own ? supplier_a : supplier_b);
-                   }).ok());
+  ASSERT_TRUE(fleet
+                  ->ForEach([&](const FleetDevice& device) {
+                    ASSERT_EQ(device.state.cells.size(), 9u);
+                    const bool own = device.enrolment.supplier == file->FindParty("supplier-a")->eui;
+                    EXPECT_EQ(*device.state.cells.at(cell)->certificate, own ? supplier_a : supplier_b);
+                  })
+                  .ok());
 }
 
 TEST_F(Estate, HasSiteFilesThatAreRead) {
@@ -156,7 +168,8 @@ TEST_F(Estate, HasSiteFilesThatAreRead) {
   EXPECT_EQ(site.listen, file->sim);
   EXPECT_TRUE(PosixFiles().Exists(site.fleet));
   EXPECT_TRUE(PosixFiles().Exists(site.authority.pin));
-  for (const char* name : {"keyguard/keyguard.yaml", "orchestrator/orchestrator.yaml", "persons/kira.custodian/client.yaml"}) {
+  for (const char* name :
+       {"keyguard/keyguard.yaml", "orchestrator/orchestrator.yaml", "persons/kira.custodian/client.yaml"}) {
     EXPECT_TRUE(ParseYaml(Text(name), name).ok()) << name;
   }
 }

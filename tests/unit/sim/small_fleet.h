@@ -36,10 +36,10 @@ class SmallFleet {
       : recovery_key(Must(pki::PrivateKey::Generate())),
         new_supplier(pki.Organisation(gbcs::Role::kSupplier, kSupplierParty, gbcs::KeyUsage::kDigitalSignature)) {
     cells[*gbcs::TrustAnchorCell::Parse("root/keyCertSign")] = Anchor::FromCertificate(pki.root);
-    cells[*gbcs::TrustAnchorCell::Parse("recovery/digitalSignature")] = Anchor::FromCertificate(
-        pki.Organisation(gbcs::Role::kRecovery, kRecoveryParty, gbcs::KeyUsage::kDigitalSignature, recovery_key.public_key()));
-    cells[kSupplierCell] =
-        Anchor::FromCertificate(pki.Organisation(gbcs::Role::kSupplier, kSupplierParty, gbcs::KeyUsage::kDigitalSignature));
+    cells[*gbcs::TrustAnchorCell::Parse("recovery/digitalSignature")] = Anchor::FromCertificate(pki.Organisation(
+        gbcs::Role::kRecovery, kRecoveryParty, gbcs::KeyUsage::kDigitalSignature, recovery_key.public_key()));
+    cells[kSupplierCell] = Anchor::FromCertificate(
+        pki.Organisation(gbcs::Role::kSupplier, kSupplierParty, gbcs::KeyUsage::kDigitalSignature));
   }
 
   static Eui64 Device(int index) { return Eui64(0x00DB123456000000 + static_cast<uint64_t>(index)); }

@@ -29,20 +29,20 @@ class SmallPki {
       : root_key(Must(pki::PrivateKey::Generate())), issuing_key(Must(pki::PrivateKey::Generate())) {
     const pki::AuthoritySubject root_subject{root_name, "00"};
     root_issuer = {&root_key, pki::AuthorityName(root_subject)};
-    root = Must(pki::IssueAuthorityCertificate(root_issuer, root_subject, root_key.public_key(), 1, pki::kOrganisationPolicy, Serial(),
-                                               Before(), After()));
+    root = Must(pki::IssueAuthorityCertificate(root_issuer, root_subject, root_key.public_key(), 1,
+                                               pki::kOrganisationPolicy, Serial(), Before(), After()));
     const pki::AuthoritySubject issuing_subject{root_name + "Issuing", "07"};
     issuing_issuer = {&issuing_key, pki::AuthorityName(issuing_subject)};
-    issuing = Must(pki::IssueAuthorityCertificate(root_issuer, issuing_subject, issuing_key.public_key(), 0, pki::kOrganisationPolicy,
-                                                  Serial(), Before(), After()));
+    issuing = Must(pki::IssueAuthorityCertificate(root_issuer, issuing_subject, issuing_key.public_key(), 0,
+                                                  pki::kOrganisationPolicy, Serial(), Before(), After()));
   }
   SmallPki(const SmallPki&) = delete;
 
   pki::Certificate Organisation(gbcs::Role role, Eui64 eui, gbcs::KeyUsage usage, const pki::PublicKey& key,
                                 UtcTime not_after = After()) {
     return Must(pki::IssueOrganisationCertificate(issuing_issuer, {"", static_cast<uint8_t>(role), eui}, key,
-                                                  static_cast<pki::KeyUsageBits>(1u << static_cast<unsigned>(usage)), Serial(), Before(),
-                                                  not_after));
+                                                  static_cast<pki::KeyUsageBits>(1u << static_cast<unsigned>(usage)),
+                                                  Serial(), Before(), not_after));
   }
   pki::Certificate Organisation(gbcs::Role role, Eui64 eui, gbcs::KeyUsage usage) {
     return Organisation(role, eui, usage, Must(pki::PrivateKey::Generate()).public_key());
