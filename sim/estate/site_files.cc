@@ -74,7 +74,8 @@ std::string OrchestratorSite(const Ports& ports, const std::string& runbooks) {
       Loopback(ports.orchestrator), runbooks, Loopback(ports.keyguard), Loopback(ports.sim));
 }
 
-std::string SimSite(const Hierarchy& hierarchy, const Ports& ports) {
+// The network of a drill loses a little, so that every drill re-sends and attempts again.
+std::string SimSite(const EstatePlan& plan, const Hierarchy& hierarchy, const Ports& ports) {
   return fmt::format(
       "listen: {}\n"
       "tls:\n"
@@ -92,8 +93,12 @@ std::string SimSite(const Hierarchy& hierarchy, const Ports& ports) {
       "  module: {}\n"
       "  config: authority/softhsm2.conf\n"
       "faults:\n"
-      "  seed: 0\n",
-      Loopback(ports.sim), hierarchy.issuing_oca.token, hierarchy.issuing_oca.token, kPkcs11Module);
+      "  seed: {}\n"
+      "  firstCommandLost: 10\n"
+      "  firstResponseLost: 20\n"
+      "  duplicateCommand: 5\n"
+      "  duplicateResponse: 5\n",
+      Loopback(ports.sim), hierarchy.issuing_oca.token, hierarchy.issuing_oca.token, kPkcs11Module, plan.seed);
 }
 
 std::string ClientSite(const PersonPlan& person, const Ports& ports) {
@@ -150,7 +155,7 @@ Status WriteSiteFiles(const EstateFolder& folder, const EstatePlan& plan, const 
                       const Ports& ports, const std::string& runbooks) {
   SMKI_RETURN_IF_ERROR(folder.Write("keyguard/keyguard.yaml", KeyguardSite(plan, ports)));
   SMKI_RETURN_IF_ERROR(folder.Write("orchestrator/orchestrator.yaml", OrchestratorSite(ports, runbooks)));
-  SMKI_RETURN_IF_ERROR(folder.Write("sim.yaml", SimSite(hierarchy, ports)));
+  SMKI_RETURN_IF_ERROR(folder.Write("sim.yaml", SimSite(plan, hierarchy, ports)));
   for (const PersonPlan& person : PlannedPersons()) {
     SMKI_RETURN_IF_ERROR(folder.Write("persons/" + person.id + "/client.yaml", ClientSite(person, ports)));
   }

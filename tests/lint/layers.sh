@@ -19,7 +19,7 @@ declare -A may=(
   [hsm]='base pki gbcs ledger procedures proto'
   [orchestrator]='base pki gbcs ledger procedures repository proto'
   [sim]='base pki gbcs repository proto hsm/pkcs11'
-  [sim/estate]='base pki gbcs repository proto hsm/pkcs11 hsm/custody procedures'
+  [sim/estate]='sim base pki gbcs repository proto hsm/pkcs11 hsm/custody procedures'
   [sim/scenario]='base pki proto procedures repository'
   [cli]='base pki gbcs ledger procedures repository proto'
 )
