@@ -63,6 +63,8 @@ function(smki_test name)
   cmake_parse_arguments(ARG "" "LABEL;TIMEOUT;FIXTURE" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE smki_flags GTest::gtest GTest::gmock GTest::gtest_main ${ARG_DEPS})
+  # Tests are compiled often and run briefly; what they test is compiled as always.
+  target_compile_options(${name} PRIVATE -O0 -g0 -U_FORTIFY_SOURCE)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   if(NOT ARG_LABEL)
     set(ARG_LABEL unit)

@@ -217,6 +217,9 @@ StatusOr<CeremonyFrame> Signer::Present(const PresentFrame& request) {
   SMKI_RETURN_IF_ERROR(CheckTime());
   if (activation_ == nullptr) return Refuse(Reason::kNO_CEREMONY, "the key is closed");
   if (activation_->open()) return Refuse(Reason::kNO_CEREMONY, "the key is open already; no more shares are needed");
+  if (Now() > activation_->admitted.direction.not_after) {
+    return Refuse(Reason::kDIRECTION_EXPIRED, activation_->admitted.direction.id);
+  }
   Ceremony& ceremony = activation_->ceremony;
   SMKI_ASSIGN_OR_RETURN(Ceremony::Presented presented, ceremony.Judge(request, activation_->admitted, Now()));
   SMKI_RETURN_IF_ERROR(

@@ -1,5 +1,6 @@
 // Signing, as I2 orders it: burn, sync, sign, sync, release.
 #include <algorithm>
+#include <map>
 
 #include "base/fail_point.h"
 #include "hsm/signer/signer.h"
@@ -162,8 +163,14 @@ StatusOr<SignedFrame> Signer::MakeSigned(const SignJob& job, SigningBatch* batch
     }
     return std::nullopt;
   };
+  if (batch != nullptr) {
+    for (size_t i = 0; i < batch->commands.size(); ++i) {
+      gbcs::CommandTemplate::AppendSignature(batch->commands[i], batch->signatures[i]);
+    }
+  }
   SignedFrame out;
   out.items.reserve(job.items.size());
+  std::map<uint64_t, size_t> given;  // counter -> item that took the batch's command; one may be asked for twice
   for (size_t i = 0; i < job.items.size(); ++i) {
     SignedItem& item = out.items.emplace_back();
     item.device = job.items[i].device;
@@ -176,8 +183,8 @@ StatusOr<SignedFrame> Signer::MakeSigned(const SignJob& job, SigningBatch* batch
     }
     item.counter = admission.counter;
     if (const auto place = find(admission.counter); place && batch != nullptr) {
-      item.command = batch->commands[*place];
-      gbcs::CommandTemplate::AppendSignature(item.command, batch->signatures[*place]);
+      const auto [earlier, first] = given.emplace(admission.counter, i);
+      item.command = first ? std::move(batch->commands[*place]) : out.items[earlier->second].command;
       continue;
     }
     const BurnBlock& block = activation_->gate->BlockOf(admission.counter);

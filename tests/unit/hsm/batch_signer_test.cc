@@ -14,7 +14,8 @@ using test::Must;
 
 std::unique_ptr<SigningBatch> MakeBatch(size_t count, uint8_t mark) {
   auto batch = std::make_unique<SigningBatch>();
-  for (size_t i = 0; i < count; ++i) batch->commands.push_back({0xDF, mark, static_cast<uint8_t>(i), static_cast<uint8_t>(i >> 8)});
+  for (size_t i = 0; i < count; ++i)
+    batch->commands.push_back({0xDF, mark, static_cast<uint8_t>(i), static_cast<uint8_t>(i >> 8)});
   return batch;
 }
 
@@ -23,7 +24,8 @@ class ParallelTest : public ::testing::Test {
   void SetUp() override {
     const Secret pem = key_.ToPem();
     std::vector<std::unique_ptr<pki::Signer>> keys;
-    for (int i = 0; i < 3; ++i) keys.push_back(std::make_unique<pki::PrivateKey>(Must(pki::PrivateKey::FromPem(AsText(pem.span())))));
+    for (int i = 0; i < 3; ++i)
+      keys.push_back(std::make_unique<pki::PrivateKey>(Must(pki::PrivateKey::FromPem(AsText(pem.span())))));
     signer_ = MakeParallelBatchSigner(std::move(keys));
   }
   pki::PrivateKey key_ = Must(pki::PrivateKey::Generate());
@@ -40,7 +42,8 @@ TEST_F(ParallelTest, SignsEveryCommandOfEveryBatchInOrder) {
     EXPECT_EQ(batch->commands[0][1], i);
     ASSERT_EQ(batch->signatures.size(), batch->commands.size());
     for (size_t n = 0; n < batch->commands.size(); ++n) {
-      EXPECT_TRUE(key_.public_key().Verify(gbcs::CommandTemplate::ToBeSigned(batch->commands[n]), batch->signatures[n]));
+      EXPECT_TRUE(
+          key_.public_key().Verify(gbcs::CommandTemplate::ToBeSigned(batch->commands[n]), batch->signatures[n]));
     }
   }
   EXPECT_EQ(signer_->Take(true), nullptr);

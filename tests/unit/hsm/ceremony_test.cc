@@ -154,6 +154,14 @@ TEST_F(CeremonyTest, I5_CeremonyExpires) {
   ExpectRefused(estate_.Present(frame), Reason::kCEREMONY_EXPIRED);
 }
 
+TEST_F(CeremonyTest, I1_NoShareForADirectionThatHasExpiredMeanwhile) {
+  ASSERT_TRUE(estate_.Close().ok());
+  estate_.direction.not_after = test::kStart + std::chrono::minutes(10);
+  ceremony_ = Must(estate_.Prepare());
+  estate_.clock.Advance(std::chrono::minutes(11));
+  ExpectRefused(estate_.Present("kira.custodian", ceremony_), Reason::kDIRECTION_EXPIRED);
+}
+
 TEST_F(CeremonyTest, I5_NoMoreSharesAfterOpening) {
   for (const char* person : {"kira.custodian", "liam.custodian", "mona.custodian"})
     ASSERT_TRUE(estate_.Present(person, ceremony_).ok());

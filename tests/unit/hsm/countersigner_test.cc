@@ -17,9 +17,12 @@ class CountersignerTest : public ::testing::Test {
   void SetUp() override { Restart(); }
   void Restart() {
     const Secret pem = estate_.keyguard.key.ToPem();
-    countersigner_ = Must(Countersigner::Make({PosixFiles(), folder_ / "newest-checkpoint",
-                                               Must(pki::PrivateKey::FromPem(AsText(pem.span()))), "keyguard",
-                                               estate_.orchestrator.certificate, {"drill", "estate-7"}}));
+    countersigner_ = Must(Countersigner::Make({PosixFiles(),
+                                               folder_ / "newest-checkpoint",
+                                               Must(pki::PrivateKey::FromPem(AsText(pem.span()))),
+                                               "keyguard",
+                                               estate_.orchestrator.certificate,
+                                               {"drill", "estate-7"}}));
   }
   static std::string Body(uint64_t entries, uint8_t hash, const std::string& origin = "smki-ledger/drill/estate-7") {
     return RenderCheckpoint({origin, {entries, Digest{hash}}});
@@ -27,7 +30,9 @@ class CountersignerTest : public ::testing::Test {
   std::string Note(const std::string& body) {
     return body + "\n" + Must(ledger::SignatureLine(body, "orchestrator", estate_.orchestrator.key));
   }
-  StatusOr<std::string> Countersign(uint64_t entries, uint8_t hash) { return countersigner_->Countersign(Note(Body(entries, hash))); }
+  StatusOr<std::string> Countersign(uint64_t entries, uint8_t hash) {
+    return countersigner_->Countersign(Note(Body(entries, hash)));
+  }
 
   test::TestEstate estate_;
   test::TempFolder folder_;
@@ -40,7 +45,7 @@ TEST_F(CountersignerTest, I3_SignsAHeadThatIsNewer) {
   const auto note = Must(ledger::ParseSignedNote(Note(Body(5, 1)) + *line));
   EXPECT_TRUE(ledger::IsSignedBy(note, "keyguard", *estate_.keyguard.certificate.public_key));
   EXPECT_TRUE(Countersign(6, 2).ok());
-  EXPECT_TRUE(Countersign(6, 2).ok());   // an answer may have been lost
+  EXPECT_TRUE(Countersign(6, 2).ok());  // an answer may have been lost
 }
 
 TEST_F(CountersignerTest, I3_RefusesAnOlderHeadAlsoAfterARestart) {
@@ -72,8 +77,12 @@ TEST_F(CountersignerTest, I3_AForgedMemoryIsRefused) {
   const std::string note = body + "\n" + Must(ledger::SignatureLine(body, "keyguard", estate_.orchestrator.key));
   ASSERT_TRUE(PosixFiles().WriteDurably(folder_ / "newest-checkpoint", AsBytes(note)).ok());
   const Secret pem = estate_.keyguard.key.ToPem();
-  EXPECT_EQ(Countersigner::Make({PosixFiles(), folder_ / "newest-checkpoint", Must(pki::PrivateKey::FromPem(AsText(pem.span()))),
-                                 "keyguard", estate_.orchestrator.certificate, {"drill", "estate-7"}})
+  EXPECT_EQ(Countersigner::Make({PosixFiles(),
+                                 folder_ / "newest-checkpoint",
+                                 Must(pki::PrivateKey::FromPem(AsText(pem.span()))),
+                                 "keyguard",
+                                 estate_.orchestrator.certificate,
+                                 {"drill", "estate-7"}})
                 .status()
                 .code(),
             StatusCode::kDataLoss);

@@ -23,7 +23,9 @@ std::vector<Frame> Cut(const Bytes& stream, size_t piece) {
   return out;
 }
 
-SignFrame Example() { return {Digest{1, 2}, "esme", {{Eui64(7), 1}, {Eui64(8), 3}}, 99, Digest{3}}; }
+SignFrame Example() {
+  return {Digest{1, 2}, "esme", {{Eui64(7), 1}, {Eui64(8), 3}}, 99, Digest{3}};
+}
 
 TEST(Frames, AreReadBackAsWrittenHoweverTheyArrive) {
   Bytes stream = MakeFrame(FrameType::kSign, Example());

@@ -122,6 +122,14 @@ TEST_F(SignerTest, I2_AskedAgainGivesTheStoredSignature) {
   EXPECT_EQ(estate_.Status().signatures, 3u);
 }
 
+TEST_F(SignerTest, I2_OneAttemptTwiceInABatchIsOneSignature) {
+  ASSERT_TRUE(estate_.Open().ok());
+  const SignedFrame result = Must(estate_.Sign("esme", {{Esme(0), 1}, {Esme(0), 1}}));
+  EXPECT_TRUE(Verifies(result.items[0]));
+  EXPECT_EQ(result.items[1].command, result.items[0].command);
+  EXPECT_EQ(estate_.Status().signatures, 1u);
+}
+
 TEST_F(SignerTest, I2_AskedAgainAfterACrashGivesTheStoredSignature) {
   ASSERT_TRUE(estate_.Open().ok());
   const SignedFrame first = Must(estate_.Sign("gpf", {{Gpf(0), 1}, {Gpf(1), 1}}));
@@ -140,8 +148,14 @@ TEST_F(SignerTest, I2_BurnedButUnsignedIsSignedAgainOverTheSameBytes) {
   // What a crash between burn and signature leaves: a burn of two Devices, and nothing after it.
   {
     auto journal = Must(Journal::Open(PosixFiles(), estate_.folder / "journal"));
-    ASSERT_TRUE(journal->Append(ledger::JournalBurn{estate_.clock.Now(), estate_.DirectionDigest(), "esme", 0, {},
-                                                    {{Esme(5), 1, 1'000'001}, {Esme(6), 1, 1'000'002}}}).ok());
+    ASSERT_TRUE(journal
+                    ->Append(ledger::JournalBurn{estate_.clock.Now(),
+                                                 estate_.DirectionDigest(),
+                                                 "esme",
+                                                 0,
+                                                 {},
+                                                 {{Esme(5), 1, 1'000'001}, {Esme(6), 1, 1'000'002}}})
+                    .ok());
   }
   estate_.StartSigner();
   ASSERT_TRUE(estate_.Open().ok());
@@ -160,10 +174,12 @@ TEST_F(SignerTest, I2_BurnedButUnsignedIsSignedAgainOverTheSameBytes) {
 TEST_F(SignerTest, I2_SeveralBatchesUnderWayAreAnsweredInOrder) {
   ASSERT_TRUE(estate_.Open().ok());
   for (size_t i = 0; i < 5; ++i) {
-    estate_.signer().Submit(TestEstate::FrameOf(MakeFrame(FrameType::kSign, estate_.SignRequest("esme", {{Esme(i), 1}}))));
+    estate_.signer().Submit(
+        TestEstate::FrameOf(MakeFrame(FrameType::kSign, estate_.SignRequest("esme", {{Esme(i), 1}}))));
   }
   // The same attempt again, while its signature is under way.
-  estate_.signer().Submit(TestEstate::FrameOf(MakeFrame(FrameType::kSign, estate_.SignRequest("esme", {{Esme(4), 1}}))));
+  estate_.signer().Submit(
+      TestEstate::FrameOf(MakeFrame(FrameType::kSign, estate_.SignRequest("esme", {{Esme(4), 1}}))));
   const std::vector<Bytes> answers = estate_.signer().TakeAnswers(true);
   ASSERT_EQ(answers.size(), 6u);
   for (size_t i = 0; i < 5; ++i) {
@@ -311,9 +327,9 @@ TEST_F(ProofTest, I6_RefusesACertificateThatNoDeviceAuthorityIssued) {
   pki::PrivateKey key = Must(pki::PrivateKey::Generate());
   const Bytes serial(16, 0x41);
   // Issued by the authority of persons, which is none of Devices.
-  pki::Certificate certificate = Must(pki::IssueDeviceCertificate(
-      {&estate_.persons_authority.key, estate_.persons_authority.certificate.subject}, command_.device, key.public_key(),
-      pki::kDigitalSignature, serial, test::kStart));
+  pki::Certificate certificate = Must(
+      pki::IssueDeviceCertificate({&estate_.persons_authority.key, estate_.persons_authority.certificate.subject},
+                                  command_.device, key.public_key(), pki::kDigitalSignature, serial, test::kStart));
   estate_.devices.emplace(command_.device, test::Identity{std::move(key), std::move(certificate)});
   ExpectInvalid(estate_.Proof(command_));
 }
@@ -364,8 +380,8 @@ TEST_F(SignerTest, I4_OnlyMembersGiveOrders) {
 
 TEST_F(SignerTest, I4_AnOrderSignedByAnotherPersonIsRefused) {
   ASSERT_TRUE(estate_.Open().ok());
-  const procedures::PmaOrder order{"halt", estate_.policy.environment, estate_.DirectionDigest(), "anna.pma",
-                                   estate_.clock.Now(), {"a test"}};
+  const procedures::PmaOrder order{"halt",     estate_.policy.environment, estate_.DirectionDigest(),
+                                   "anna.pma", estate_.clock.Now(),        {"a test"}};
   const std::string text = Render(order);
   test::Identity& bruno = *estate_.persons.at("bruno.pma").sign;
   const Bytes cms = Must(pki::SignDetached(AsBytes(text), bruno.key, bruno.certificate, estate_.clock.Now(), ""));
@@ -387,11 +403,12 @@ TEST_F(SignerTest, I4_AHaltWorksWithoutARevocationListButResumingDoesNot) {
 
 TEST_F(SignerTest, I4_AnOldHaltCannotBeReplayedAfterResuming) {
   ASSERT_TRUE(estate_.Open().ok());
-  const procedures::PmaOrder order{"halt", estate_.policy.environment, estate_.DirectionDigest(), "anna.pma",
-                                   estate_.clock.Now(), {"a test"}};
+  const procedures::PmaOrder order{"halt",     estate_.policy.environment, estate_.DirectionDigest(),
+                                   "anna.pma", estate_.clock.Now(),        {"a test"}};
   const std::string text = Render(order);
   test::Identity& anna = *estate_.persons.at("anna.pma").sign;
-  const OrderFrame halt{text, Must(pki::SignDetached(AsBytes(text), anna.key, anna.certificate, estate_.clock.Now(), ""))};
+  const OrderFrame halt{text,
+                        Must(pki::SignDetached(AsBytes(text), anna.key, anna.certificate, estate_.clock.Now(), ""))};
   ASSERT_TRUE(estate_.Ask<StatusFrame>(FrameType::kOrder, halt).ok());
   for (const char* person : {"bruno.pma", "carla.pma", "dario.pma"}) ASSERT_TRUE(estate_.Order("resume", person).ok());
   ASSERT_TRUE(estate_.Open().ok());
