@@ -30,7 +30,7 @@ std::string CellText(const BriefCell& cell, bool repository_given, const Style& 
               kLabel, 6);
   out += Fact("repository", RepositoryWords(cell.repository, repository_given), kLabel, 6);
   for (const pki::Certificate& old : cell.old) {
-    out += Fact("replaces", CertificateWords(old) + ", serial " + old.SerialHex(), kLabel, 6);
+    out += Fact("replaces", "key " + ToHex(old.subject_key_identifier) + ", serial " + old.SerialHex(), kLabel, 6);
   }
   return out;
 }

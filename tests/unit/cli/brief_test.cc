@@ -70,10 +70,12 @@ class BriefTest : public ::testing::Test {
     old_ = estate_.Organisation(2, kSupplier, pki::kDigitalSignature);
     store_.Add(*old_, repository::CertificateKind::kOrganisation, "DS", kSupplier);
     for (const auto& [group, octets] : estate_.populations) {
-      for (const Eui64 device : procedures::ParsePopulation(octets)->devices)
+      const procedures::Population population = *procedures::ParsePopulation(octets);
+      for (const Eui64 device : population.devices)
         store_.Add(*old_, repository::CertificateKind::kDevice, "DS", device);
     }
     estate_.direction.limits.total = 4;
+    estate_.direction.limits.outstanding = 2;
   }
   Brief& Compute(const std::string& reader = "ann") {
     BriefInputs inputs;
@@ -131,7 +133,7 @@ TEST_F(BriefTest, ItEndsWithTheDigestThatIsSigned) {
 TEST_F(BriefTest, ItTellsWhichDevicesGetWhichCertificatesInsteadOfWhich) {
   const std::string text = Text();
   EXPECT_THAT(text, HasSubstr("2 Devices of type ESME"));
-  EXPECT_THAT(text, HasSubstr("00-00-00-00-00-00-00-01  to  00-00-00-00-00-00-00-02"));
+  EXPECT_THAT(text, HasSubstr("00-00-00-00-00-00-00-01 to 00-00-00-00-00-00-00-02"));
   EXPECT_THAT(text, HasSubstr("equal to the directed digest"));
   EXPECT_THAT(text, HasSubstr("supplier/keyAgreement/prePaymentTopUp"));
   EXPECT_THAT(text, HasSubstr("In-Use in the Repository, lodged 2026-11-20"));

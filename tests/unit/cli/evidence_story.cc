@@ -169,7 +169,8 @@ std::vector<EvidenceStory::Command> EvidenceStory::Commands() {
   for (const procedures::DirectedGroup& group : estate_.direction.groups) {
     const auto encoder =
         Must(gbcs::CommandTemplate::Make(Eui64(0x90B3D51F30000001), Must(DirectedPayload(words, group)), 1000, 4999));
-    for (const Eui64 device : Must(procedures::ParsePopulation(estate_.populations[group.name])).devices) {
+    const procedures::Population population = Must(procedures::ParsePopulation(estate_.populations[group.name]));
+    for (const Eui64 device : population.devices) {
       Command command{device, group.name, counter++, {}, {}};
       command.octets = encoder.Encode(device, command.counter);
       Bytes to_sign = ToBytes(gbcs::CommandTemplate::ToBeSigned(command.octets));
@@ -307,7 +308,8 @@ void EvidenceStory::WriteStore() {
   for (const auto& record : small_.Authorities()) Must(writer->Add(record));
   uint8_t serial = 0x60;
   for (const auto& [group, octets] : estate_.populations) {
-    for (const Eui64 device : Must(procedures::ParsePopulation(octets)).devices) {
+    const procedures::Population population = Must(procedures::ParsePopulation(octets));
+    for (const Eui64 device : population.devices) {
       Must(writer->Add(small_.Record(Must(
           pki::IssueDeviceCertificate(small_.devices.identity, device, device_key_.public_key(), pki::kDigitalSignature,
                                       Bytes(16, serial++), repository::Day("2026-01-01"))))));
