@@ -62,7 +62,7 @@ void CheckFiles(Evidence& evidence) {
   for (std::filesystem::recursive_directory_iterator it(evidence.folder, error), end; !error && it != end;
        it.increment(error)) {
     if (it->is_directory() && !it->is_symlink()) continue;
-    const std::string file = std::filesystem::relative(it->path(), evidence.folder).string();
+    const std::string file = it->path().lexically_relative(evidence.folder).string();
     if (it->is_symlink()) {
       evidence.Find(file, "a symbolic link is no evidence");
     } else if (newest.count(file) == 0 && Unnamed().count(file) == 0) {

@@ -54,6 +54,8 @@ class Orchestrator {
   NoticeId OnNewEntries(std::function<void()> notice);
   void Forget(NoticeId id) { notices_.erase(id); }
 
+  const IncidentBook& book() const { return *book_; }
+
  private:
   explicit Orchestrator(const Site& site) : site_(site), repository_(site.store) {}
 

@@ -161,6 +161,7 @@ recovery::v1::CampaignProgress Orchestrator::ProgressOf(const Incident& incident
     out.set_half_replaced(mark.summary.half_replaced());
     out.set_refused(mark.summary.refused());
     out.set_silent(mark.summary.silent());
+    out.set_waiting(out.total() - out.recovered() - out.half_replaced() - out.refused() - out.silent());
     out.set_signatures(mark.summary.signatures());
     out.set_wave(wave);
   }

@@ -117,7 +117,7 @@ void Campaign::RunWave(const std::string& wave, Done done) {
   key_lost_ = false;
   held_by_.clear();
   OpenStream();
-  const bool summary_missing = !wave_open_ && wave_done_records_ != plan_.summarised_records;
+  const bool summary_missing = !wave_open_ && wave_done_records_ > plan_.summarised_records;
   if (state_.wave() != wave || (!wave_open_ && !summary_missing)) BeginWave(wave);
   // Posted, so that `done` never runs before this returns.
   seams_.executor.Post(Guarded([this] {

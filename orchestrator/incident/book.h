@@ -101,6 +101,7 @@ class IncidentBook {
   };
   Newest newest() const;
   ledger::Ledger& ledger() { return *ledger_; }
+  const ledger::Ledger& ledger() const { return *ledger_; }
   // Called for each entry after it was folded.
   void Observe(std::function<void(const ledger::Entry&)> observer) { observers_.push_back(std::move(observer)); }
 

@@ -30,6 +30,7 @@ bool MayTryAgain(const std::string& refusal) {
                                                 "SHARE_REPLAYED",
                                                 "NO_CEREMONY",
                                                 "CEREMONY_EXPIRED",
+                                                "KEY_CLOSED",
                                                 "NO_DIRECTION"};
   return passing.count(refusal) != 0;
 }

@@ -11,6 +11,8 @@ struct CrashCase {
   bool costs_ceremony = false;
 };
 
+void PrintTo(const CrashCase& crash, std::ostream* out) { *out << crash.fail_point; }
+
 std::string NameOf(const ::testing::TestParamInfo<CrashCase>& info) {
   std::string name;
   for (const char* c = info.param.fail_point; *c != 0; ++c) name += (*c == '.' || *c == '-' || *c == ':') ? '_' : *c;

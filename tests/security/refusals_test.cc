@@ -260,11 +260,11 @@ TEST_F(Refusals, I9_ProcedureDigestNotAllowed) {
   ExpectRefused(bundle, "PROCEDURE_NOT_ALLOWED");
 }
 
-TEST_F(Refusals, I1_ModeNotAllowed) {
+TEST_F(Refusals, I1_TheContingencysModeUnderTheRecoveryKey) {
   Bundle bundle = estate_->MakeBundle();
   bundle.direction.mode = "anyByContingency";
   estate_->Reapprove(bundle);
-  ExpectRefused(bundle, "PROCEDURE_NOT_ALLOWED");
+  ExpectRefused(bundle, "DIRECTION_MALFORMED");
 }
 
 TEST_F(Refusals, I8_DirectionOfProduction) {
@@ -430,13 +430,13 @@ TEST_F(Refusals, I1_AttemptsInOrderOnly) {
 TEST_F(Refusals, I1_TotalLimitSpent) {
   Bundle bundle = estate_->MakeBundle();
   bundle.direction.limits.total = 2;
+  bundle.direction.limits.outstanding = 2;
   estate_->Reapprove(bundle);
-  ASSERT_TRUE(keyguard_->Open(bundle).ok());
-  const auto response =
-      keyguard_->Sign(bundle, "supplier-a-esme", {{TestDevice(0, 0), 1}, {TestDevice(0, 1), 1}, {TestDevice(0, 2), 1}});
-  EXPECT_EQ(RefusalOf(response, 0), "");
-  EXPECT_EQ(RefusalOf(response, 1), "");
-  EXPECT_EQ(RefusalOf(response, 2), "TOTAL_LIMIT");
+  const Status opened = keyguard_->Open(bundle);
+  ASSERT_TRUE(opened.ok()) << Message(opened);
+  EXPECT_EQ(RefusalOf(keyguard_->Sign(bundle, "supplier-a-esme", {{TestDevice(0, 0), 1}})), "");
+  EXPECT_EQ(RefusalOf(keyguard_->Sign(bundle, "supplier-a-esme", {{TestDevice(0, 0), 2}})), "");
+  EXPECT_EQ(RefusalOf(keyguard_->Sign(bundle, "supplier-a-esme", {{TestDevice(0, 0), 3}})), "TOTAL_LIMIT");
   EXPECT_EQ(keyguard_->Refusals("TOTAL_LIMIT"), 1u);
 }
 

@@ -13,7 +13,7 @@ TEST(Command, ARefusalShowsCodeReasonAndNextAction) {
       procedures::Refuse(procedures::Reason::kSTALE_PAGE, "the page was read at 4, INC-1 is at 5"), Style());
   EXPECT_EQ(text,
             "refused  STALE_PAGE\n"
-            "  why   the page was read at 4, INC-1 is at 5\n"
+            "  why   the page was read at 4, INC-1 is at 5.\n"
             "  next  read the status again, then decide\n");
 }
 

@@ -50,13 +50,19 @@ void EvidenceStory::Prepare() {
   incident_.Must(incident_.Do(procedures::CloseRequest{"leo"}));
 }
 
-ledger::Entry EvidenceStory::Append(const std::string& kind, const std::string& person, const std::string& payload) {
-  return Must(ledger_->Append({kind == "genesis" ? "" : "INC-1", person, kind, ToBytes(AsBytes(payload))}));
+void EvidenceStory::Append(const std::string& kind, const std::string& person, const std::string& payload) {
+  pending_.push_back({kind == "genesis" ? "" : "INC-1", person, kind, ToBytes(AsBytes(payload))});
+}
+
+ledger::Entry EvidenceStory::Flush() {
+  const std::vector<ledger::Entry> entries = Must(ledger_->Append(std::move(pending_)));
+  pending_.clear();
+  return entries.back();
 }
 
 void EvidenceStory::File(const std::string& file, ByteSpan octets) {
   Must(PosixFiles().CreateDirectories(DirectoryOf(folder_ + "/" + file)));
-  Must(PosixFiles().WriteDurably(folder_ + "/" + file, octets));
+  repository::WriteText(folder_ + "/" + file, AsText(octets));
   ledger::v1::Artefact artefact;
   artefact.set_name(file);
   artefact.set_sha256(ToString(pki::Sha256(octets)));
@@ -112,7 +118,8 @@ void EvidenceStory::TellStatement(const procedures::Event& event) {
                    : event.kind == "step-decided"    ? "decide"
                    : event.kind == "incident-closed" ? "close"
                                                      : "done";
-  statement.choice = "none";
+  const auto choice = event.fields.find("choice");
+  statement.choice = choice == event.fields.end() ? "none" : choice->second;
   statement.expected_sequence = events_ + spoiled_.statement_page;
   statement.person = event.person;
   statement.time = event.time;
@@ -126,6 +133,7 @@ void EvidenceStory::TellStatement(const procedures::Event& event) {
 
 void EvidenceStory::Draft() {
   procedures::Direction& direction = estate_.direction;
+  Flush();
   direction.ledger_sequence = ledger_->head().entries - 1;
   direction.ledger_head = spoiled_.drafted_against == Digest{} ? ledger_->head().hash : spoiled_.drafted_against;
   direction_text_ = procedures::RenderDirection(direction);
@@ -152,6 +160,7 @@ void EvidenceStory::TellCeremony() {
   request.threshold = 2;
   request.keyguard_time = Now();
   request.expires = Now() + std::chrono::hours(1);
+  request.ceremony_certificate.bytes = {1, 2, 3};
   const std::string text = procedures::Render(request);
   request_ = pki::Sha256(text);
   File("ceremony/CER-0123456789abcdef.request.txt", AsBytes(text));
@@ -192,6 +201,7 @@ void EvidenceStory::TellCampaign() {
     Must(journal->Append(static_cast<uint8_t>(type), payload).status());
   };
   const Digest direction = pki::Sha256(direction_text_);
+  Flush();
   const ledger::Head head = ledger_->head();
   write(ledger::JournalType::kDirection,
         Encode(ledger::JournalDirection{Now(), direction, estate_.direction.id, "INC-1", "drill/estate-7",
@@ -224,8 +234,8 @@ void EvidenceStory::TellCampaign() {
     intent.set_batch(1);
     intent.set_items(static_cast<uint32_t>(burn.items.size()));
     intent.set_items_digest(ToString(announced.Root()));
-    const ledger::Entry entry =
-        Append(spoiled_.burn_without_intent ? "campaign.batch" : "campaign.intent", "", intent.SerializeAsString());
+    Append(spoiled_.burn_without_intent ? "campaign.batch" : "campaign.intent", "", intent.SerializeAsString());
+    const ledger::Entry entry = Flush();
     burn.ledger_sequence = entry.sequence;
     burn.ledger_head = entry.hash;
     signatures.burn = journal->records();
@@ -327,11 +337,15 @@ void EvidenceStory::WriteStore() {
 }
 
 void EvidenceStory::Seal() {
+  Flush();
   const std::string body = ledger::RenderCheckpoint({"smki-ledger/drill/estate-7", ledger_->head()});
   std::string note = body + "\n" + Must(ledger::SignatureLine(body, "orchestrator", people_.KeyOf("orchestrator")));
   if (spoiled_.countersigned) note += Must(ledger::SignatureLine(body, "keyguard", people_.KeyOf("keyguard")));
   Must(PosixFiles().WriteDurably(folder_ + "/checkpoint.note", AsBytes(note)));
-  if (spoiled_.entry_after_checkpoint) Append("campaign.batch", "", "");
+  if (spoiled_.entry_after_checkpoint) {
+    Append("campaign.batch", "", "");
+    Flush();
+  }
   Must(ledger_->CopyTo(folder_ + "/ledger.sqlite"));
   ledger_.reset();
 }

@@ -71,9 +71,13 @@ class EvidenceStory {
   void WriteStore();
   void Seal();
   void File(const std::string& file, ByteSpan octets);
-  ledger::Entry Append(const std::string& kind, const std::string& person, const std::string& payload);
+  // Entries wait until a head is needed: one transaction each would take a second in all.
+  void Append(const std::string& kind, const std::string& person, const std::string& payload);
+
+  ledger::Entry Flush();
 
   Spoiled spoiled_;
+  std::vector<ledger::NewEntry> pending_;
   Scratch scratch_;
   std::string folder_;
   Digest anchor_{};

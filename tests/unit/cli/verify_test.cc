@@ -45,6 +45,9 @@ struct Lie {
   int check;
   const char* found;
 };
+void PrintTo(const Lie& lie, std::ostream* out) {
+  *out << lie.name;
+}
 template <typename F>
 Spoiled With(F spoil) {
   Spoiled out;

@@ -156,6 +156,12 @@ TEST_F(CeremonyTest, I5_CeremonyExpires) {
 
 TEST_F(CeremonyTest, I1_NoShareForADirectionThatHasExpiredMeanwhile) {
   ASSERT_TRUE(estate_.Close().ok());
+  estate_.direction.nonce = std::string(32, 'c');
+  estate_.direction.counter_first = 1'001'000;
+  estate_.direction.counter_last = 1'001'999;
+  estate_.direction.nonce = std::string(32, 'a');
+  estate_.direction.counter_first = 1'001'000;
+  estate_.direction.counter_last = 1'001'999;
   estate_.direction.not_after = test::kStart + std::chrono::minutes(10);
   ceremony_ = Must(estate_.Prepare());
   estate_.clock.Advance(std::chrono::minutes(11));

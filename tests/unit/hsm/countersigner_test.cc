@@ -25,7 +25,7 @@ class CountersignerTest : public ::testing::Test {
                                                {"drill", "estate-7"}}));
   }
   static std::string Body(uint64_t entries, uint8_t hash, const std::string& origin = "smki-ledger/drill/estate-7") {
-    return RenderCheckpoint({origin, {entries, Digest{hash}}});
+    return ledger::RenderCheckpoint({origin, {entries, Digest{hash}}});
   }
   std::string Note(const std::string& body) {
     return body + "\n" + Must(ledger::SignatureLine(body, "orchestrator", estate_.orchestrator.key));

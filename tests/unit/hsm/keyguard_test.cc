@@ -2,13 +2,15 @@
 #include <gmock/gmock.h>
 #include <grpcpp/client_context.h>
 #include <gtest/gtest.h>
-#include <signal.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cstdlib>
 
 #include "hsm/custody/provision.h"
 #include "hsm/keyguard/service.h"
 #include "hsm/keyguard/translate.h"
+#include "ledger/record_log.h"
 #include "pki/digest.h"
 #include "procedures/reason.h"
 #include "proto/rpc/channel.h"
@@ -51,7 +53,7 @@ class KeyguardTest : public ::testing::Test {
     countersigner_ = Must(Countersigner::Make({PosixFiles(), folder_ / "newest-checkpoint",
                                                Must(pki::PrivateKey::FromPem(AsText(key_pem.span()))), "keyguard",
                                                estate_.orchestrator.certificate, estate_.policy.environment}));
-    ConfigureFrame configuration;
+    ConfigureFrame& configuration = configuration_;
     configuration.module = test::kSoftHsm;
     configuration.softhsm_config = config_;
     configuration.journal = folder_ / "signer-journal";
@@ -119,6 +121,19 @@ class KeyguardTest : public ::testing::Test {
     return response.ceremony();
   }
 
+  // A stream without its header.
+  StatusOr<kg::Ceremony> PrepareOnlyPart() {
+    grpc::ClientContext context;
+    kg::PrepareResponse response;
+    const auto writer = Orchestrator()->Prepare(&context, &response);
+    kg::PrepareRequest part;
+    part.set_certificate("DER");
+    writer->Write(part);
+    writer->WritesDone();
+    SMKI_RETURN_IF_ERROR(rpc::FromGrpc(writer->Finish()));
+    return response.ceremony();
+  }
+
   StatusOr<kg::Ceremony> Present(const std::string& person, const kg::Ceremony& ceremony) {
     CeremonyFrame frame;
     frame.request = ceremony.request();
@@ -175,6 +190,7 @@ class KeyguardTest : public ::testing::Test {
   TestEstate estate_{SystemClock().Now()};
   test::TempFolder folder_;
   std::string config_;
+  ConfigureFrame configuration_;
   std::unique_ptr<Countersigner> countersigner_;
   std::unique_ptr<SignerProcess> signer_;
   std::unique_ptr<grpc::Service> keyguard_service_, persons_service_;
@@ -213,6 +229,106 @@ TEST_F(KeyguardTest, I4_OnlyTheOrchestratorAndPersonsOfThePolicyMayCall) {
                         Reason::kNOT_PERMITTED));
   EXPECT_EQ(GetStatus().refusals(), 3u);
 }
+
+TEST_F(KeyguardTest, I1_RefusesRequestsThatAreOutOfShape) {
+  kg::SignRequest large = SignRequest("esme", 0, 1);
+  for (size_t i = 0; i < kMaxBatch; ++i) *large.add_items() = large.items(0);
+  EXPECT_TRUE(IsRefusal(Sign(large).status(), Reason::kBATCH_TOO_LARGE));
+  kg::SignRequest no_digest = SignRequest("esme", 0, 1);
+  no_digest.clear_direction_digest();
+  EXPECT_TRUE(IsRefusal(Sign(no_digest).status(), Reason::kBAD_REQUEST));
+  EXPECT_TRUE(IsRefusal(PrepareOnlyPart().status(), Reason::kBAD_REQUEST));
+  EXPECT_EQ(GetStatus().refusals(), 3u);
+}
+
+TEST_F(KeyguardTest, I3_ExportsAJournalThatVerifies) {
+  ASSERT_TRUE(Open().ok());
+  ASSERT_TRUE(Sign(SignRequest("gpf", 0, 3)).ok());
+  const kg::Status status = GetStatus();
+  grpc::ClientContext context;
+  const auto reader = Orchestrator()->ExportJournal(&context, kg::ExportJournalRequest());
+  Bytes octets;
+  kg::JournalChunk chunk;
+  while (reader->Read(&chunk)) Append(octets, AsBytes(chunk.octets()));
+  ASSERT_TRUE(reader->Finish().ok());
+  PutFile("exported", octets);
+  const auto summary = ledger::ReadRecordLog(PosixFiles(), folder_ / "exported", ledger::kJournalKind, nullptr);
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  EXPECT_EQ(summary->records, status.journal_records());
+  EXPECT_EQ(ToString(summary->head), status.journal_head());
+}
+
+TEST_F(KeyguardTest, I3_CountersignsTheOrchestratorsCheckpoint) {
+  const std::string body = ledger::RenderCheckpoint({"smki-ledger/drill/estate-7", {9, Digest{1}}});
+  kg::CountersignRequest request;
+  request.set_checkpoint(body + "\n" + Must(ledger::SignatureLine(body, "orchestrator", estate_.orchestrator.key)));
+  kg::CountersignResponse response;
+  const ::smki::Status status =
+      rpc::CallAndWait(*Orchestrator(), &kg::Keyguard::Stub::Countersign, request, response, kDeadline);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_TRUE(ledger::IsSignedBy(Must(ledger::ParseSignedNote(request.checkpoint() + response.signature_line())),
+                                 "keyguard", *estate_.keyguard.certificate.public_key));
+}
+
+TEST_F(KeyguardTest, SaysWhyTheSignerCannotStart) {
+  Stop();
+  ConfigureFrame configuration = configuration_;
+  configuration.keys = {{"recovery", "pkcs11:token=another"}};
+  const auto started = SignerProcess::Start(SignerProgram(), configuration);
+  EXPECT_THAT(Message(started.status()), ::testing::HasSubstr("no token 'another'"));
+  EXPECT_FALSE(SignerProcess::Start("/nowhere/smki-signer", configuration_).ok());
+}
+
+// I2, I5: wherever the signer is killed, the key is closed, and after one more ceremony the same attempts end in the
+// same commands.
+class KilledSigner : public KeyguardTest, public ::testing::WithParamInterface<const char*> {
+ protected:
+  void TearDown() override {
+    ::unsetenv("SMKI_FAIL_POINT");
+    KeyguardTest::TearDown();
+  }
+};
+
+TEST_P(KilledSigner, I2_GoesOnWhereItWas) {
+  ASSERT_TRUE(Open().ok());
+  const auto before = Sign(SignRequest("esme", 0, 5));
+  ASSERT_TRUE(before.ok()) << before.status();
+  Stop();
+  ::setenv("SMKI_FAIL_POINT", GetParam(), 1);
+  Start();
+  // One of these steps is the last thing that the first signer does.
+  bool killed = !Open().ok();
+  if (!killed) killed = !Sign(SignRequest("esme", 3, 5)).ok();
+  ASSERT_TRUE(killed);
+  EXPECT_EQ(GetStatus().state(), kg::Status::CLOSED);
+
+  const ::smki::Status opened = Open();
+  ASSERT_TRUE(opened.ok()) << opened;
+  const auto after = Sign(SignRequest("esme", 0, 8));
+  ASSERT_TRUE(after.ok()) << after.status();
+  const pki::PublicKey& key = *estate_.certificates.at("recovery").public_key;
+  for (int i = 0; i < 8; ++i) {
+    const kg::SignedCommand& command = after->commands(i);
+    EXPECT_EQ(command.counter(), estate_.direction.counter_first + static_cast<uint64_t>(i));
+    const gbcs::Message message = Must(gbcs::ParseMessage(AsBytes(command.command())));
+    EXPECT_TRUE(key.Verify(gbcs::SignedOctets(message), *message.signature));
+    if (i < 5) {
+      EXPECT_EQ(command.SerializeAsString(), before->commands(i).SerializeAsString());
+    }
+  }
+  EXPECT_EQ(GetStatus().signatures(), 8u);
+}
+
+INSTANTIATE_TEST_SUITE_P(FailPoints, KilledSigner,
+                         ::testing::Values("signer.prepare.journalled", "signer.present.journalled",
+                                           "signer.burn.before-sync", "signer.burn.synced", "signer.sign.done",
+                                           "signer.signatures.synced"),
+                         [](const auto& parameter) {
+                           std::string name = parameter.param;
+                           std::replace_if(
+                               name.begin(), name.end(), [](char c) { return !std::isalnum(c); }, '_');
+                           return name;
+                         });
 
 }  // namespace
 }  // namespace smki::hsm

@@ -202,7 +202,8 @@ StatusOr<std::string> House::Prepare(const std::vector<std::string>& messages) {
   request.direction_id = Must(procedures::ParseDirection(prepared.direction())).id;
   request.key = "recovery";
   request.threshold = 2;
-  request.keyguard_time = request.expires = pt::Now();
+  request.keyguard_time = pt::Now();
+  request.expires = pt::Now() + std::chrono::hours(1);
   request.ceremony_certificate.bytes = {1};
   keyguard::v1::PrepareResponse response;
   response.mutable_ceremony()->set_request(procedures::Render(request));
@@ -457,12 +458,7 @@ recovery::v1::StepView House::Step(const std::string& id) {
 }
 
 std::vector<ledger::Entry> House::Entries() {
-  std::vector<ledger::Entry> out;
-  SMKI_CHECK(ledger::VisitLedger(site.data + "/ledger.sqlite", [&](const ledger::Entry& entry) {
-               out.push_back(entry);
-               return OkStatus();
-             }).ok());
-  return out;
+  return Must(core->book().ledger().Read(0, 100000));
 }
 
 std::vector<ledger::Entry> House::Entries(const std::string& kind) {

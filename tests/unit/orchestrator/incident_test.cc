@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "house.h"
+#include "ledger/checkpoint.h"
 #include "pki/digest.h"
 #include "procedures/documents.h"
 #include "procedures/reason.h"

@@ -395,7 +395,9 @@ TEST_F(SignedTest, RefusesMalformedStructures) {
              Attribute("1.2.840.113549.1.9.16.2.4", Wrapped(der::kSequence, Joined({data_type, data_type})));
        }},
       {"contentType of contentHints",
-       [&](Form& f) { f.attributes[2] = Attribute("1.2.840.113549.1.9.16.2.4", Wrapped(der::kSequence, {})); }},
+       [&](Form& f) {
+         f.attributes.insert(f.attributes.begin(), Attribute("1.2.840.113549.1.9.16.2.4", Wrapped(der::kSequence, {})));
+       }},
       {"after signed attribute",
        [&](Form& f) {
          f.attributes.push_back(Wrapped(der::kSequence, Joined({Oid("1.2.3"), Wrapped(der::kSet, Bytes(60)), null})));
