@@ -223,9 +223,8 @@ Status Order(const Command& command, const std::string& verb, const SignOptions&
   keyguard::v1::OrderResponse response;
   SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*stub, &KeyguardPersons::Stub::Order, request, response, kCallDeadline));
   if (command.json()) {
-    command.Print(Json{{"order", verb},
-                       {"direction", ToHex(order.direction)},
-                       {"state", keyguard::v1::Status::State_Name(response.status().state())}});
+    command.Print(
+        Json{{"order", verb}, {"direction", ToHex(order.direction)}, {"state", StateWord(response.status().state())}});
     return OkStatus();
   }
   const char* next = verb == "halt"
@@ -233,7 +232,7 @@ Status Order(const Command& command, const std::string& verb, const SignOptions&
                      : verb == "withdraw" ? "this Direction is over; going on takes a new one"
                                           : "with the PMA's quorum of resume orders a ceremony may open the key again";
   command.Print(command.style().Good("ordered") + "  " + verb + "\n" + Fact("direction", ToHex(order.direction), 10) +
-                Fact("key", keyguard::v1::Status::State_Name(response.status().state()), 10) + Fact("next", next, 10));
+                Fact("key", StateWord(response.status().state()), 10) + Fact("next", next, 10));
   return OkStatus();
 }
 

@@ -10,19 +10,6 @@ namespace {
 
 using keyguard::v1::KeyguardPersons;
 
-std::string StateWord(keyguard::v1::Status::State state) {
-  switch (state) {
-    case keyguard::v1::Status::CLOSED:
-      return "closed";
-    case keyguard::v1::Status::CEREMONY:
-      return "ceremony";
-    case keyguard::v1::Status::OPEN:
-      return "open";
-    default:
-      return "unknown";
-  }
-}
-
 Json KeyguardJson(const keyguard::v1::Status& status) {
   Json counts = Json::array();
   for (const auto& count : status.refusal_counts())

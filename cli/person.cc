@@ -24,6 +24,19 @@ StatusOr<pki::PrivateKey> ReadKey(const std::string& path) {
 
 }  // namespace
 
+std::string StateWord(keyguard::v1::Status::State state) {
+  switch (state) {
+    case keyguard::v1::Status::CLOSED:
+      return "closed";
+    case keyguard::v1::Status::CEREMONY:
+      return "ceremony";
+    case keyguard::v1::Status::OPEN:
+      return "open";
+    default:
+      return "unknown";
+  }
+}
+
 StatusOr<Person> Person::Load(const std::string& site_file) {
   Person out;
   SMKI_ASSIGN_OR_RETURN(out.site_, ReadClientSite(site_file));

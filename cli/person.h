@@ -20,6 +20,9 @@ namespace smki::cli {
 
 inline constexpr Millis kCallDeadline{30000};
 
+// closed | ceremony | open.
+std::string StateWord(keyguard::v1::Status::State state);
+
 class Person {
  public:
   // Reads site file and trust policy; keys are read only when something is to be signed or opened.

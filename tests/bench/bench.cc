@@ -126,8 +126,11 @@ void Row(const std::string& what, double value, const std::string& unit) {
 
 void Signing(const std::string& folder, uint64_t devices) {
   Section("Signing: PKCS#11 C_Sign against Keyguard.Sign over mutual TLS (durable before release)");
-  setenv("SMKI_TEST_ESTATE", Generate(folder + "/estate", 16).c_str(), 1);
-  setenv("SMKI_BIN", sim::OwnFolder().c_str(), 1);
+  // The harness finds programs and estate as CTest lays them out.
+  std::filesystem::create_directories(folder + "/tests");
+  std::filesystem::create_directory_symlink(sim::OwnFolder(), folder + "/bin");
+  setenv("SMKI_BUILD", folder.c_str(), 1);
+  Generate(folder + "/tests/estate", 16);
   std::vector<double> raw, guarded;
   RawSign detail;
   for (int round = 0; round < 3; ++round) {  // interleaved: both sides see the same machine

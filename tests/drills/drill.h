@@ -10,6 +10,7 @@
 #include <string>
 
 #include "sim/scenario/rehearsal.h"
+#include "tests/harness/estate.h"
 
 namespace smki::test {
 
@@ -23,7 +24,7 @@ class Drill : public ::testing::Test {
     folder_ = name;
     sim::RehearsalOptions options;
     options.folder = folder_ + "/estate";
-    options.programs = std::getenv("SMKI_BIN") != nullptr ? std::getenv("SMKI_BIN") : "";
+    options.programs = BuildFolder() + "/bin";
     options.runbooks = "runbooks";
     options.devices = kDevices;
     rehearsal_ = std::make_unique<sim::Rehearsal>(options);

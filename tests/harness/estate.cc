@@ -104,13 +104,18 @@ void Fatal(const char* what, const Status& status) {
   std::abort();
 }
 
+std::string BuildFolder() {
+  const char* folder = std::getenv("SMKI_BUILD");
+  if (folder == nullptr) Fatal("SMKI_BUILD", NotFound("run this test through ctest, or set it to the build folder"));
+  return folder;
+}
+
 Eui64 TestDevice(int group, uint64_t index) {
   return Eui64(0x00DB123456F00000 + (static_cast<uint64_t>(group) << 16) + index);
 }
 
 std::unique_ptr<Estate> Estate::Copy() {
-  const char* source = std::getenv("SMKI_TEST_ESTATE");
-  if (source == nullptr) Fatal("SMKI_TEST_ESTATE", NotFound("run this test through ctest"));
+  const std::string source = BuildFolder() + "/tests/estate";
   auto out = std::make_unique<Estate>();
   std::string name = (fs::temp_directory_path() / "smki-test-XXXXXX").string();
   if (::mkdtemp(name.data()) == nullptr) Fatal("mkdtemp", Unavailable("no temporary folder"));

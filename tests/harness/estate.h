@@ -39,7 +39,7 @@ struct Bundle {
 
 class Estate {
  public:
-  // A private copy of the estate that CTest's fixture generated once (SMKI_TEST_ESTATE), with ports of its own. The
+  // A private copy of the estate that CTest's fixture generated once, with ports of its own. The
   // folder goes when the object does, unless the test failed.
   static std::unique_ptr<Estate> Copy();
   ~Estate();
@@ -73,6 +73,9 @@ class Estate {
   std::map<std::string, std::unique_ptr<PersonKeys>> people_;
   std::vector<pki::Certificate> organisations_;
 };
+
+// The build folder: SMKI_BUILD, set by CTest.
+std::string BuildFolder();
 
 // Devices of test groups: 00-DB-12-34-56-F<group>-xx-xx.
 Eui64 TestDevice(int group, uint64_t index);

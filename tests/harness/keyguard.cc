@@ -27,11 +27,7 @@ std::string OctetsOf(ByteSpan bytes) {
 
 }  // namespace
 
-std::string Program(const std::string& name) {
-  const char* folder = std::getenv("SMKI_BIN");
-  if (folder == nullptr) Fatal("SMKI_BIN", NotFound("run this test through ctest"));
-  return std::string(folder) + "/" + name;
-}
+std::string Program(const std::string& name) { return BuildFolder() + "/bin/" + name; }
 
 std::unique_ptr<Keyguard> Keyguard::Start(Estate& estate, const std::vector<std::string>& environment) {
   auto out = std::unique_ptr<Keyguard>(new Keyguard(estate));

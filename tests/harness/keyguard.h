@@ -15,7 +15,7 @@ namespace smki::test {
 
 namespace kg = smki::keyguard::v1;
 
-// The folder with our programs: SMKI_BIN, set by CTest.
+// The path of one of our programs.
 std::string Program(const std::string& name);
 
 class Keyguard {

@@ -18,8 +18,8 @@ DrillResult Passed() {
   result.signatures = 1003;
   result.ledger_entries = 120;
   result.ledger_verified = true;
-  result.evidence = "/tmp/drill/evidence";
-  result.folder = "/tmp/drill";
+  result.evidence = "/srv/drill/evidence";
+  result.folder = "/srv/drill";
   result.anchor = "ab12";
   result.checks = {{"every Device is recovered", true, ""}};
   return result;
@@ -53,7 +53,7 @@ TEST(DrillResult, NothingCheckedIsNothingProven) {
 }
 
 TEST(DrillResult, TheLastPageSaysWhatToDoNext) {
-  EXPECT_THAT(ToText(Passed(), false), HasSubstr("smkictl ledger verify /tmp/drill/evidence --anchor ab12"));
+  EXPECT_THAT(ToText(Passed(), false), HasSubstr("smkictl ledger verify /srv/drill/evidence --anchor ab12"));
   DrillResult result = Passed();
   result.failure = "campaign: nothing has moved for 120 s";
   EXPECT_THAT(ToText(result, false), HasSubstr("read the end of the transcript"));
