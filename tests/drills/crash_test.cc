@@ -11,7 +11,9 @@ struct CrashCase {
   bool costs_ceremony = false;
 };
 
-void PrintTo(const CrashCase& crash, std::ostream* out) { *out << crash.fail_point; }
+void PrintTo(const CrashCase& crash, std::ostream* out) {
+  *out << crash.fail_point;
+}
 
 std::string NameOf(const ::testing::TestParamInfo<CrashCase>& info) {
   std::string name;
@@ -51,7 +53,7 @@ TEST_P(Crash, I2_EndsInTheSameRecoveredSet) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Signer, Crash,
-                         ::testing::Values(CrashCase{sim::ServerName::kKeyguard, "signer.prepare.journalled", true},
+                         ::testing::Values(CrashCase{sim::ServerName::kKeyguard, "signer.prepare.journalled", false},
                                            CrashCase{sim::ServerName::kKeyguard, "signer.present.journalled:2", true},
                                            CrashCase{sim::ServerName::kKeyguard, "signer.burn.before-sync", true},
                                            CrashCase{sim::ServerName::kKeyguard, "signer.burn.synced:2", true},

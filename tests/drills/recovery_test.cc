@@ -69,7 +69,8 @@ TEST_F(Recovery, TheDirectionIsNotDraftedBeforeTheStoreHasTheNewCertificates) {
   const auto refused = rehearsal_->Act("lena.lead", {"incident", "start", "direction", "--output", "json"});
   ASSERT_TRUE(refused.ok());
   EXPECT_EQ(refused->code, 1);
-  EXPECT_NE((refused->out + refused->err).find("STEP_NOT_READY"), std::string::npos) << refused->out << refused->err;
+  EXPECT_NE((refused->out + refused->err).find("CERTIFICATES_NOT_IN_REPOSITORY"), std::string::npos)
+      << refused->out << refused->err;
   EXPECT_NE((refused->out + refused->err).find("certificates-lodged"), std::string::npos)
       << "it names the missing prerequisite";
 }

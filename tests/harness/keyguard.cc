@@ -27,7 +27,9 @@ std::string OctetsOf(ByteSpan bytes) {
 
 }  // namespace
 
-std::string Program(const std::string& name) { return BuildFolder() + "/bin/" + name; }
+std::string Program(const std::string& name) {
+  return BuildFolder() + "/bin/" + name;
+}
 
 std::unique_ptr<Keyguard> Keyguard::Start(Estate& estate, const std::vector<std::string>& environment) {
   auto out = std::unique_ptr<Keyguard>(new Keyguard(estate));

@@ -441,7 +441,7 @@ void House::Finish() {
   if (!proceed.ok()) CheckFailed(Message(proceed).c_str(), __FILE__, __LINE__);
   Settle(Millis(10000));
   SMKI_CHECK(Act("leo", "done", "review").ok());
-  (void)Act("leo", "close", "none");   // answered when the export is complete
+  (void)Act("leo", "close", "none");  // answered when the export is complete
   Settle(Millis(3000));
 }
 

@@ -16,6 +16,10 @@
 
 namespace smki::procedures::test {
 
+// `certificate` with the octets `from`, which must occur, as `to` (hexadecimal, same length): fields that cannot be
+// issued. Its signature is wrong then.
+pki::Certificate Patched(const pki::Certificate& certificate, const std::string& from, const std::string& to);
+
 // How a signature is made wrong.
 struct CmsForm {
   bool attributes = true;

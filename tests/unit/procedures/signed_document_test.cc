@@ -141,6 +141,11 @@ TEST_F(Evidence, I10_AnUnusableRevocationListIsNotTakenIntoUse) {
   const UtcTime now = Now();
   auto verifier = PolicyVerifier::Make(people_.policy);
   ASSERT_TRUE(verifier.ok());
+  pki::IssuerIdentity renamed = people_.authority;
+  renamed.name = pki::AuthorityName({"Somebody", "PA"});
+  const auto other_name = pki::IssueRevocationList(renamed, 1, now - hours(1), now + hours(9), {});
+  ASSERT_TRUE(other_name.ok());
+  EXPECT_TRUE(IsRefusal(verifier->UseRevocationList(other_name->der, now), Reason::kREVOCATION_LIST_STALE));
   People strangers;
   Bytes broken = people_.FreshList();
   broken.back() ^= 1;
@@ -186,6 +191,12 @@ TEST_F(Evidence, KnowsThePersonsCertificatesAndTheIdentities) {
 TEST_F(Evidence, I10_APolicyWithAWrongCertificateIsIncomplete) {
   using Spoil = std::function<void(TrustPolicy&)>;
   People strangers;
+  pki::IssuerIdentity renamed = people_.authority;
+  renamed.name = pki::AuthorityName({"Somebody", "PA"});
+  const auto other_name =
+      pki::IssuePersonCertificate(renamed, "ann", "org-a", people_.KeyOf("ann").public_key(), pki::kDigitalSignature,
+                                  Bytes(16, 1), Now(), Now() + std::chrono::hours(1), false);
+  ASSERT_TRUE(other_name.ok());
   const struct {
     Spoil spoil;
     const char* says;
@@ -198,6 +209,8 @@ TEST_F(Evidence, I10_APolicyWithAWrongCertificateIsIncomplete) {
       {[](TrustPolicy& p) { p.persons[1].signing_certificate = p.persons[0].signing_certificate; },
        "another person has the same"},
       {[&](TrustPolicy& p) { p.persons[0].signing_certificate = strangers.policy.persons[0].signing_certificate; },
+       "not issued by the persons' authority"},
+      {[&](TrustPolicy& p) { p.persons[0].signing_certificate.bytes = other_name->der(); },
        "not issued by the persons' authority"},
       {[&](TrustPolicy& p) { p.keyguard_certificate = strangers.policy.keyguard_certificate; }, "keyguard identity"},
       {[](TrustPolicy& p) { p.keyguard_certificate = p.persons[0].agreement_certificate; }, "keyguard identity"},
