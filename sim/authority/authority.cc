@@ -4,6 +4,7 @@
 
 #include "base/fail_point.h"
 #include "base/file.h"
+#include "base/wire.h"
 #include "pki/digest.h"
 #include "repository/extract/extract.h"
 #include "sim/authority/profile.h"
@@ -45,7 +46,7 @@ StatusOr<pki::Certificate> Authority::SubmitRequest(ByteSpan pkcs10, const std::
   SMKI_ASSIGN_OR_RETURN(
       pki::Certificate certificate,
       pki::IssueOrganisationCertificate(issuing_, {request.common_name, request.role, request.eui}, *request.key,
-                                        static_cast<pki::KeyUsageBits>(request.key_usage), NewSerial(random_),
+                                        static_cast<pki::KeyUsageBits>(request.key_usage), NextSerial(),
                                         validity.not_before, validity.not_after));
   SMKI_ASSIGN_OR_RETURN(Transaction transaction, state_.Begin());
   SMKI_RETURN_IF_ERROR(
@@ -118,6 +119,17 @@ StatusOr<Authority::PublishedDelta> Authority::PublishDelta() {
   SMKI_RETURN_IF_ERROR(state_.Set(kPendingDelta, ""));
   SMKI_RETURN_IF_ERROR(transaction.Commit());
   return PublishedDelta{repository::ExtractFileName(/*full=*/false, date), certificates.size()};
+}
+
+// Time in front, so that of two certificates issued in one second the later has the greater serial: who must tell
+// the elder from the younger (replacements of two keyAgreement cells) has nothing else to go by.
+Bytes Authority::NextSerial() {
+  newest_serial_ms_ = std::max(newest_serial_ms_ + 1, clock_.Now().ms);
+  WireWriter serial;
+  serial.U16(static_cast<uint16_t>(newest_serial_ms_ >> 32));
+  serial.U32(static_cast<uint32_t>(newest_serial_ms_));
+  serial.Fixed(random_.Take(10));
+  return serial.Take();
 }
 
 }  // namespace smki::sim

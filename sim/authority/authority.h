@@ -100,6 +100,9 @@ class Authority {
   AuthorityState& state_;
   pki::IssuerIdentity issuing_;
   const std::string extracts_;
+  Bytes NextSerial();
+
+  int64_t newest_serial_ms_ = 0;
   Clock& clock_;
   Random& random_;
 };
