@@ -137,33 +137,6 @@ TEST(Incident, AnExportThatWasInterruptedIsFinishedAtTheNextStart) {
   EXPECT_EQ(house.View().evidence(), house.Folder());
 }
 
-TEST(Incident, AWatcherGetsEachEntryOfTheIncidentOnceAndInOrder) {
-  House house;
-  ASSERT_TRUE(house.Start().ok());
-  ASSERT_TRUE(house.Open().ok());
-  (void)house.core->GetIncident("mallory", "");  // an entry that belongs to no incident
-  ASSERT_TRUE(house.Act("leo", "done", "report-received").ok());
-  int notices = 0;
-  const auto id = house.core->OnNewEntries([&] { ++notices; });
-  ASSERT_TRUE(house.Act("leo", "pause", "none").ok());
-  EXPECT_GT(notices, 0);
-  house.core->Forget(id);
-  std::vector<uint64_t> seen;
-  EXPECT_TRUE(IsRefusal(house.core->ReadEvents("mallory", "", 0, 3).status(), Reason::kNOT_PERMITTED));
-  for (uint64_t after = 0;;) {
-    const auto page = house.core->ReadEvents("oli", "", after, 3);
-    ASSERT_TRUE(page.ok());
-    for (const auto& event : page->events) seen.push_back(event.ledger_sequence());
-    after = page->looked_up_to;
-    if (!page->more) break;
-  }
-  std::vector<uint64_t> expected;
-  for (const ledger::Entry& entry : house.Entries()) {
-    if (entry.incident == house.View().incident()) expected.push_back(entry.sequence);
-  }
-  EXPECT_EQ(seen, expected);
-}
-
 // --- I8, I10 ---
 
 TEST(Incident, I8_ALedgerOfAnotherEstateIsRefused) {
