@@ -218,7 +218,8 @@ Status IncidentBook::FoldOther(Incident& incident, const ledger::Entry& entry) {
   } else if (entry.kind == "campaign.summary") {
     SMKI_ASSIGN_OR_RETURN(auto payload, PayloadOf<ledger::v1::CampaignSummary>(entry));
     incident.summarised_records = payload.log_records();
-    incident.summaries[payload.wave()] = {entry.sequence, std::move(payload)};
+    const std::string wave = payload.wave();  // not in the subscript: there it would be read after the move
+    incident.summaries[wave] = {entry.sequence, std::move(payload)};
   } else if (entry.kind == "refusal") {
     SMKI_ASSIGN_OR_RETURN(const auto payload, PayloadOf<ledger::v1::RefusalRecord>(entry));
     incident.refusals[payload.reason()] += std::max<uint64_t>(payload.count(), 1);

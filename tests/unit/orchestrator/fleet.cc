@@ -242,7 +242,7 @@ StatusOr<estate::v1::DeliverResponse> CampaignWorld::Deliver(const estate::v1::D
     const uint64_t counter = Must(gbcs::ParseMessage(AsBytes(command.message()))).originator_counter;
     delivered.emplace_back(device, counter);
     Behaviour& how = fleet.behaviour[device];
-    if (how.silent || how.lose_commands-- > 0) continue;
+    if (how.silent || how.lose_commands-- > 0 || how.answers-- <= 0) continue;
     const std::string response = fleet.Respond(device, counter, how);
     if (how.fail_cells > 0) --how.fail_cells;
     if (how.lose_responses-- > 0) continue;

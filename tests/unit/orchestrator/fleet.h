@@ -2,6 +2,7 @@
 // that answer with real, signed responses, unless a test tells them otherwise.
 #pragma once
 
+#include <climits>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -72,6 +73,7 @@ struct Behaviour {
   int fail_cells = 0;      // so many times its last cell fails
   bool fail_all = false;   // no cell ever changes
   bool silent = false;
+  int answers = INT_MAX;         // so many, then it is silent
   std::optional<Eui64> sign_as;  // with another Device's key
   bool other_counter = false;    // answers a counter nobody signed
   bool other_key = false;        // reports success, but holds another key
