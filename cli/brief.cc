@@ -131,6 +131,7 @@ class Computation {
       if (direction.FindGroup(group) != nullptr) materials.populations[group] = file;
     }
     materials.certificates = known_;
+    materials.certificates.insert(given_.begin(), given_.end());  // the key's issuers are not directed
     brief_->materials = procedures::CheckMaterials(*inputs_.policy, direction, materials, inputs_.now);
     if (inputs_.verifier == nullptr) return;
     for (const Bytes& cms : inputs_.approvals) {

@@ -79,16 +79,17 @@ struct TrustAnchor {
 };
 TrustAnchor AnchorOf(const Certificate& root);
 
+inline constexpr size_t kMaxIntermediates = 3;  // DUIS V5.4 UpdateSecurityCredentials: 1 to 3 path certificates
 enum class PathFault { kNone, kMalformed, kNoTrustAnchor, kBadCertificate, kExpired };
 struct PathResult {
   PathFault fault = PathFault::kNone;
   std::string detail;
   bool ok() const { return fault == PathFault::kNone; }
 };
-// end -> intermediate (at most 3, any order) -> anchor: names chain, AKI = SKI, signatures, intermediates
-// are CAs with keyCertSign and a sufficient path length, policies intersect. Validity is checked against `time` if
-// given (GBCS applyTimeBasedCPVChecks). kNoTrustAnchor: it does not chain; kBadCertificate: it chains but breaks the
-// profile.
+// end -> intermediate (at most kMaxIntermediates, any order) -> anchor: names chain, AKI = SKI, signatures,
+// intermediates are CAs with keyCertSign and a sufficient path length, policies intersect. Validity is checked against
+// `time` if given (GBCS applyTimeBasedCPVChecks). kNoTrustAnchor: it does not chain; kBadCertificate: it chains but
+// breaks the profile.
 PathResult ValidatePath(const Certificate& end, std::span<const Certificate> intermediates, const TrustAnchor& anchor,
                         std::optional<UtcTime> time);
 

@@ -7,8 +7,6 @@
 namespace smki::pki {
 namespace {
 
-constexpr size_t kMaxIntermediates = 3;  // DUIS V5.4 UpdateSecurityCredentials: 1 to 3 path certificates
-
 bool Same(ByteSpan a, ByteSpan b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end());
 }

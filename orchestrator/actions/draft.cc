@@ -121,15 +121,16 @@ class Draft {
       const pki::Certificate& certificate = certificates_.replacements.at(cell);
       group.replacements.push_back({cell, Keep(certificate)});
       if (cell == kSupplierTopUp) floor.prepayment_top_up = 0;
-      SMKI_RETURN_IF_ERROR(AddPath(certificate, group));
+      SMKI_RETURN_IF_ERROR(AddPath(certificate, &group));
     }
     group.floors.push_back(floor);
     direction_.groups.push_back(std::move(group));
     return OkStatus();
   }
 
-  // The issuing authorities between the certificate and the root, which the Device has.
-  Status AddPath(const pki::Certificate& certificate, DirectedGroup& group) {
+  // The issuing authorities between the certificate and the root, which the Device has: kept, and directed if there is
+  // a group.
+  Status AddPath(const pki::Certificate& certificate, DirectedGroup* group) {
     SMKI_ASSIGN_OR_RETURN(const auto authorities, in_.store.Authorities());
     Bytes wanted = certificate.authority_key_identifier;
     Bytes issuer = certificate.issuer;
@@ -141,9 +142,9 @@ class Draft {
       }
       if (authority->issuer == authority->subject) return OkStatus();
       const Digest digest = Keep(*authority);
-      if (std::find(group.path_certificates.begin(), group.path_certificates.end(), digest) ==
-          group.path_certificates.end()) {
-        group.path_certificates.push_back(digest);
+      if (group != nullptr && std::find(group->path_certificates.begin(), group->path_certificates.end(), digest) ==
+                                  group->path_certificates.end()) {
+        group->path_certificates.push_back(digest);
       }
       wanted = authority->authority_key_identifier;
       issuer = authority->issuer;
@@ -174,7 +175,7 @@ class Draft {
       }
       SMKI_ASSIGN_OR_RETURN(const pki::Certificate certificate, pki::Certificate::Parse(record.der));
       direction_.key_certificate = Keep(certificate);
-      return OkStatus();
+      return AddPath(certificate, nullptr);
     }
     return procedures::Refuse(Reason::kCERTIFICATES_NOT_IN_REPOSITORY,
                               fmt::format("no digitalSignature certificate of the {} key ({}) is In Use",

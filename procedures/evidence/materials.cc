@@ -1,5 +1,6 @@
 #include "procedures/evidence/materials.h"
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -45,11 +46,11 @@ class MaterialCheck {
 
   Status Run() {
     SMKI_RETURN_IF_ERROR(CheckPopulations());
-    SMKI_RETURN_IF_ERROR(CheckKeyCertificate());
     auto root = pki::Certificate::Parse(policy_.organisation_root.bytes);
     if (!root.ok()) return Refuse(Reason::kPOLICY_INCOMPLETE, "organisation root: " + Message(root.status()));
+    SMKI_ASSIGN_OR_RETURN(const pki::Certificate key, CheckKeyCertificate());
     for (const DirectedGroup& group : direction_.groups) SMKI_RETURN_IF_ERROR(CheckCertificates(group, *root));
-    return OkStatus();
+    return CheckKeyPath(key, *root);
   }
 
  private:
@@ -101,7 +102,7 @@ class MaterialCheck {
 
   // A recovery command is verified with the recovery cell (GBCS.md 4.2): role 01, digitalSignature, and an EUI-64 to
   // be the Business Originator ID. No cell holds the contingency key.
-  Status CheckKeyCertificate() const {
+  StatusOr<pki::Certificate> CheckKeyCertificate() const {
     const std::string where = fmt::format("certificate of the {} key", direction_.key);
     SMKI_ASSIGN_OR_RETURN(const pki::Certificate certificate, Find(direction_.key_certificate, where));
     const bool role_fits = direction_.key != "recovery" || certificate.subject_ou == "01";
@@ -109,7 +110,40 @@ class MaterialCheck {
       return Refuse(Reason::kCERTIFICATE_NOT_FOR_CELL,
                     fmt::format("{}: {} cannot authorise commands", where, certificate.Describe()));
     }
+    return certificate;
+  }
+
+  // The key's issuers are not directed, only handed over with the rest: what counts is that they end at the root.
+  Status CheckKeyPath(const pki::Certificate& certificate, const pki::Certificate& root) const {
+    if (direction_.key != "recovery") return OkStatus();
+    const bool timed = std::any_of(direction_.groups.begin(), direction_.groups.end(),
+                                   [](const DirectedGroup& group) { return group.time_checks; });
+    const pki::PathResult result = pki::ValidatePath(certificate, IssuersOf(certificate), pki::AnchorOf(root),
+                                                     timed ? std::optional<UtcTime>(now_) : std::nullopt);
+    if (!result.ok())
+      return Refuse(Reason::kCERTIFICATE_PATH_INVALID, fmt::format("certificate of the {} key: {}: {}", direction_.key,
+                                                                   certificate.Describe(), result.detail));
     return OkStatus();
+  }
+
+  // Candidates for its path, by name and key identifier, at most as many as a path may have.
+  std::vector<pki::Certificate> IssuersOf(const pki::Certificate& certificate) const {
+    std::vector<pki::Certificate> out;
+    Bytes issuer = certificate.issuer, key = certificate.authority_key_identifier;
+    for (bool found = true; found && out.size() < pki::kMaxIntermediates;) {
+      found = false;
+      for (const auto& [digest, der] : materials_.certificates) {
+        auto candidate = pki::Certificate::Parse(der);
+        if (!candidate.ok() || candidate->subject != issuer || candidate->issuer == issuer) continue;
+        if (candidate->subject_key_identifier != key) continue;
+        issuer = candidate->issuer;
+        key = candidate->authority_key_identifier;
+        out.push_back(std::move(*candidate));
+        found = true;
+        break;
+      }
+    }
+    return out;
   }
 
   Status CheckCertificates(const DirectedGroup& group, const pki::Certificate& policy_root) const {
@@ -152,7 +186,8 @@ class MaterialCheck {
       return Refuse(Reason::kCERTIFICATE_NOT_FOR_CELL, fmt::format("{}: {}: {}", where, certificate.Describe(), why));
     };
     const auto [role, usage] = RoleAndUsage(cell);
-    if (certificate.is_ca || !certificate.subject_eui) return not_for("not an Organisation Certificate");
+    // A CA's key usage is refused below: exactly one usage, and not keyCertSign.
+    if (!certificate.subject_eui) return not_for("not an Organisation Certificate");
     if (!RoleFits(role, certificate.subject_ou)) return not_for(fmt::format("its role is {}", certificate.subject_ou));
     if (certificate.key_usage != (usage == "keyAgreement" ? pki::kKeyAgreement : pki::kDigitalSignature)) {
       return not_for(fmt::format("its key usage is not {}", usage));

@@ -161,9 +161,14 @@ StatusOr<kg::ProveResponse> Keyguard::Prove(const Bundle& bundle, const kg::Proo
 }
 
 StatusOr<kg::Status> Keyguard::Order(const std::string& order, const Bundle& bundle, const std::string& person) {
+  return Order(order, bundle, person, estate_.policy().environment);
+}
+
+StatusOr<kg::Status> Keyguard::Order(const std::string& order, const Bundle& bundle, const std::string& person,
+                                     const procedures::Environment& environment) {
   procedures::PmaOrder document;
   document.order = order;
-  document.environment = estate_.policy().environment;
+  document.environment = environment;
   document.direction = bundle.digest();
   document.person = person;
   document.time = UtcTime{SystemClock().Now().ms / 1000 * 1000};

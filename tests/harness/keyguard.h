@@ -38,6 +38,8 @@ class Keyguard {
                                   const std::string& as = "orchestrator");
   StatusOr<kg::ProveResponse> Prove(const Bundle& bundle, const kg::Proof& proof);
   StatusOr<kg::Status> Order(const std::string& order, const Bundle& bundle, const std::string& person);
+  StatusOr<kg::Status> Order(const std::string& order, const Bundle& bundle, const std::string& person,
+                             const procedures::Environment& environment);
   Status Close(const Bundle& bundle);
   StatusOr<kg::Status> GetStatus();
   // How many refusals with this code the journal has recorded.

@@ -68,6 +68,15 @@ TEST_F(CustodyUnderAttack, I5_AStolenShareSignedByAnotherCustodian) {
   ExpectRefused(keyguard_->Present("liam.custodian", request), "SHARE_WRONG");
 }
 
+TEST_F(CustodyUnderAttack, I8_APresentationOfAnotherEnvironment) {
+  const kg::Ceremony ceremony = SMKI_MUST(keyguard_->Prepare(bundle_));
+  kg::PresentShareRequest request = SMKI_MUST(keyguard_->MakePresentation("kira.custodian", ceremony));
+  procedures::SharePresentation presentation = SMKI_MUST(procedures::ParseSharePresentation(request.presentation()));
+  presentation.environment.estate += "-other";
+  SignAgain(request, presentation, "kira.custodian");
+  ExpectRefused(keyguard_->Present("kira.custodian", request), "ENVIRONMENT_MISMATCH");
+}
+
 TEST_F(CustodyUnderAttack, I5_AShareReplayedFromAnotherCeremony) {
   const kg::Ceremony first = SMKI_MUST(keyguard_->Prepare(bundle_));
   const kg::PresentShareRequest recorded = SMKI_MUST(keyguard_->MakePresentation("kira.custodian", first));

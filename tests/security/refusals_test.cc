@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/clock.h"
 #include "base/random.h"
@@ -11,6 +12,20 @@
 
 namespace smki::test {
 namespace {
+
+// A detached signature over `text` as the openssl command makes it.
+Bytes OpenSslCms(const Estate& estate, const std::string& text, const std::vector<std::string>& people,
+                 const std::string& options) {
+  estate.Write("to-sign.txt", text);
+  std::string command = "openssl cms -sign -binary -md sha256 -outform DER " + options + " -in " +
+                        estate.Path("to-sign.txt") + " -out " + estate.Path("signed.cms");
+  for (const std::string& person : people) {
+    const std::string folder = estate.Path("persons/" + person);
+    command += " -signer " + folder + "/sign.crt.pem -inkey " + folder + "/sign.key.pem";
+  }
+  if (std::system(command.c_str()) != 0) Fatal("openssl cms", Unavailable("{}", command));
+  return estate.ReadBytes("signed.cms");
+}
 
 class Refusals : public ::testing::Test {
  protected:
@@ -178,6 +193,24 @@ TEST_F(Refusals, I1_AnApprovalAlteredInOneOctet) {
   ExpectRefused(bundle, "APPROVAL_BAD_SIGNATURE");
 }
 
+TEST_F(Refusals, I1_AnApprovalWithoutSignedAttributes) {
+  Bundle bundle = estate_->MakeBundle();
+  bundle.approvals[0] = OpenSslCms(*estate_, bundle.text, {"anna.pma"}, "-noattr");
+  ExpectRefused(bundle, "APPROVAL_NO_SIGNED_ATTRIBUTES");
+}
+
+TEST_F(Refusals, I1_AnApprovalWithTwoSigners) {
+  Bundle bundle = estate_->MakeBundle();
+  bundle.approvals = {OpenSslCms(*estate_, bundle.text, {"anna.pma", "bruno.pma"}, ""), bundle.approvals[2]};
+  ExpectRefused(bundle, "APPROVAL_NOT_ONE_SIGNER");
+}
+
+TEST_F(Refusals, I1_AnApprovalMadeWithOpenSslItselfCounts) {
+  Bundle bundle = estate_->MakeBundle();
+  bundle.approvals[0] = OpenSslCms(*estate_, bundle.text, {"anna.pma"}, "");
+  EXPECT_TRUE(keyguard_->Prepare(bundle).ok());
+}
+
 TEST_F(Refusals, I1_NonceReplayed) {
   const Bundle first = estate_->MakeBundle(1);
   ASSERT_TRUE(keyguard_->Prepare(first).ok());
@@ -245,6 +278,17 @@ TEST_F(Refusals, AnOrderByNoMemberIsRefused) {
   EXPECT_FALSE(keyguard_->Order("halt", bundle, "kira.custodian").ok());
   const auto response = keyguard_->Sign(bundle, "supplier-a-esme", {{TestDevice(0, 0), 1}});
   EXPECT_EQ(RefusalOf(response), "");
+}
+
+TEST_F(Refusals, I8_AnOrderOfAnotherEnvironmentIsRefused) {
+  const Bundle bundle = estate_->MakeBundle();
+  ASSERT_TRUE(keyguard_->Open(bundle).ok());
+  procedures::Environment other = estate_->policy().environment;
+  other.estate += "-other";
+  const auto status = keyguard_->Order("halt", bundle, "dario.pma", other);
+  EXPECT_EQ(ReasonOf(status.status()), "ENVIRONMENT_MISMATCH") << Message(status.status());
+  EXPECT_EQ(keyguard_->Refusals("ENVIRONMENT_MISMATCH"), 1u);
+  EXPECT_EQ(RefusalOf(keyguard_->Sign(bundle, "supplier-a-esme", {{TestDevice(0, 0), 1}})), "");
 }
 
 TEST_F(Refusals, I1_WrongIncident) {

@@ -23,11 +23,16 @@ class MaterialsTest : public testing::Test {
   Estate estate_{people_};
 };
 
-#define EXPECT_REFUSED(status, reason)                                      \
-  do {                                                                      \
-    const Status refused = (status);                                        \
-    EXPECT_TRUE(IsRefusal(refused, Reason::k##reason)) << Message(refused); \
-  } while (false)
+// The same, but for the x500UniqueIdentifier of its subject, which becomes a dnQualifier.
+pki::Certificate WithoutEui(const pki::Certificate& certificate) {
+  return test::Patched(certificate, "060355042D", "060355042E");
+}
+
+testing::AssertionResult Refused(const Status& status, Reason reason) {
+  if (IsRefusal(status, reason)) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << Message(status);
+}
+#define EXPECT_REFUSED(status, reason) EXPECT_TRUE(Refused(status, Reason::k##reason))
 
 TEST_F(MaterialsTest, ExactlyWhatIsDirectedIsAccepted) {
   const Status status = Check();
@@ -95,6 +100,13 @@ TEST_F(MaterialsTest, I1_ACertificateMustFitRoleAndUsageOfItsCell) {
   EXPECT_REFUSED(with("recovery/digitalSignature", 4, kSupplierB, pki::kDigitalSignature), CERTIFICATE_NOT_FOR_CELL);
 }
 
+TEST_F(MaterialsTest, I1_ACertificateOfNoOrganisationIsRefused) {
+  estate_.Direct("supplier/digitalSignature", WithoutEui(estate_.Organisation(2, kSupplierA, pki::kDigitalSignature)));
+  EXPECT_REFUSED(Check(), CERTIFICATE_NOT_FOR_CELL);
+  estate_.Direct("supplier/digitalSignature", estate_.issuing_certificate());
+  EXPECT_REFUSED(Check(), CERTIFICATE_NOT_FOR_CELL);
+}
+
 TEST_F(MaterialsTest, I1_OneRoleInAGroupIsOneOrganisation) {
   estate_.Direct("supplier/keyAgreement", estate_.Organisation(2, kSupplierB, pki::kKeyAgreement));
   EXPECT_REFUSED(Check(), CERTIFICATE_NOT_FOR_CELL);
@@ -107,7 +119,34 @@ TEST_F(MaterialsTest, I1_TheKeyCertificateMustBeOneThatDevicesCouldHold) {
   };
   EXPECT_REFUSED(with(estate_.Organisation(2, kSupplierA, pki::kDigitalSignature)), CERTIFICATE_NOT_FOR_CELL);
   EXPECT_REFUSED(with(estate_.Organisation(1, kSupplierA, pki::kKeyAgreement)), CERTIFICATE_NOT_FOR_CELL);
+  EXPECT_REFUSED(with(WithoutEui(estate_.Organisation(1, kSupplierA, pki::kDigitalSignature))),
+                 CERTIFICATE_NOT_FOR_CELL);
   EXPECT_TRUE(with(estate_.Organisation(1, kSupplierA, pki::kDigitalSignature)).ok());
+}
+
+TEST_F(MaterialsTest, I1_TheKeyCertificateMustChainToTheDevicesRoot) {
+  People people;
+  Estate stranger(people);
+  estate_.direction.key_certificate = estate_.Add(stranger.Organisation(1, kSupplierA, pki::kDigitalSignature));
+  EXPECT_REFUSED(Check(), CERTIFICATE_PATH_INVALID);
+  for (const auto& [digest, der] : stranger.certificates) estate_.certificates[digest] = der;
+  EXPECT_REFUSED(Check(), CERTIFICATE_PATH_INVALID) << "its own issuers were handed over too";
+}
+
+TEST_F(MaterialsTest, TheKeysIssuerNeedNotBeDirected) {
+  pki::PrivateKey key = *pki::PrivateKey::Generate();
+  const pki::AuthoritySubject subject{"Issuing of the year before", "07"};
+  pki::IssuerIdentity elder{&key, pki::AuthorityName(subject)};
+  const UtcTime from = Now() - std::chrono::hours(24), to = Now() + std::chrono::hours(24);
+  const auto authority = pki::IssueAuthorityCertificate(estate_.root, subject, key.public_key(), 0,
+                                                        pki::kOrganisationPolicy, Bytes(16, 0x21), from, to);
+  const auto certificate = pki::IssueOrganisationCertificate(elder, {"", 1, kSupplierA}, key.public_key(),
+                                                             pki::kDigitalSignature, Bytes(16, 0x22), from, to);
+  ASSERT_TRUE(authority.ok() && certificate.ok());
+  estate_.direction.key_certificate = estate_.Add(*certificate);
+  EXPECT_REFUSED(Check(), CERTIFICATE_PATH_INVALID);
+  estate_.Add(*authority);
+  EXPECT_TRUE(Check().ok()) << Message(Check());
 }
 
 TEST_F(MaterialsTest, I1_ACertificateMustChainToTheDevicesRoot) {
@@ -130,12 +169,17 @@ TEST_F(MaterialsTest, CertificatesBesideANewRootChainToTheNewRoot) {
   Estate next(people);
   const auto new_root = pki::Certificate::Parse(people.policy.organisation_root.bytes);
   ASSERT_TRUE(new_root.ok());
+  next.direction.key_certificate = estate_.direction.key_certificate;
+  for (const auto& [digest, der] : estate_.certificates) next.certificates[digest] = der;
   for (DirectedGroup& group : next.direction.groups)
     group.replacements.insert(group.replacements.begin(), {"root/keyCertSign", next.Add(*new_root)});
   EXPECT_TRUE(CheckMaterials(people_.policy, next.direction, next.materials(), Now()).ok())
       << "the policy has the old root";
   next.direction.groups[0].replacements[0].certificate =
       next.Add(next.Organisation(2, kSupplierA, pki::kDigitalSignature));
+  EXPECT_REFUSED(CheckMaterials(people_.policy, next.direction, next.materials(), Now()), CERTIFICATE_NOT_FOR_CELL);
+  const pki::Certificate signs_no_certificate = test::Patched(*new_root, "03020106", "03020102");  // cRLSign only
+  next.direction.groups[0].replacements[0].certificate = next.Add(signs_no_certificate);
   EXPECT_REFUSED(CheckMaterials(people_.policy, next.direction, next.materials(), Now()), CERTIFICATE_NOT_FOR_CELL);
 }
 

@@ -45,6 +45,15 @@ Bytes Attribute(const char* oid, uint8_t tag, ByteSpan value) {
 
 }  // namespace
 
+pki::Certificate Patched(const pki::Certificate& certificate, const std::string& from, const std::string& to) {
+  const Bytes before = FromHex(from).value(), after = FromHex(to).value();
+  Bytes der = certificate.der();
+  const auto at = std::search(der.begin(), der.end(), before.begin(), before.end());
+  if (at == der.end() || before.size() != after.size()) CheckFailed(from.c_str(), __FILE__, __LINE__);
+  std::copy(after.begin(), after.end(), at);
+  return Must(pki::Certificate::Parse(der));
+}
+
 People::People() : policy(SamplePolicy()), authority_key(Must(pki::PrivateKey::Generate())) {
   const pki::AuthoritySubject subject{"Persons", "PA"};
   authority = {&authority_key, pki::AuthorityName(subject)};
@@ -159,13 +168,13 @@ Estate::Estate(People& people)
       Must(pki::IssueAuthorityCertificate(root, root_subject, root_key.public_key(), 1, pki::kOrganisationPolicy,
                                           Serial(), kFrom, kTo))
           .der();
-  const pki::Certificate issuing_certificate = Must(pki::IssueAuthorityCertificate(
-      root, issuing_subject, issuing_key.public_key(), 0, pki::kOrganisationPolicy, Serial(), kFrom, kTo));
+  issuing_certificate_ = Must(pki::IssueAuthorityCertificate(root, issuing_subject, issuing_key.public_key(), 0,
+                                                             pki::kOrganisationPolicy, Serial(), kFrom, kTo));
   const Eui64 supplier(0x90B3D51F30010000);
   direction.key_certificate = Add(Organisation(1, Eui64(0x90B3D51F30000001), pki::kDigitalSignature));
   for (size_t i = 0; i < direction.groups.size(); ++i) {
     DirectedGroup& group = direction.groups[i];
-    group.path_certificates = {Add(issuing_certificate)};
+    group.path_certificates = {Add(*issuing_certificate_)};
     for (DirectedReplacement& replacement : group.replacements) {
       const bool signs = replacement.cell == "supplier/digitalSignature";
       replacement.certificate = Add(Organisation(2, supplier, signs ? pki::kDigitalSignature : pki::kKeyAgreement));

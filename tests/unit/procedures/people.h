@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -58,6 +59,7 @@ class Estate {
  public:
   explicit Estate(People& people);
   // Issued by the Issuing OCA.
+  const pki::Certificate& issuing_certificate() const { return *issuing_certificate_; }
   pki::Certificate Organisation(uint8_t role, Eui64 eui, pki::KeyUsageBits usage);
   // Puts `certificate` into `cell` of the first group, replacing what was directed there.
   void Direct(const std::string& cell, const pki::Certificate& certificate);
@@ -70,6 +72,9 @@ class Estate {
   std::map<Digest, Bytes> certificates;
   pki::PrivateKey root_key, issuing_key;
   pki::IssuerIdentity root, issuing;
+
+ private:
+  std::optional<pki::Certificate> issuing_certificate_;
 };
 
 }  // namespace smki::procedures::test
