@@ -67,7 +67,7 @@ class PosixAppendFile : public AppendFile {
 
   Status Append(ByteSpan bytes) override {
     if (!WriteAll(fd_.get(), bytes, size_)) {
-      const Status status = FromErrno("append to", path_);
+      Status status = FromErrno("append to", path_);
       // Cut what was torn, so that a shorter record written later is not followed by its remains.
       if (::ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0) errno = 0;
       return status;

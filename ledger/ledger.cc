@@ -3,12 +3,15 @@
 #include <limits>
 
 #include "base/file.h"
+#include "base/sqlite.h"
 #include "base/wire.h"
-#include "ledger/sqlite.h"
 #include "pki/digest.h"
 
 namespace smki::ledger {
 namespace {
+
+using sqlite::Database;
+using sqlite::Statement;
 
 constexpr int64_t kApplicationId = 0x534D4B4C;  // "SMKL"
 constexpr int64_t kFormat = 1;
@@ -80,8 +83,7 @@ StatusOr<Chain> WalkChain(const Database& database, const std::string& path,
   };
   auto statement = database.Prepare(kSelect);
   if (!statement.ok()) return statement.status();
-  statement->Bind(1, std::numeric_limits<int64_t>::min());
-  statement->Bind(2, int64_t{-1});
+  statement->Bind(std::numeric_limits<int64_t>::min(), -1);
   while (true) {
     const auto row = statement->Step();
     if (!row.ok()) return fault(row.status());
@@ -143,21 +145,15 @@ struct Ledger::Impl {
   }
 
   Status Insert(const Entry& entry) {
-    insert.Bind(1, static_cast<int64_t>(entry.sequence));
-    insert.Bind(2, entry.time.ms);
-    insert.Bind(3, std::string_view(entry.incident));
-    insert.Bind(4, std::string_view(entry.person));
-    insert.Bind(5, std::string_view(entry.kind));
-    insert.Bind(6, ByteSpan(entry.payload));
-    insert.Bind(7, ByteSpan(entry.previous));
-    insert.Bind(8, ByteSpan(entry.hash));
+    insert.Bind(entry.sequence, entry.time.ms, entry.incident, entry.person, entry.kind, entry.payload, entry.previous,
+                entry.hash);
     return insert.Run();
   }
 
   Status InsertAll(const std::vector<Entry>& entries) {
-    SMKI_RETURN_IF_ERROR(database.Execute("BEGIN IMMEDIATE"));
+    SMKI_ASSIGN_OR_RETURN(sqlite::Transaction transaction, sqlite::Transaction::Begin(database));
     for (const Entry& entry : entries) SMKI_RETURN_IF_ERROR(Insert(entry));
-    return database.Execute("COMMIT");
+    return transaction.Commit();
   }
 
   Database database;
@@ -206,8 +202,6 @@ StatusOr<std::vector<Entry>> Ledger::Append(std::vector<NewEntry> entries) {
     out.push_back(std::move(entry));
   }
   if (const Status written = impl_->InsertAll(out); !written.ok()) {
-    // Whatever it says: if nothing is open any more there is nothing to undo.
-    impl_->database.Execute("ROLLBACK").IgnoreError();
     return WithReason(
         Error(written.code(), "AUDIT_NOT_DURABLE: {}. Next: free space or mend the disk, then start again",
               Message(written)),
@@ -232,8 +226,7 @@ StatusOr<std::vector<Entry>> Ledger::Read(uint64_t from, size_t limit) const {
   std::vector<Entry> out;
   if (from >= impl_->chain.head.entries) return out;
   Statement& select = impl_->select;
-  select.Bind(1, static_cast<int64_t>(from));
-  select.Bind(2, static_cast<int64_t>(std::min<uint64_t>(limit, impl_->chain.head.entries - from)));
+  select.Bind(from, std::min<uint64_t>(limit, impl_->chain.head.entries - from));
   Status status;
   while (true) {
     const auto row = select.Step();
@@ -258,7 +251,7 @@ Status Ledger::CopyTo(const std::string& path) const {
   const std::string temporary = path + ".new";
   if (files.Exists(temporary)) SMKI_RETURN_IF_ERROR(files.Remove(temporary));
   SMKI_ASSIGN_OR_RETURN(Statement copy, impl_->database.Prepare("VACUUM INTO ?1"));
-  copy.Bind(1, std::string_view(temporary));
+  copy.Bind(temporary);
   SMKI_RETURN_IF_ERROR(copy.Run());
   Head copied;
   SMKI_RETURN_IF_ERROR(VisitLedger(temporary, [&](const Entry& entry) {

@@ -37,6 +37,7 @@ StatusOr<std::vector<Secret>> SplitSecret(const Secret& secret, uint8_t threshol
         Botan::RTSS_Share::split(threshold, count, secret.span().data(), static_cast<uint16_t>(secret.size()),
                                  random.Take(kShareIdentifier), "SHA-256", rng);
     std::vector<Secret> out;
+    out.reserve(shares.size());
     for (const Botan::RTSS_Share& share : shares) out.emplace_back(Bytes(share.data().begin(), share.data().end()));
     return out;
   } catch (const Botan::Exception& e) {
@@ -47,6 +48,7 @@ StatusOr<std::vector<Secret>> SplitSecret(const Secret& secret, uint8_t threshol
 StatusOr<Secret> CombineShares(const std::vector<const Secret*>& shares) {
   try {
     std::vector<Botan::RTSS_Share> parts;
+    parts.reserve(shares.size());
     for (const Secret* share : shares) parts.emplace_back(share->span().data(), share->size());
     const auto secret = Botan::RTSS_Share::reconstruct(parts);
     return Secret(Bytes(secret.begin(), secret.end()));

@@ -286,7 +286,7 @@ TEST_F(LedgerTest, I10_SaysSoWhenAnEntryCannotBeMadeDurableAndKeepsTheChain) {
 TEST_F(LedgerTest, OneProcessHasItOpen) {
   const auto ledger = OpenLedger();
   ASSERT_TRUE(ledger->Append(Note("mine")).ok());
-  EXPECT_EQ(Ledger::Open(path_, clock_).status().code(), StatusCode::kUnavailable);
+  EXPECT_EQ(Ledger::Open(path_, clock_).status().code(), StatusCode::kFailedPrecondition);
 }
 
 TEST_F(LedgerTest, WhatWasAppendedSurvivesAKilledProcess) {

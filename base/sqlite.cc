@@ -1,9 +1,9 @@
-#include "ledger/sqlite.h"
+#include "base/sqlite.h"
 
 #include <cstdio>
 #include <cstdlib>
 
-namespace smki::ledger {
+namespace smki::sqlite {
 namespace {
 
 Status FromSqlite(sqlite3* database, int code) {
@@ -25,10 +25,11 @@ Status FromSqlite(sqlite3* database, int code) {
       return Error(StatusCode::kResourceExhausted, "{}: {}; free space on the disk", name, text);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      return Unavailable("{}: another process has it open", name);
+      return FailedPrecondition("{} is in use by another process; stop that one first", name);
     case SQLITE_CANTOPEN:
       return NotFound("{}: {}", name, text);
     case SQLITE_CONSTRAINT:
+      return Error(StatusCode::kAlreadyExists, "{}: {}", name, text);
     case SQLITE_TOOBIG:
       return InvalidArgument("{}: {}", name, text);
     default:
@@ -67,24 +68,25 @@ ByteSpan Statement::Blob(int column) const {
   return {data, static_cast<size_t>(sqlite3_column_bytes(get(), column))};
 }
 
-std::string_view Statement::Text(int column) const {
-  if (sqlite3_column_type(get(), column) != SQLITE_TEXT) return {};
+std::string Statement::Text(int column) const {
+  if (sqlite3_column_type(get(), column) != SQLITE_TEXT) return "";
   const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(get(), column));
   return {data, static_cast<size_t>(sqlite3_column_bytes(get(), column))};
 }
 
-StatusOr<Database> Database::Open(const std::string& path, int flags) {
+StatusOr<Database> Database::Open(const std::string& path, int flags, Millis busy) {
   sqlite3* raw = nullptr;
   const int code = sqlite3_open_v2(path.c_str(), &raw, flags | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOMUTEX, nullptr);
   Database database(raw);
   if (code != SQLITE_OK) return WithContext(FromSqlite(raw, code), "cannot open " + path);
   sqlite3_db_config(raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_busy_timeout(raw, static_cast<int>(busy.count()));
   return database;
 }
 
-Status Database::Execute(const char* sql) {
-  const int code = sqlite3_exec(database_.get(), sql, nullptr, nullptr, nullptr);
+Status Database::Execute(const std::string& sql) {
+  const int code = sqlite3_exec(database_.get(), sql.c_str(), nullptr, nullptr, nullptr);
   return code == SQLITE_OK ? OkStatus() : FromSqlite(database_.get(), code);
 }
 
@@ -101,4 +103,20 @@ StatusOr<int64_t> Database::QueryInteger(const char* sql) const {
   return row ? statement.Integer(0) : 0;
 }
 
-}  // namespace smki::ledger
+StatusOr<Transaction> Transaction::Begin(Database& database) {
+  SMKI_RETURN_IF_ERROR(database.Execute("BEGIN IMMEDIATE"));
+  return Transaction(&database);
+}
+
+Transaction::~Transaction() {
+  // An error here means that SQLite has rolled back already.
+  if (database_ != nullptr) (void)database_->Execute("ROLLBACK");
+}
+
+Status Transaction::Commit() {
+  SMKI_RETURN_IF_ERROR(database_->Execute("COMMIT"));
+  database_ = nullptr;
+  return OkStatus();
+}
+
+}  // namespace smki::sqlite
