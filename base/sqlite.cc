@@ -47,7 +47,7 @@ StatusOr<bool> Statement::Step() {
 }
 
 Status Statement::Run() {
-  const Status status = Step().status();
+  Status status = Step().status();
   Reset();
   return status;
 }

@@ -134,7 +134,7 @@ StatusOr<Bytes> Signer::Handle(const Frame& request) {
 Status Signer::Refused(Status refusal) {
   const std::string reason = ReasonOf(refusal);
   if (reason.empty()) return refusal;
-  const Status recorded = journal_->RecordRefusal(reason, Message(refusal), Now());
+  Status recorded = journal_->RecordRefusal(reason, Message(refusal), Now());
   if (!recorded.ok()) {
     FailClosed(recorded);
     return recorded;

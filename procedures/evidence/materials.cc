@@ -80,6 +80,7 @@ class MaterialCheck {
       populations.push_back(std::move(population));
     }
     std::vector<const Population*> all;
+    all.reserve(populations.size());
     for (const Population& population : populations) all.push_back(&population);
     return CheckDisjoint(all);
   }

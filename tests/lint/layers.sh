@@ -51,7 +51,8 @@ forbid() {   # forbid REGEX FILES-REGEX WHY
     git ls-files -co --exclude-standard -- '*.cc' '*.h' | grep -E "$2" | xargs -r grep -nE "#include $1" || true)
 }
 forbid '<openssl/' '^(base|gbcs|ledger|procedures|hsm|proto|repository|orchestrator|sim|cli)/' 'only pki/ includes OpenSSL'
-forbid '<(grpc|thread|boost|sqlite3|mutex)' '^(procedures|gbcs)/' 'the pure core reaches out'
-forbid '(<grpc|"proto/|"smki/|<yaml-cpp|"base/yaml|<libxml)' '^hsm/signer/' 'the signer has no network and no foreign parser'
+forbid '(<sqlite3|"base/sqlite)' '^(pki|procedures|gbcs|hsm|orchestrator|cli|repository)/' 'files of SQLite are the ledger and the simulated estate'
+forbid '<(grpc|thread|boost|mutex)' '^(procedures|gbcs)/' 'the pure core reaches out'
+forbid '(<grpc|"proto/|"smki/|<yaml-cpp|"base/yaml|"base/sqlite|<libxml)' '^hsm/signer/' 'the signer has no network and no foreign parser'
 [ "$bad" -eq 0 ] && printf 'layers: every include is drawn\n' >&2
 exit "$bad"
