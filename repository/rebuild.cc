@@ -1,15 +1,11 @@
 #include "repository/rebuild.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
+#include <fstream>
 
 #include "base/fail_point.h"
 #include "base/file.h"
+#include "base/lock.h"
 #include "pki/digest.h"
 #include "repository/contents.h"
 #include "repository/extract/gzip.h"
@@ -28,29 +24,6 @@ constexpr char kNothingChanged[] = "the Repository is as it was";
 std::string NewPath(const RebuildOptions& options) {
   return options.store + ".new";
 }
-
-// One rebuild of a store at a time: the second would build into the file that the first is about to swap in.
-class Lock {
- public:
-  static StatusOr<Lock> Take(const std::string& store) {
-    const std::string path = store + ".lock";
-    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) return Unavailable("cannot open {}: {}", path, std::strerror(errno));
-    Lock lock(fd);
-    if (::flock(fd, LOCK_EX | LOCK_NB) != 0)
-      return Unavailable("{}: another rebuild of this store is under way; wait for it", store);
-    return lock;
-  }
-  Lock(Lock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Lock& operator=(Lock&&) = delete;
-  ~Lock() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-
- private:
-  explicit Lock(int fd) : fd_(fd) {}
-  int fd_;
-};
 
 // Removes the half-built store, unless it was swapped in.
 class HalfBuilt {
@@ -210,9 +183,24 @@ StatusOr<RebuildReport> ApplyLocked(const RebuildOptions& options) {
   return builder.Finish(present.full_date, deltas->back().date);
 }
 
+// What is there and is no store is somebody's; it is not replaced.
+Status CheckTarget(const std::string& store) {
+  if (!PosixFiles().Exists(store)) return OkStatus();
+  std::string begin(store_format::kMagic.size(), '\0');
+  std::ifstream(store, std::ios::binary).read(begin.data(), static_cast<std::streamsize>(begin.size()));
+  if (begin == store_format::kMagic) return OkStatus();
+  return Error(StatusCode::kAlreadyExists,
+               "{} is no Repository store and is left as it is; name another file, or remove this one first", store);
+}
+
 StatusOr<RebuildReport> Locked(const RebuildOptions& options, StatusOr<RebuildReport> (*work)(const RebuildOptions&)) {
+  SMKI_RETURN_IF_ERROR(CheckTarget(options.store));
   SMKI_RETURN_IF_ERROR(PosixFiles().CreateDirectories(DirectoryOf(options.store)));
-  SMKI_ASSIGN_OR_RETURN(const Lock lock, Lock::Take(options.store));
+  // One rebuild of a store at a time: the second would build into the file that the first is about to swap in.
+  SMKI_ASSIGN_OR_RETURN(
+      const FileLock lock,
+      FileLock::Take(options.store + ".lock", Millis(0),
+                     fmt::format("{}: another rebuild of this store is under way; wait for it", options.store)));
   auto report = work(options);
   if (!report.ok()) return Unchanged(report.status());
   return report;

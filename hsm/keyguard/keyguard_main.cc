@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "base/lock.h"
 #include "hsm/keyguard/service.h"
 #include "hsm/keyguard/site.h"
 #include "pki/digest.h"
@@ -18,6 +19,7 @@ namespace smki::hsm {
 namespace {
 
 constexpr size_t kMaxPem = 64 * 1024;
+constexpr Millis kLastKeyguardEnds = std::chrono::seconds(2);
 constexpr Millis kShutdownGrace = std::chrono::seconds(2);
 
 StatusOr<std::string> SignerProgram(const KeyguardSite& site) {
@@ -52,6 +54,11 @@ Status Run(const std::string& site_path) {
     return InvalidArgument("{} is not the keyguard of the trust policy {}", site.identity_certificate, site.policy);
   }
   SMKI_RETURN_IF_ERROR(PosixFiles().CreateDirectories(site.data));
+  SMKI_ASSIGN_OR_RETURN(
+      const FileLock alone,
+      FileLock::Take(
+          site.data + "/keyguard.lock", kLastKeyguardEnds,
+          fmt::format("{} is in use by another process. Next: stop the keyguard that serves it first", site.data)));
 
   SMKI_ASSIGN_OR_RETURN(
       const std::unique_ptr<Countersigner> countersigner,

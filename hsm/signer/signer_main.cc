@@ -14,6 +14,7 @@
 #include <cstring>
 #include <thread>
 
+#include "base/lock.h"
 #include "hsm/signer/signer.h"
 
 namespace smki::hsm {
@@ -22,6 +23,7 @@ namespace {
 constexpr size_t kReadSize = 1 << 20;
 constexpr size_t kMaxPem = 64 * 1024;
 constexpr int kTickMillis = 1000;
+constexpr Millis kLastSignerEnds{5000};  // one whose keyguard was killed finishes its batch
 // More than this many Signs under way keep no key busier.
 constexpr int kMaxThreads = 16;
 
@@ -72,6 +74,7 @@ class Parent {
 
 // What ends with the process in this order: the signer's sessions, then the module.
 struct Running {
+  FileLock journal;  // two signers would each count and burn for themselves
   std::shared_ptr<pkcs11::Module> module;
   std::unique_ptr<Signer> signer;
 };
@@ -88,6 +91,10 @@ StatusOr<Running> Configure(const Frame& frame) {
     return InvalidArgument("{} is not the key of {}", c.identity_key, c.identity_certificate);
   }
   Running out;
+  SMKI_ASSIGN_OR_RETURN(
+      out.journal,
+      FileLock::Take(c.journal + ".lock", kLastSignerEnds,
+                     fmt::format("{} is in use by another process. Next: stop that keyguard first", c.journal)));
   SMKI_ASSIGN_OR_RETURN(out.module, pkcs11::Module::Load(c.module, c.softhsm_config));
   const int threads = std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, kMaxThreads);
   KeyTokens tokens;

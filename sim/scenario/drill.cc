@@ -66,6 +66,7 @@ class Drill {
     result_.folder = rehearsal_.options().folder;
     rehearsal_.on_page = [this](const Page& page) {
       screen_.Progress(page);
+      TakeProgress(page);
       // Known only while the campaign runs.
       const json& failures = page.status["progress"]["failures"];
       if (!failures.empty()) failures_ = failures;
@@ -128,14 +129,20 @@ class Drill {
     result_.checks.push_back({name, held, held ? "" : detail});
   }
 
-  // What the servers say while they still run.
-  Status Collect() {
-    const json& progress = rehearsal_.page().status["progress"];
-    result_.total = progress.value("total", uint64_t{0});
+  // As of the last page, also of a drill that did not get to its end.
+  void TakeProgress(const Page& page) {
+    if (!page.status.contains("progress")) return;
+    const json& progress = page.status["progress"];
+    if (const auto total = progress.value("total", uint64_t{0}); total > 0) result_.total = total;
     result_.recovered = progress.value("recovered", uint64_t{0});
     result_.half_replaced = progress.value("half_replaced", uint64_t{0});
     result_.refused = progress.value("refused", uint64_t{0});
     result_.silent = progress.value("silent", uint64_t{0});
+    result_.signatures = progress.value("signatures", uint64_t{0});
+  }
+
+  // What the servers say while they still run.
+  Status Collect() {
     result_.evidence = rehearsal_.EvidenceFolder();
     std::map<std::string, uint64_t> refusals;
     for (const json& failure : failures_) refusals[failure.value("code", "")] += failure.value("count", uint64_t{0});

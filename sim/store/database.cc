@@ -1,12 +1,6 @@
 #include "sim/store/database.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 
 namespace smki::sim {
 namespace {
@@ -14,22 +8,12 @@ namespace {
 constexpr Millis kBusy{5000};  // a reader may hold up a checkpoint, never for long
 constexpr char kDurable[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000;";
 
+StatusOr<FileLock> LockForWriting(const std::string& path) {
+  return FileLock::Take(path + ".lock", Millis(0),
+                        fmt::format("{} is in use by another process; stop the smki-sim that serves it first", path));
+}
+
 }  // namespace
-
-StatusOr<Database::WriterLock> Database::WriterLock::Take(const std::string& path) {
-  WriterLock lock;
-  const std::string file = path + ".lock";
-  lock.fd_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (lock.fd_ < 0) return NotFound("cannot open {}: {}", file, std::strerror(errno));
-  if (::flock(lock.fd_, LOCK_EX | LOCK_NB) != 0) {
-    return FailedPrecondition("{} is in use by another process; stop the smki-sim that serves it first", path);
-  }
-  return lock;
-}
-
-Database::WriterLock::~WriterLock() {
-  if (fd_ >= 0) ::close(fd_);
-}
 
 StatusOr<Database> Database::OpenFile(const std::string& path, int flags) {
   SMKI_ASSIGN_OR_RETURN(sqlite::Database database, sqlite::Database::Open(path, flags, kBusy));
@@ -40,7 +24,7 @@ StatusOr<Database> Database::Create(const std::string& path, const char* schema,
   struct stat existing {};
   if (::stat(path.c_str(), &existing) == 0)
     return Error(StatusCode::kAlreadyExists, "{} exists; it is never written over", path);
-  SMKI_ASSIGN_OR_RETURN(WriterLock lock, WriterLock::Take(path));
+  SMKI_ASSIGN_OR_RETURN(FileLock lock, LockForWriting(path));
   SMKI_ASSIGN_OR_RETURN(Database database, OpenFile(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
   database.lock_ = std::move(lock);
   SMKI_RETURN_IF_ERROR(database.Execute(kDurable));
@@ -50,7 +34,7 @@ StatusOr<Database> Database::Create(const std::string& path, const char* schema,
 
 StatusOr<Database> Database::Open(const std::string& path, int version) {
   SMKI_ASSIGN_OR_RETURN(Database database, OpenFile(path, SQLITE_OPEN_READWRITE));
-  SMKI_ASSIGN_OR_RETURN(database.lock_, WriterLock::Take(path));
+  SMKI_ASSIGN_OR_RETURN(database.lock_, LockForWriting(path));
   SMKI_RETURN_IF_ERROR(database.Execute(kDurable));
   SMKI_RETURN_IF_ERROR(database.CheckVersion(version));
   return database;

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "base/lock.h"
 #include "base/sqlite.h"
 
 namespace smki::sim {
@@ -25,26 +26,11 @@ class Database : public sqlite::Database {
   const std::string& path() const { return path_; }
 
  private:
-  // The right to write, from an advisory lock on PATH.lock; a process that dies gives it back.
-  class WriterLock {
-   public:
-    static StatusOr<WriterLock> Take(const std::string& path);
-    WriterLock() = default;
-    WriterLock(WriterLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    WriterLock& operator=(WriterLock&& other) noexcept {
-      std::swap(fd_, other.fd_);
-      return *this;
-    }
-    ~WriterLock();
-
-   private:
-    int fd_ = -1;
-  };
   Database(sqlite::Database database, std::string path)
       : sqlite::Database(std::move(database)), path_(std::move(path)) {}
   static StatusOr<Database> OpenFile(const std::string& path, int flags);
   Status CheckVersion(int version) const;
-  WriterLock lock_;
+  FileLock lock_;  // the right to write
   std::string path_;
 };
 

@@ -135,5 +135,22 @@ TEST_F(CustodyUnderAttack, I5_AKilledKeyguardNeedsTheSharesAgainButRemembersItsB
   EXPECT_EQ(again->commands(0).command(), first->commands(0).command()) << "I2: only one byte string for an attempt";
 }
 
+// Two would each count and burn for themselves: the same counter signed twice, journal records written over.
+TEST_F(CustodyUnderAttack, I2_ASecondKeyguardOnTheSameFolderDoesNotStart) {
+  const std::string site = "keyguard/second.yaml";
+  std::string text = estate_->Read("keyguard/keyguard.yaml");
+  for (size_t at = text.find("127.0.0.1:"); at != std::string::npos; at = text.find("127.0.0.1:", at + 1)) {
+    const size_t end = text.find_first_not_of("0123456789", at + 10);
+    text.replace(at + 10, end - at - 10, "0");
+  }
+  estate_->Write(site, text);
+  const auto second = sim::Process::Start({Program("smki-keyguard"), "--site", estate_->Path(site)}, {},
+                                          estate_->Path("second.log"), "ready", Millis(20'000));
+  ASSERT_FALSE(second.ok());
+  EXPECT_NE(Message(second.status()).find("in use by another process"), std::string::npos) << Message(second.status());
+  ASSERT_TRUE(keyguard_->Open(bundle_).ok()) << "the first one goes on";
+  EXPECT_EQ(SignRefusal(), "");
+}
+
 }  // namespace
 }  // namespace smki::test

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <map>
 
 #include "base/random.h"
@@ -93,6 +94,20 @@ class RebuildTest : public RepositoryTest {
 
   Model model_;
 };
+
+TEST_F(RebuildTest, I7_AFileThatIsNoStoreIsNeverReplaced) {
+  PublishFull({});
+  ASSERT_TRUE(PosixFiles().CreateDirectories(DirectoryOf(options_.store)).ok());
+  for (const std::string text : {"", "kind: a trust policy", "SMKISTO"}) {
+    std::ofstream(options_.store, std::ios::binary) << text;
+    const auto report = Rebuild(options_);
+    EXPECT_EQ(report.status().code(), StatusCode::kAlreadyExists) << report.status();
+    EXPECT_EQ(*PosixFiles().Read(options_.store, 100), ToBytes(AsBytes(text)));
+  }
+  ASSERT_TRUE(PosixFiles().Remove(options_.store).ok());
+  ASSERT_TRUE(Rebuild(options_).ok());
+  EXPECT_TRUE(Rebuild(options_).ok()) << "a store may be replaced";
+}
 
 TEST_F(RebuildTest, I7_AFullAndSevenDeltasEqualTheModel) {
   std::vector<CertificateRecord> live = {pki_.Supplier(0x90B3D51F30010000),
@@ -368,7 +383,7 @@ TEST_F(RebuildTest, OneRebuildAtATime) {
   ASSERT_TRUE(Rebuild(options_).ok());
   const int fd = ::open((options_.store + ".lock").c_str(), O_RDWR);
   ASSERT_EQ(::flock(fd, LOCK_EX), 0);
-  EXPECT_EQ(Rebuild(options_).status().code(), StatusCode::kUnavailable);
+  EXPECT_EQ(Rebuild(options_).status().code(), StatusCode::kFailedPrecondition);
   ::close(fd);
   EXPECT_TRUE(Rebuild(options_).ok());
 }
