@@ -184,8 +184,10 @@ bool CanonicalReader::TakeEmptyList(const char* key) {
 }
 
 bool CanonicalReader::TakeOpening(const char* key) {
+  // Not even Prefix() means anything after a fault: the item at hand may have no first line.
+  if (!ok()) return false;
   const std::string expected = Prefix() + key + ":";
-  if (ok() && Peek() != expected) FailLine("'" + expected + "'");
+  if (Peek() != expected) FailLine("'" + expected + "'");
   if (ok()) Advance();
   return ok();
 }

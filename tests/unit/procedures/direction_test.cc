@@ -44,6 +44,26 @@ TEST(Direction, AnyEditedTextIsNotCanonical) {
   }
 }
 
+// Found by tests/fuzz/documents_fuzz.cc: an item of a list without its first line ended the process.
+TEST(Direction, ALineThatIsMissingDoubledOrDamagedIsRefusedAndNoMore) {
+  const std::string text = RenderDirection(SampleDirection());
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = text.find('\n', begin) + 1;
+    const std::string line = text.substr(begin, end - begin), before = text.substr(0, begin), after = text.substr(end);
+    const std::string damaged[] = {before + after, before + line + line + after, before + "?" + line.substr(1) + after,
+                                   before + line.substr(0, line.find(':')) + after};
+    for (const std::string& other : damaged) {
+      const auto parsed = ParseDirection(other);
+      if (parsed.ok()) {
+        EXPECT_EQ(RenderDirection(*parsed), other) << "an optional line";
+      } else {
+        EXPECT_NE(ReasonOf(parsed.status()), "") << Message(parsed.status());
+      }
+    }
+    begin = end;
+  }
+}
+
 TEST(Direction, IsTheDocumentedText) {
   const std::string text = RenderDirection(SampleDirection());
   EXPECT_TRUE(
