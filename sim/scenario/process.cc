@@ -23,6 +23,7 @@ namespace smki::sim {
 namespace {
 
 constexpr size_t kMaxCapture = 64 << 20;
+constexpr char kSetpriv[] = "/usr/bin/setpriv";  // util-linux, on every Debian machine
 
 std::atomic<bool> interrupted{false};
 
@@ -168,7 +169,10 @@ StatusOr<std::unique_ptr<Process>> Process::Start(const std::vector<std::string>
                                                   const std::vector<std::string>& environment, const std::string& log,
                                                   const std::string& ready, Millis limit) {
   Pipe out;
-  SMKI_ASSIGN_OR_RETURN(const pid_t pid, Spawn(command, environment, out.write_end, -1, log));
+  std::vector<std::string> bound = {kSetpriv, "--pdeathsig", "TERM", "--"};
+  if (::access(kSetpriv, X_OK) != 0) bound.clear();
+  bound.insert(bound.end(), command.begin(), command.end());
+  SMKI_ASSIGN_OR_RETURN(const pid_t pid, Spawn(bound, environment, out.write_end, -1, log));
   out.CloseWrite();
   std::unique_ptr<Process> process(new Process);
   process->pid_ = pid;

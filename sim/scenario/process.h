@@ -36,7 +36,8 @@ StatusOr<ProcessExit> RunProcess(const std::vector<std::string>& command,
 class Process {
  public:
   // Starts `command`, standard error appended to `log`, and waits until it prints a line that contains
-  // `ready` on standard output (which goes on to `log` as well). An error holds the last lines of the log.
+  // `ready` on standard output (which goes on to `log` as well). It is ended when the thread that started it ends,
+  // however that is. An error holds the last lines of the log.
   static StatusOr<std::unique_ptr<Process>> Start(const std::vector<std::string>& command,
                                                   const std::vector<std::string>& environment, const std::string& log,
                                                   const std::string& ready, Millis limit);

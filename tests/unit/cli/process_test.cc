@@ -2,8 +2,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <fstream>
 #include <sstream>
 
@@ -91,6 +96,31 @@ TEST(Process, StopsInOrderOrIsKilled) {
                                    "ready", Millis(10'000));
   ASSERT_TRUE(deaf.ok()) << deaf.status();
   EXPECT_EQ((*deaf)->Stop(Millis(30)), 128 + SIGKILL);
+}
+
+TEST(RunProcess, EndsWithWhoStartedItEvenIfThatWasKilled) {
+  int told[2];
+  ASSERT_EQ(::pipe(told), 0);
+  const pid_t starter = ::fork();
+  if (starter == 0) {
+    const auto server = Process::Start({"/bin/sh", "-c", "echo ready; exec sleep 600"}, {}, "/dev/null", "ready",
+                                       std::chrono::seconds(20));
+    const pid_t pid = server.ok() ? (*server)->pid() : -1;
+    if (::write(told[1], &pid, sizeof pid) != sizeof pid) ::_exit(1);
+    while (true) ::pause();
+  }
+  pid_t server = -1;
+  ASSERT_EQ(::read(told[0], &server, sizeof server), static_cast<ssize_t>(sizeof server));
+  ASSERT_GT(server, 0);
+  const int ends = static_cast<int>(::syscall(SYS_pidfd_open, server, 0));
+  ASSERT_GE(ends, 0);
+  pollfd poll{ends, POLLIN, 0};
+  EXPECT_EQ(::poll(&poll, 1, 0), 0) << "it runs";
+  ASSERT_EQ(::kill(starter, SIGKILL), 0);
+  ASSERT_EQ(::waitpid(starter, nullptr, 0), starter);
+  EXPECT_EQ(::poll(&poll, 1, 20'000), 1) << "left running";
+  if (poll.revents == 0) ::kill(server, SIGKILL);
+  ::close(ends);
 }
 
 }  // namespace
