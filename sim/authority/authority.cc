@@ -52,6 +52,7 @@ StatusOr<pki::Certificate> Authority::SubmitRequest(ByteSpan pkcs10, const std::
   SMKI_RETURN_IF_ERROR(
       state_.AddCertificate(certificate, CertificateKind::kOrganisation, /*file_date=*/"", digest, subscriber));
   SMKI_RETURN_IF_ERROR(transaction.Commit());
+  FailPoint("sim.certificate.issued");
   return certificate;
 }
 
@@ -67,7 +68,9 @@ Status Authority::Revoke(ByteSpan serial, int reason) {
   if (known->status == repository::CertificateStatus::kRevoked) return OkStatus();
   SMKI_ASSIGN_OR_RETURN(Transaction transaction, state_.Begin());
   SMKI_RETURN_IF_ERROR(state_.MarkRevoked(serial, clock_.Now(), reason));
-  return transaction.Commit();
+  SMKI_RETURN_IF_ERROR(transaction.Commit());
+  FailPoint("sim.certificate.revoked");
+  return OkStatus();
 }
 
 StatusOr<Authority::PublishedList> Authority::PublishRevocationList() {
@@ -81,6 +84,7 @@ StatusOr<Authority::PublishedList> Authority::PublishRevocationList() {
   SMKI_ASSIGN_OR_RETURN(Transaction transaction, state_.Begin());
   SMKI_RETURN_IF_ERROR(state_.Set(kCrlNumber, std::to_string(number)));
   SMKI_RETURN_IF_ERROR(transaction.Commit());
+  FailPoint("sim.crl.numbered");
   SMKI_RETURN_IF_ERROR(PosixFiles().WriteDurably(extracts_ + "/" + kOrganisationCrlFile, Gzip(list.der)));
   return PublishedList{kOrganisationCrlFile, std::move(list.der)};
 }
@@ -97,6 +101,7 @@ StatusOr<std::string> Authority::BeginDelta() {
   if (certificates == 0) return std::string();
   SMKI_RETURN_IF_ERROR(state_.Set(kPendingDelta, date));
   SMKI_RETURN_IF_ERROR(transaction.Commit());
+  FailPoint("sim.delta.begun");
   return date;
 }
 
@@ -117,7 +122,9 @@ StatusOr<Authority::PublishedDelta> Authority::PublishDelta() {
   SMKI_ASSIGN_OR_RETURN(Transaction transaction, state_.Begin());
   SMKI_RETURN_IF_ERROR(state_.Set(kLastDelta, date));
   SMKI_RETURN_IF_ERROR(state_.Set(kPendingDelta, ""));
+  FailPoint("sim.delta.renamed");
   SMKI_RETURN_IF_ERROR(transaction.Commit());
+  FailPoint("sim.delta.published");
   return PublishedDelta{repository::ExtractFileName(/*full=*/false, date), certificates.size()};
 }
 

@@ -86,7 +86,13 @@ INSTANTIATE_TEST_SUITE_P(Sim, Crash,
                          ::testing::Values(CrashCase{sim::ServerName::kSim, "sim.deliver.durable"},
                                            CrashCase{sim::ServerName::kSim, "sim.device.applied"},
                                            CrashCase{sim::ServerName::kSim, "sim.response.before-send:2"},
-                                           CrashCase{sim::ServerName::kSim, "sim.delta.before-rename"}),
+                                           CrashCase{sim::ServerName::kSim, "sim.certificate.issued:2"},
+                                           CrashCase{sim::ServerName::kSim, "sim.delta.begun"},
+                                           CrashCase{sim::ServerName::kSim, "sim.delta.before-rename"},
+                                           CrashCase{sim::ServerName::kSim, "sim.delta.renamed"},
+                                           CrashCase{sim::ServerName::kSim, "sim.delta.published"},
+                                           CrashCase{sim::ServerName::kSim, "sim.certificate.revoked:2"},
+                                           CrashCase{sim::ServerName::kSim, "sim.crl.numbered"}),
                          NameOf);
 }  // namespace
 }  // namespace smki::test
