@@ -17,7 +17,7 @@ using ledger::CampaignType;
 using ledger::DeviceOutcome;
 
 constexpr char kCampaignFile[] = "campaign/campaign.log";
-constexpr char kStoreFile[] = "repository/store.sqlite";
+constexpr char kStoreFile[] = "repository/repository.store";
 
 // The digest of what was asked for, as the ledger's intent has it.
 Digest ItemsDigest(const std::vector<ledger::JournalBurnItem>& items) {

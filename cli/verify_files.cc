@@ -9,9 +9,9 @@
 namespace smki::cli {
 namespace {
 
-// Not artefacts: the ledger cannot name itself, nor what is made from it afterwards.
+// Not artefacts: the ledger cannot name itself, nor the checkpoint that signs it.
 const std::set<std::string>& Unnamed() {
-  static const std::set<std::string> files = {"ledger.sqlite", "checkpoint.note", "report.md", "report.json"};
+  static const std::set<std::string> files = {"ledger.sqlite", "checkpoint.note"};
   return files;
 }
 

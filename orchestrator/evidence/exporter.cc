@@ -19,11 +19,13 @@ constexpr size_t kMaxNote = 16 * 1024;
 constexpr char kOrchestratorName[] = "orchestrator";
 constexpr char kPolicyFile[] = "policy/trust-policy.yaml";
 constexpr char kRevocationFile[] = "policy/persons.crl";
-constexpr char kStoreFile[] = "repository/store.sqlite";
+constexpr char kStoreFile[] = "repository/repository.store";
 constexpr char kJournalFile[] = "keyguard/journal.log";
 constexpr char kLedgerFile[] = "ledger.sqlite";
 constexpr char kNoteFile[] = "checkpoint.note";
-constexpr const char* kUnnamedFiles[] = {kLedgerFile, kNoteFile, "report.md", "report.json"};
+constexpr char kReportFile[] = "report.md";
+constexpr char kReportJsonFile[] = "report.json";
+constexpr const char* kWrittenHere[] = {kLedgerFile, kNoteFile, kReportFile, kReportJsonFile};
 constexpr const char* kFolders[] = {"direction",
                                     "direction/votes",
                                     "direction/approvals",
@@ -59,8 +61,9 @@ StatusOr<Measured> VisitFile(FileSystem& files, const std::string& path, Visit v
 
 Status Exporter::WriteReport(Core& core, Incident& incident) {
   SMKI_ASSIGN_OR_RETURN(const Story story, TellStory(core.book, incident, core.policy(), core.trust.policy_digest()));
-  SMKI_RETURN_IF_ERROR(core.outside.files.WriteDurably(incident.folder + "/report.md", AsBytes(StoryMarkdown(story))));
-  return core.outside.files.WriteDurably(incident.folder + "/report.json", AsBytes(StoryJson(story)));
+  SMKI_RETURN_IF_ERROR(
+      core.outside.files.WriteDurably(incident.folder + "/" + kReportFile, AsBytes(StoryMarkdown(story))));
+  return core.outside.files.WriteDurably(incident.folder + "/" + kReportJsonFile, AsBytes(StoryJson(story)));
 }
 
 Status Exporter::WritePolicy(Core& core, Incident& incident) {
@@ -117,7 +120,7 @@ Status Exporter::RemoveStrays() {
       SMKI_RETURN_IF_ERROR(files.Remove(incident_.folder + "/" + file));
     }
   }
-  for (const char* name : kUnnamedFiles) {
+  for (const char* name : kWrittenHere) {
     const std::string leftover = incident_.folder + "/" + name + ".new";
     if (files.Exists(leftover)) SMKI_RETURN_IF_ERROR(files.Remove(leftover));
   }
@@ -187,8 +190,15 @@ Status Exporter::KeepJournal() {
   return NameFile("keyguard-journal", kJournalFile);
 }
 
+// The last of what the checkpoint covers: a report that was changed afterwards is found like any other file (I3).
+Status Exporter::NameReport() {
+  SMKI_RETURN_IF_ERROR(WriteReport(core_, incident_));
+  SMKI_RETURN_IF_ERROR(NameFile("report", kReportFile));
+  return NameFile("report-json", kReportJsonFile);
+}
+
 void Exporter::Sign() {
-  if (const Status reported = WriteReport(core_, incident_); !reported.ok()) return Again(reported);
+  if (const Status reported = NameReport(); !reported.ok()) return Again(reported);
   const std::string body =
       ledger::RenderCheckpoint({"smki-ledger/" + core_.policy().environment.ToString(), core_.book.ledger().head()});
   const auto line = ledger::SignatureLine(body, kOrchestratorName, core_.trust.identity());

@@ -38,6 +38,7 @@ class Exporter {
   Status NameFile(const std::string& name, const std::string& file);
   void FetchJournal();
   Status KeepJournal();
+  Status NameReport();
   void Sign();
   Status Seal(const std::string& note);
   void Again(const Status& why);

@@ -58,7 +58,7 @@ std::string OrchestratorSite(const Ports& ports, const std::string& runbooks) {
       "runbooks: {}\n"
       "repository:\n"
       "  extracts: ../repository/extracts\n"
-      "  store: data/repository.sqlite\n"
+      "  store: data/repository.store\n"
       "keyguard: {}\n"
       "estate: {}\n"
       "evidence: data/evidence\n"

@@ -155,7 +155,7 @@ class Drill {
     SMKI_ASSIGN_OR_RETURN(
         const json shown,
         rehearsal_.Ask(rehearsal_.auditor, {"repository", "show", rehearsal_.options().organisation, "--store",
-                                            rehearsal_.Path("orchestrator/data/repository.sqlite")}));
+                                            rehearsal_.Path("orchestrator/data/repository.store")}));
     result_.certificates = shown["repository"].value("certificates", uint64_t{0});
     result_.repository_digest = shown["repository"].value("digest", "");
     Check("every Device is recovered, says the orchestrator",

@@ -158,7 +158,7 @@ void Rebuilding(const std::string& folder, uint64_t devices) {
   const pki::TrustAnchor organisation = root("root-oca.pem");
   const pki::TrustAnchor device = root("root-dca.pem");
   repository::RebuildOptions options{
-      estate + "/repository/extracts", folder + "/store.sqlite", "", organisation, device, {}};
+      estate + "/repository/extracts", folder + "/repository.store", "", organisation, device, {}};
   const auto start = SystemClock().SinceBoot();
   const repository::RebuildReport report = SMKI_MUST(repository::Rebuild(options));
   const double rate = static_cast<double>(report.summary.certificates) / SecondsSince(start);

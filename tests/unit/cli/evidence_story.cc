@@ -327,13 +327,13 @@ void EvidenceStory::WriteStore() {
   }
   Must(writer->Finish());
   repository::RebuildOptions options{extracts,
-                                     scratch_ / "store.sqlite",
+                                     scratch_ / "repository.store",
                                      "",
                                      pki::AnchorOf(*small_.organisations.root),
                                      pki::AnchorOf(*small_.devices.root),
                                      {}};
   Must(repository::Rebuild(options).status());
-  File("repository/store.sqlite", Must(PosixFiles().Read(options.store, 16 << 20)));
+  File("repository/repository.store", Must(PosixFiles().Read(options.store, 16 << 20)));
 }
 
 void EvidenceStory::Seal() {

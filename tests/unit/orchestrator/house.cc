@@ -31,7 +31,7 @@ House::House(size_t count) : pki(people), device_authority_(Must(pki::PrivateKey
   site.evidence = scratch.path() + "/evidence";
   site.runbooks = "runbooks";
   site.extracts = scratch.path() + "/extracts";
-  site.store = scratch.path() + "/data/store.sqlite";
+  site.store = scratch.path() + "/data/repository.store";
   site.policy = scratch.path() + "/policy.yaml";
   site.revocation_list = scratch.path() + "/persons.crl";
   site.identity_key = scratch.path() + "/identity.pem";

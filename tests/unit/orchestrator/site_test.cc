@@ -15,7 +15,7 @@ constexpr char kGood[] =
     "identity: {certificate: i.pem, key: ik.pem}\n"
     "data: data\n"
     "runbooks: /usr/share/runbooks\n"
-    "repository: {extracts: extracts, store: data/store.sqlite}\n"
+    "repository: {extracts: extracts, store: data/repository.store}\n"
     "keyguard: 127.0.0.1:7001\n"
     "estate: 127.0.0.1:7002\n"
     "evidence: data/evidence\n"

@@ -123,7 +123,7 @@ TEST_F(Estate, HasTheRecoveryKeyInATokenThatAThresholdOfCustodiansOpens) {
 
 TEST_F(Estate, HasARepositoryThatCanBeRebuiltAndKnowsEveryDeviceByItsOwnKey) {
   repository::RebuildOptions options{.extracts = Path("repository/extracts"),
-                                     .store = *folder / "store.sqlite",
+                                     .store = *folder / "repository.store",
                                      .target_date = "",
                                      .organisation_root = pki::AnchorOf(Pem("authority/root-oca.pem")),
                                      .device_root = pki::AnchorOf(Pem("authority/root-dca.pem")),
