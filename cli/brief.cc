@@ -4,6 +4,7 @@
 
 #include "gbcs/credentials.h"
 #include "pki/digest.h"
+#include "procedures/documents.h"
 #include "procedures/evidence/materials.h"
 #include "procedures/population.h"
 
@@ -133,6 +134,7 @@ class Computation {
     materials.certificates = known_;
     materials.certificates.insert(given_.begin(), given_.end());  // the key's issuers are not directed
     brief_->materials = procedures::CheckMaterials(*inputs_.policy, direction, materials, inputs_.now);
+    for (const auto& [document, cms] : inputs_.rejections) Reject(document, cms);
     if (inputs_.verifier == nullptr) return;
     for (const Bytes& cms : inputs_.approvals) {
       const procedures::SignatureFinding finding =
@@ -141,6 +143,22 @@ class Computation {
                                    finding.fault ? std::string(procedures::TextOf(*finding.fault).code) : "",
                                    finding.detail});
     }
+  }
+
+  // A member's no, as they signed it.
+  void Reject(const Bytes& document, const Bytes& cms) {
+    const auto rejection = procedures::ParseRejection(AsText(document));
+    if (!rejection.ok() || rejection->direction != brief_->digest) return;  // says nothing about this Direction
+    BriefRejection out{rejection->person, rejection->reason.text, ""};
+    if (inputs_.verifier == nullptr) {
+      out.fault = "its signature could not be judged";
+    } else {
+      const procedures::SignatureFinding finding =
+          inputs_.verifier->Verify(document, cms, inputs_.now, procedures::kRejectionHint);
+      if (finding.fault) out.fault = finding.detail;
+      if (!finding.fault && finding.person != rejection->person) out.fault = "it was signed by " + finding.person;
+    }
+    brief_->rejections.push_back(std::move(out));
   }
 
   const BriefInputs& inputs_;

@@ -26,6 +26,7 @@ struct BriefInputs {
   std::map<std::string, Bytes> populations;              // group -> file
   std::vector<Bytes> certificates;                       // DER, as handed over; the Repository is asked first
   std::vector<Bytes> approvals;                          // detached CMS
+  std::vector<std::pair<Bytes, Bytes>> rejections;       // document, detached CMS
   const repository::Store* store = nullptr;              // null: no Repository at hand
   std::string incident;                                  // the one the Direction is read for; empty: its own
   std::string reader;                                    // person id
@@ -61,12 +62,17 @@ struct BriefApproval {
   std::string fault;  // reason code; empty: it counts
   std::string detail;
 };
+struct BriefRejection {
+  std::string person, reason;
+  std::string fault;  // why it may not be this member's word; empty: it is
+};
 struct Brief {
   procedures::Direction direction;
   Digest digest{};  // SHA-256 of the octets: what the member is about to sign
   std::optional<pki::Certificate> key_certificate;
   std::vector<BriefGroup> groups;
   std::vector<BriefApproval> approvals;
+  std::vector<BriefRejection> rejections;
   uint64_t approvals_needed = 0;
   uint64_t devices = 0;
   Status allowed;    // what the trust policy says (JudgeDirection)

@@ -138,6 +138,12 @@ class Checks {
         Note("You have approved this Direction already.");
       }
     }
+    for (const BriefRejection& rejection : brief_.rejections) {
+      Note(rejection.fault.empty() ? fmt::format("{} has rejected this Direction: {}. Talk to them before you sign.",
+                                                 rejection.person, rejection.reason)
+                                   : fmt::format("A rejection in the name of {} is not proven to be theirs: {}",
+                                                 rejection.person, rejection.fault));
+    }
     if (inputs_.reader.empty()) return;
     if (inputs_.reader == direction_.requested_by)
       Grave("You requested this Direction: nobody approves what they requested.");

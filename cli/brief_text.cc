@@ -144,6 +144,8 @@ std::string BriefText(const Brief& brief, const Style& style) {
   }
   out += "\n";
   fact("approvals", fmt::format("{} of {}{}", good, brief.approvals_needed, names.empty() ? "" : ": " + names));
+  for (const BriefRejection& rejection : brief.rejections)
+    fact("rejected", Printable(rejection.person + ": " + rejection.reason));
   fact("policy", brief.allowed.ok() ? style.Good("allows this use") : style.Bad("does not allow it"));
   if (brief.warnings.empty()) {
     fact("warnings", style.Good("none"));
@@ -165,6 +167,10 @@ Json BriefJson(const Brief& brief) {
   for (const BriefApproval& approval : brief.approvals) {
     approvals.push_back(
         {{"person", approval.person}, {"time", FormatTime(approval.signing_time)}, {"fault", approval.fault}});
+  }
+  Json rejections = Json::array();
+  for (const BriefRejection& rejection : brief.rejections) {
+    rejections.push_back({{"person", rejection.person}, {"reason", rejection.reason}, {"fault", rejection.fault}});
   }
   for (const Brief::Warning& warning : brief.warnings)
     warnings.push_back({{"grave", warning.grave}, {"text", warning.text}});
@@ -188,6 +194,7 @@ Json BriefJson(const Brief& brief) {
           {"groups", groups},
           {"approvals", approvals},
           {"approvals_needed", brief.approvals_needed},
+          {"rejections", rejections},
           {"allowed", brief.allowed.ok()},
           {"warnings", warnings}};
 }

@@ -67,6 +67,8 @@ Status Review(const Command& command, const Sources& sources) {
     for (const auto& certificate : view.certificates())
       inputs.certificates.push_back(ToBytes(AsBytes(certificate.octets())));
     for (const std::string& approval : view.approvals()) inputs.approvals.push_back(ToBytes(AsBytes(approval)));
+    for (const auto& no : view.rejections())
+      inputs.rejections.emplace_back(ToBytes(AsBytes(no.document())), ToBytes(AsBytes(no.signature())));
     if (repository.empty()) repository = view.repository();
     inputs.incident = sources.incident;
   }

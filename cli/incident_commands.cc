@@ -86,8 +86,8 @@ void AddOpen(CLI::App& group, Command& command) {
       if (command.json()) {
         command.Print(StatusJson(view));
       } else {
-        command.Print(command.style().Good("opened") + "  " + view.incident() + "\n\n" +
-                      NextText(view, ReaderOf(person), command.style()));
+        command.Print(command.style().Good(view.already_open() ? "already open" : "opened") + "  " + view.incident() +
+                      "\n\n" + NextText(view, ReaderOf(person), command.style()));
       }
       return OkStatus();
     });
@@ -108,6 +108,21 @@ void AddPage(CLI::App& group, Command& command, const char* name, const char* he
       } else {
         command.Print(next ? NextText(view, reader, command.style()) : StatusText(view, reader, command.style()));
       }
+      return OkStatus();
+    });
+  });
+}
+
+void AddList(CLI::App& group, Command& command) {
+  CLI::App* sub = group.add_subcommand("list", "every incident, oldest first; other commands take --incident");
+  sub->callback([&command] {
+    command.Run([&]() -> Status {
+      SMKI_ASSIGN_OR_RETURN(Person person, command.LoadPerson());
+      SMKI_ASSIGN_OR_RETURN(recovery::v1::Recovery::Stub * stub, person.Orchestrator());
+      recovery::v1::ListIncidentsResponse list;
+      SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*stub, &recovery::v1::Recovery::Stub::ListIncidents,
+                                            recovery::v1::ListIncidentsRequest(), list, kCallDeadline));
+      command.json() ? command.Print(ListJson(list)) : command.Print(ListText(list, command.style()));
       return OkStatus();
     });
   });
@@ -137,6 +152,7 @@ void AddIncidentCommands(CLI::App& app, Command& command) {
   group->require_subcommand(1);
   AddPage(*group, command, "next", "what can be done now: what, why, who, how to verify", true);
   AddPage(*group, command, "status", "the whole incident on one page", false);
+  AddList(*group, command);
   AddOpen(*group, command);
   AddAct(*group, command, "done", "attest that a step is done", true, true);
   AddAct(*group, command, "decide", "make the decision a step asks for", true, true);
@@ -144,7 +160,8 @@ void AddIncidentCommands(CLI::App& app, Command& command) {
   AddAct(*group, command, "deviate", "skip a step, where the runbook allows it; say why", true, true);
   AddAct(*group, command, "pause", "nothing new starts; the key stays open to its end", false, true);
   AddAct(*group, command, "resume", "go on after a pause", false, true);
-  AddAct(*group, command, "close", "close the incident when every step is done", false, true);
+  AddAct(*group, command, "close",
+         "close the incident: when every step is done, or, with the reason, before a ceremony", false, true);
   AddWatch(*group, command);
 }
 

@@ -46,20 +46,34 @@ std::string Who(const StepView& step, const Reader& reader) {
   return holders.empty() ? role : role + " (" + holders + ")";
 }
 
+// What the notification says; the first step compares it with the list of Organisations.
+std::string About(const IncidentView& view, size_t label) {
+  const recovery::v1::Notification& said = view.notification();
+  if (said.party().empty()) return "";
+  std::string out = Fact("about", Printable(said.party() + " " + Eui64(said.organisation()).ToString()), label);
+  if (!said.what().empty()) out += Fact("what", Printable(said.what()), label);
+  if (!said.reported_by().empty())
+    out += Fact("reported", Printable("by " + said.reported_by() + ", received " + said.received()), label);
+  return out;
+}
+
+std::string Rejections(const IncidentView& view, size_t label) {
+  std::string out;
+  for (const recovery::v1::Rejection& no : view.rejections())
+    out += Fact("rejected", Printable("by " + no.person() + ": " + no.reason()), label);
+  return out;
+}
+
 std::string Head(const IncidentView& view, const Style& style) {
   std::string out = style.Strong(view.incident()) + "  " + Printable(view.title()) + "\n";
   Columns facts(2);
   const std::string runbook = ToHex(Octets(view.runbook_digest()));
   facts.Row({"state", view.state() == "open" ? view.state() : style.Warn(view.state())});
   facts.Row({"runbook", fmt::format("{}, pinned {}", view.runbook(), runbook.substr(0, 16))});
-  if (!view.notification().party().empty()) {
-    facts.Row({"about", Printable(fmt::format("{} {}", view.notification().party(),
-                                              Eui64(view.notification().organisation()).ToString()))});
-  }
   facts.Row({"page", fmt::format("sequence {}", view.sequence())});
   facts.Row({"ledger", fmt::format("{} entries, head {}", Count(view.ledger_entries()),
                                    ToHex(Octets(view.ledger_head())).substr(0, 16))});
-  return out + facts.Text();
+  return out + facts.Text() + About(view, 7);
 }
 
 }  // namespace
@@ -122,9 +136,13 @@ std::string StatusText(const IncidentView& view, const Reader& reader, const Sty
     rows.Row({Painted(step.status(), style), step.id(), Printable(step.title()), remark});
   }
   flush();
+  if (view.rejections_size() > 0) out += "\n" + Rejections(view, 9);
   if (view.progress().total() > 0) out += "\n" + Fact("campaign", ProgressLine(view.progress()), 9, 0);
+  for (const auto& failure : view.progress().failures())
+    out += Fact("", fmt::format("{} {}", Count(failure.count()), Printable(failure.code())), 9, 0);
   out += "\n";
   if (view.state() == "closed") {
+    if (!view.closed_text().empty()) out += Fact("why", Printable(view.closed_text()), 9, 0);
     out += Fact("closed", view.evidence().empty() ? "the incident is over" : "evidence in " + view.evidence(), 9, 0);
   } else {
     out += Fact("next", "smkictl incident next", 9, 0);
@@ -141,6 +159,7 @@ std::string NextText(const IncidentView& view, const Reader& reader, const Style
     return !CommandFor(*a, reader).empty() > !CommandFor(*b, reader).empty();
   });
   std::string out = fmt::format("{}  {}, sequence {}\n", style.Strong(view.incident()), view.state(), view.sequence());
+  out += About(view, 9);
   if (view.state() == "closed") {
     return out +
            Fact("closed", view.evidence().empty() ? "nothing is left to do" : "evidence in " + view.evidence(), 9);
@@ -159,6 +178,7 @@ std::string NextText(const IncidentView& view, const Reader& reader, const Style
     if (!step->basis_source().empty())
       out += Fact("basis", Printable(step->basis_source()) + ", " + step->basis_confidence(), 9);
     for (const std::string& missing : step->waiting_for()) out += Fact("waits", Printable(missing), 9);
+    if (step->kind() == "direction") out += Rejections(view, 9);
     out += command.empty() ? Fact("wait", WaitingFor(*step, reader), 9) : Fact("do", command, 9);
   }
   if (current.empty()) {
@@ -213,8 +233,16 @@ Json StepJson(const StepView& step) {
           {"choices", std::vector<std::string>(step.choices().begin(), step.choices().end())},
           {"person", step.person()},
           {"result", step.result()},
+          {"text", step.text()},
           {"started", step.started_ms() > 0 ? FormatTimeMillis({step.started_ms()}) : ""},
           {"finished", step.finished_ms() > 0 ? FormatTimeMillis({step.finished_ms()}) : ""}};
+}
+
+Json RejectionsJson(const IncidentView& view) {
+  Json out = Json::array();
+  for (const recovery::v1::Rejection& no : view.rejections())
+    out.push_back({{"person", no.person()}, {"reason", no.reason()}});
+  return out;
 }
 
 }  // namespace
@@ -238,6 +266,8 @@ Json StatusJson(const IncidentView& view) {
             {"received", view.notification().received()}}},
           {"steps", steps},
           {"direction_digest", ToHex(Octets(view.direction_digest()))},
+          {"rejections", RejectionsJson(view)},
+          {"closed", {{"result", view.closed_result()}, {"text", view.closed_text()}}},
           {"progress", ProgressJson(view.progress())},
           {"ledger", {{"entries", view.ledger_entries()}, {"head", ToHex(Octets(view.ledger_head()))}}},
           {"evidence", view.evidence()},
@@ -258,7 +288,39 @@ Json NextJson(const IncidentView& view, const Reader& reader) {
     one["yours"] = !CommandFor(step, reader).empty();
     steps.push_back(std::move(one));
   }
-  return {{"incident", view.incident()}, {"state", view.state()}, {"sequence", view.sequence()}, {"steps", steps}};
+  return {{"incident", view.incident()},
+          {"state", view.state()},
+          {"sequence", view.sequence()},
+          {"rejections", RejectionsJson(view)},
+          {"steps", steps}};
+}
+
+std::string ListText(const recovery::v1::ListIncidentsResponse& list, const Style& style) {
+  if (list.incidents().empty()) return "no incident has been opened yet\n";
+  Columns rows(0);
+  for (const IncidentView& view : list.incidents()) {
+    const recovery::v1::Notification& said = view.notification();
+    rows.Row({style.Strong(view.incident()), view.state(), view.runbook(),
+              Printable(said.party() + " " + Eui64(said.organisation()).ToString()), Printable(said.received())});
+  }
+  return rows.Text();
+}
+
+Json ListJson(const recovery::v1::ListIncidentsResponse& list) {
+  Json incidents = Json::array();
+  for (const IncidentView& view : list.incidents()) {
+    const recovery::v1::Notification& said = view.notification();
+    incidents.push_back({{"incident", view.incident()},
+                         {"state", view.state()},
+                         {"runbook", view.runbook()},
+                         {"sequence", view.sequence()},
+                         {"party", said.party()},
+                         {"organisation", Eui64(said.organisation()).ToString()},
+                         {"received", said.received()},
+                         {"closed", view.closed_result()},
+                         {"evidence", view.evidence()}});
+  }
+  return {{"incidents", incidents}};
 }
 
 }  // namespace smki::cli

@@ -36,4 +36,8 @@ Json StatusJson(const recovery::v1::IncidentView& view);
 Json NextJson(const recovery::v1::IncidentView& view, const Reader& reader);
 Json ProgressJson(const recovery::v1::CampaignProgress& progress);
 
+// Every incident, a line each.
+std::string ListText(const recovery::v1::ListIncidentsResponse& list, const Style& style);
+Json ListJson(const recovery::v1::ListIncidentsResponse& list);
+
 }  // namespace smki::cli

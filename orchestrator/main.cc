@@ -25,6 +25,7 @@ Status Serve(const std::string& site_path) {
   pthread_sigmask(SIG_BLOCK, &ends, nullptr);
 
   SMKI_ASSIGN_OR_RETURN(const Site site, ReadSite(PosixFiles(), site_path));
+  SMKI_RETURN_IF_ERROR(CheckSite(PosixFiles(), site));
   SMKI_ASSIGN_OR_RETURN(const rpc::TlsMaterial tls, rpc::ReadTls(site.tls));
   // Never destroyed: gRPC may bring an answer back until the process has ended.
   static AsioExecutor& executor = *new AsioExecutor;

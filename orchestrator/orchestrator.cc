@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "orchestrator/actions/party.h"
 #include "orchestrator/incident/event_codec.h"
 #include "procedures/reason.h"
 
@@ -11,6 +12,7 @@ namespace {
 using procedures::Reason;
 
 constexpr Millis kClosePatience = std::chrono::seconds(20);
+constexpr Millis kPartyPatience = std::chrono::seconds(3);
 constexpr Millis kClockTolerance = std::chrono::minutes(5);
 constexpr size_t kMaxRunbook = 1 << 20;
 constexpr size_t kMaxIncidents = 10000;
@@ -38,12 +40,18 @@ std::string NewIncidentId(UtcTime now, Random& random) {
   return fmt::format("INC-{:04}{:02}{:02}-{}", civil.year, civil.month, civil.day, ToHex(random.Take(kSuffixOctets)));
 }
 
+// What a person says for the record, as it will stand there.
+std::string SaidIn(const std::string& text) {
+  const std::string clean = procedures::CleanText(text).text;
+  return clean.find_first_not_of(' ') == std::string::npos ? "" : clean;
+}
+
 StatusOr<std::map<std::string, std::string>> FactsOf(const recovery::v1::OpenIncidentRequest& request, UtcTime now) {
   const recovery::v1::Notification& n = request.notification();
   if (!procedures::IsIdentifier(n.party()))
     return BadRequest(fmt::format("the party '{}' must be a name such as supplier-a", n.party()));
   if (n.organisation() == 0) return BadRequest("the notification names no organisation (EUI-64)");
-  if (n.what().empty()) return BadRequest("the notification does not say what happened");
+  if (SaidIn(n.what()).empty()) return BadRequest("the notification does not say what happened");
   const auto received = ParseTime(n.received());
   if (!received || *received > now + kClockTolerance)
     return BadRequest(fmt::format("received '{}' is no UTC time until now", n.received()));
@@ -55,17 +63,25 @@ StatusOr<std::map<std::string, std::string>> FactsOf(const recovery::v1::OpenInc
                                             {"requestId", request.request_id()}};
 }
 
+// An empty word is no evidence and no reason, whoever signs it.
+Status MustSay(const std::string& verb, const std::string& text) {
+  if (verb == "start" || !text.empty()) return OkStatus();
+  return BadRequest(fmt::format("'{}' needs a text: {}; the text given is empty", verb,
+                                verb == "done" ? "what was done and seen" : "why"));
+}
+
 StatusOr<procedures::RequestBody> BodyOf(const recovery::v1::ActRequest& request, const std::string& person) {
   const std::string& verb = request.verb();
-  const std::string text = procedures::CleanText(request.text()).text;
+  const std::string text = SaidIn(request.text());
+  SMKI_RETURN_IF_ERROR(MustSay(verb, text));
   if (verb == "start") return procedures::RequestBody(procedures::StartRequest{request.step(), person});
   if (verb == "done") return procedures::RequestBody(procedures::DoneRequest{request.step(), person, text});
   if (verb == "decide")
-    return procedures::RequestBody(procedures::DecideRequest{request.step(), person, request.choice()});
+    return procedures::RequestBody(procedures::DecideRequest{request.step(), person, request.choice(), text});
   if (verb == "deviate") return procedures::RequestBody(procedures::DeviateRequest{request.step(), person, text});
   if (verb == "pause" || verb == "resume")
     return procedures::RequestBody(procedures::PauseRequest{person, verb == "resume", text});
-  if (verb == "close") return procedures::RequestBody(procedures::CloseRequest{person});
+  if (verb == "close") return procedures::RequestBody(procedures::CloseRequest{person, text});
   return BadRequest(fmt::format("'{}' is none of start, done, decide, deviate, pause, resume, close", verb));
 }
 
@@ -113,7 +129,12 @@ StatusOr<T> Orchestrator::Noted(const std::string& incident, const std::string& 
 StatusOr<Incident*> Orchestrator::Must(const std::string& incident) {
   Incident* found = book_->Find(incident);
   if (found == nullptr)
-    return NotFound("{}", incident.empty() ? "no incident has been opened yet" : "there is no incident " + incident);
+    return incident.empty()
+               ? NotFound(
+                     "no incident has been opened yet. Next: when one is reported, the incident team opens it:  "
+                     "smkictl "
+                     "incident open --runbook ID --party PARTY --organisation EUI-64 --what TEXT")
+               : NotFound("there is no incident {}. Next: smkictl incident list shows those there are", incident);
   return found;
 }
 
@@ -125,11 +146,47 @@ StatusOr<Incident*> Orchestrator::Readable(const std::string& caller, const std:
 
 // --- opening ---
 
-StatusOr<recovery::v1::IncidentView> Orchestrator::OpenIncident(const std::string& caller,
-                                                                const recovery::v1::OpenIncidentRequest& request) {
+void Orchestrator::OpenIncident(const std::string& caller, const recovery::v1::OpenIncidentRequest& request,
+                                ViewReply reply) {
+  const auto answer = [this, caller, reply = std::move(reply)](StatusOr<recovery::v1::IncidentView> result) {
+    reply(Noted("", caller, "OpenIncident", std::move(result)));
+  };
   const auto person = PersonOf(trust_->policy(), caller);
-  if (!person.ok()) return Noted<recovery::v1::IncidentView>("", caller, "OpenIncident", person.status());
-  return Noted("", caller, "OpenIncident", DoOpen(**person, request));
+  if (!person.ok()) return answer(person.status());
+  // What is wrong in itself needs nobody else's word.
+  const auto before = OpenedBefore(**person, request);
+  if (!before.ok()) return answer(before.status());
+  const auto facts = FactsOf(request, core_->Now());
+  if (*before != nullptr || !facts.ok()) return answer(DoOpen(**person, request));
+  FindParty(core_->outside.estate, facts->at("party"), Eui64(request.notification().organisation()), kPartyPatience,
+            lifeline_.Guard([this, answer, person = *person, request](const Status& found) {
+              if (procedures::IsRefusal(found, Reason::kWRONG_PARTY)) return answer(found);
+              if (!found.ok()) {
+                spdlog::warn("the party's EUI-64 could not be checked now; the draft will: {}", Message(found));
+              }
+              answer(DoOpen(*person, request));
+            }));
+}
+
+StatusOr<const Incident*> Orchestrator::OpenedBefore(const procedures::Person& person,
+                                                     const recovery::v1::OpenIncidentRequest& request) {
+  if (!procedures::IsIdentifier(request.request_id())) return BadRequest("the request needs a request_id");
+  for (const auto& incident : book_->incidents()) {
+    const auto& facts = incident->state.facts;
+    const auto id = facts.find("requestId");
+    if (id == facts.end() || id->second != request.request_id()) continue;
+    const std::string eui = Eui64(request.notification().organisation()).ToString();
+    if (incident->state.opened_by == person.id && incident->runbook.id == request.runbook() &&
+        facts.at("party") == request.notification().party() && facts.at("eui") == eui &&
+        facts.at("what") == procedures::CleanText(request.notification().what()).text) {
+      return incident.get();  // asked for again
+    }
+    return BadRequest(fmt::format(
+        "request id {} has opened {} ({} {}, by {}), which is not what is asked for now; another incident takes "
+        "another request id",
+        request.request_id(), incident->state.id, facts.at("party"), facts.at("eui"), incident->state.opened_by));
+  }
+  return nullptr;
 }
 
 StatusOr<std::string> Orchestrator::FindRunbook(const std::string& id) {
@@ -146,11 +203,11 @@ StatusOr<std::string> Orchestrator::FindRunbook(const std::string& id) {
 
 StatusOr<recovery::v1::IncidentView> Orchestrator::DoOpen(const procedures::Person& person,
                                                           const recovery::v1::OpenIncidentRequest& request) {
-  if (!procedures::IsIdentifier(request.request_id())) return BadRequest("the request needs a request_id");
-  for (const auto& incident : book_->incidents()) {
-    const auto id = incident->state.facts.find("requestId");
-    if (id != incident->state.facts.end() && id->second == request.request_id())
-      return ViewOf(*incident);  // asked for again
+  SMKI_ASSIGN_OR_RETURN(const Incident* before, OpenedBefore(person, request));
+  if (before != nullptr) {
+    recovery::v1::IncidentView view = ViewOf(*before);
+    view.set_already_open(true);
+    return view;
   }
   if (book_->incidents().size() >= kMaxIncidents) return BadRequest("this ledger has too many incidents");
   const UtcTime now = core_->Now();
@@ -310,6 +367,15 @@ StatusOr<recovery::v1::DirectionView> Orchestrator::GetDirection(const std::stri
     recovery::v1::Blob& blob = *view.add_certificates();
     blob.set_name(ToHex(digest));
     blob.set_octets(ToString(der));
+  }
+  SMKI_ASSIGN_OR_RETURN(const std::vector<SignedRejection> rejections, LoadRejections(*book_, *found));
+  for (const SignedRejection& rejection : rejections) {
+    recovery::v1::Rejection& one = *view.add_rejections();
+    one.set_person(rejection.person);
+    const auto reason = found->state.rejections.find(rejection.person);
+    if (reason != found->state.rejections.end()) one.set_reason(reason->second);
+    one.set_document(ToString(rejection.document));
+    one.set_signature(ToString(rejection.cms));
   }
   view.set_repository(site_.store);
   view.set_approvals_needed(static_cast<uint32_t>(trust_->policy().approvals_needed));

@@ -30,8 +30,8 @@ class Orchestrator {
   void Resume();
 
   // `caller` is the Common Name of the transport certificate. Every refusal is recorded in the ledger.
-  StatusOr<recovery::v1::IncidentView> OpenIncident(const std::string& caller,
-                                                    const recovery::v1::OpenIncidentRequest& request);
+  // Opening asks the certificate authority whose EUI-64 it is; if that is away, the draft of the Direction asks again.
+  void OpenIncident(const std::string& caller, const recovery::v1::OpenIncidentRequest& request, ViewReply reply);
   StatusOr<recovery::v1::IncidentView> GetIncident(const std::string& caller, const std::string& incident);
   StatusOr<recovery::v1::ListIncidentsResponse> ListIncidents(const std::string& caller);
   // Closing is answered when the evidence folder is complete, or after twenty seconds.
@@ -61,6 +61,9 @@ class Orchestrator {
 
   StatusOr<recovery::v1::IncidentView> DoOpen(const procedures::Person& person,
                                               const recovery::v1::OpenIncidentRequest& request);
+  // The incident that this request id has opened; null if there is none. BAD_REQUEST if it was another request.
+  StatusOr<const Incident*> OpenedBefore(const procedures::Person& person,
+                                         const recovery::v1::OpenIncidentRequest& request);
   StatusOr<std::string> FindRunbook(const std::string& id);
   StatusOr<Incident*> DoAct(const procedures::Person& person, const recovery::v1::ActRequest& request);
   Status DoVote(const procedures::Person& person, const recovery::v1::SubmitVoteRequest& request);

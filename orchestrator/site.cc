@@ -1,5 +1,8 @@
 #include "orchestrator/site.h"
 
+#include <filesystem>
+
+#include "base/address.h"
 #include "base/yaml.h"
 
 namespace smki::orchestrator {
@@ -9,24 +12,15 @@ constexpr size_t kMaxSite = 64 * 1024;
 
 class SiteReader {
  public:
-  SiteReader(const YamlNode& root, std::string folder) : root_(root), folder_(std::move(folder)) {}
+  explicit SiteReader(const std::string& folder) : folder_(std::filesystem::absolute(folder).string()) {}
 
   StatusOr<std::string> Path(const YamlNode& node, std::string_view key) const {
     SMKI_ASSIGN_OR_RETURN(const std::string text, node.Text(key));
-    return text[0] == '/' ? text : folder_ + "/" + text;
+    return (std::filesystem::path(folder_) / text).lexically_normal().string();
   }
-  StatusOr<std::string> Address(std::string_view key) const {
-    SMKI_ASSIGN_OR_RETURN(const std::string text, root_.Text(key));
-    const size_t colon = text.rfind(':');
-    if (colon == std::string::npos || colon == 0 || colon + 1 == text.size() ||
-        text.find_first_not_of("0123456789", colon + 1) != std::string::npos) {
-      return root_.Find(key)->Wrong(fmt::format("'{}' must be HOST:PORT, found '{}'", key, text));
-    }
-    return text;
-  }
+  std::string PlaceOf(const YamlNode& node, std::string_view key) const { return Message(node.Find(key)->Wrong("")); }
 
  private:
-  const YamlNode& root_;
   std::string folder_;
 };
 
@@ -83,11 +77,11 @@ StatusOr<Site> ReadSite(FileSystem& files, const std::string& path) {
   SMKI_RETURN_IF_ERROR(root.CheckKeys({"listen", "tls", "policy", "revocationList", "identity", "data", "runbooks",
                                        "repository", "keyguard", "estate", "evidence"},
                                       {"campaign", "direction"}));
-  const SiteReader reader(root, DirectoryOf(path));
+  const SiteReader reader(DirectoryOf(path));
   Site site;
-  SMKI_ASSIGN_OR_RETURN(site.listen, reader.Address("listen"));
-  SMKI_ASSIGN_OR_RETURN(site.keyguard, reader.Address("keyguard"));
-  SMKI_ASSIGN_OR_RETURN(site.estate, reader.Address("estate"));
+  SMKI_ASSIGN_OR_RETURN(site.listen, ReadListenAddress(root, "listen"));
+  SMKI_ASSIGN_OR_RETURN(site.keyguard, ReadAddress(root, "keyguard"));
+  SMKI_ASSIGN_OR_RETURN(site.estate, ReadAddress(root, "estate"));
   SMKI_ASSIGN_OR_RETURN(site.policy, reader.Path(root, "policy"));
   SMKI_ASSIGN_OR_RETURN(site.revocation_list, reader.Path(root, "revocationList"));
   SMKI_ASSIGN_OR_RETURN(site.data, reader.Path(root, "data"));
@@ -106,6 +100,9 @@ StatusOr<Site> ReadSite(FileSystem& files, const std::string& path) {
   SMKI_RETURN_IF_ERROR(repository->CheckKeys({"extracts", "store"}));
   SMKI_ASSIGN_OR_RETURN(site.extracts, reader.Path(*repository, "extracts"));
   SMKI_ASSIGN_OR_RETURN(site.store, reader.Path(*repository, "store"));
+  for (const char* key : {"runbooks", "revocationList"}) site.places[key] = reader.PlaceOf(root, key);
+  for (const char* key : {"certificate", "key"}) site.places[key] = reader.PlaceOf(*identity, key);
+  site.places["extracts"] = reader.PlaceOf(*repository, "extracts");
   if (root.Find("campaign") != nullptr) {
     SMKI_ASSIGN_OR_RETURN(const YamlNode* campaign, root.Mapping("campaign"));
     SMKI_RETURN_IF_ERROR(ReadCampaign(*campaign, site.campaign));

@@ -27,6 +27,7 @@ void Describe(const procedures::Step& step, const procedures::StepState& at, Ste
   for (const std::string& choice : step.choices) view.add_choices(choice);
   view.set_person(at.person);
   view.set_result(at.result);
+  view.set_text(at.text);
   view.set_started_ms(at.started.ms);
   view.set_finished_ms(at.finished.ms);
   view.set_basis_source(step.basis.source);
@@ -40,7 +41,7 @@ std::string LineOf(const ledger::Entry& entry) {
     const auto event = EventOf(entry);
     if (!event.ok()) return "";
     std::string out = event->step;
-    for (const char* key : {"choice", "result", "why"}) {
+    for (const char* key : {"choice", "result", "text", "why", "reason"}) {
       if (const std::string value = From(event->fields, key); !value.empty()) out += (out.empty() ? "" : ": ") + value;
     }
     return out;
@@ -119,6 +120,13 @@ IncidentView Orchestrator::ViewOf(const Incident& incident) const {
   view.set_ledger_entries(head.entries);
   view.set_ledger_head(ToString(head.hash));
   if (state.closed && Exporter::IsComplete(*core_, incident)) view.set_evidence(incident.folder);
+  for (const auto& [person, reason] : state.rejections) {
+    recovery::v1::Rejection& rejection = *view.add_rejections();
+    rejection.set_person(person);
+    rejection.set_reason(reason);
+  }
+  view.set_closed_result(state.closed_result);
+  view.set_closed_text(state.closed_text);
   for (const auto& [key, value] : state.outputs) {
     recovery::v1::KeyValue& output = *view.add_outputs();
     output.set_key(key);

@@ -223,6 +223,7 @@ class Decision {
     }
     Event event = Make("step-decided", step->id, r.person, RoleOf(*step));
     event.fields["choice"] = r.choice;
+    if (!r.text.empty()) event.fields["text"] = r.text;
     return WithSkipped(std::move(event), *step, r.choice);
   }
 
@@ -296,6 +297,7 @@ class Decision {
     SMKI_ASSIGN_OR_RETURN(const std::string role, MayVote(r.person, at.person));
     Event event = Make(r.rejection ? "rejection-recorded" : "approval-recorded", step->id, r.person, role);
     event.fields["digest"] = r.digest;
+    if (r.rejection && !r.reason.empty()) event.fields["reason"] = r.reason;
     return std::vector<Event>{event};
   }
 
@@ -344,22 +346,33 @@ class Decision {
   Events On(const CloseRequest& r) const {
     SMKI_RETURN_IF_ERROR(MayActAs(r.person, kLead, "closing"));
     std::vector<std::string> open;
-    bool running = false, failed = false, key_opened = false, key_closed = false;
+    std::vector<std::string> acting;
+    bool running = false, failed = false, key_opened = false, key_closed = false, ceremony_begun = false;
     for (const Step& s : runbook_.steps) {
       const StepState& at = StateOf(s);
       if (!IsFinished(at)) open.push_back(fmt::format("'{}' ({})", s.id, Name(at.status)));
       running |= at.status == StepStatus::kRunning;
       failed |= at.status == StepStatus::kFailed;
+      if (at.status == StepStatus::kRunning && s.kind == StepKind::kAction) acting.push_back(s.id);
+      ceremony_begun |= s.kind == StepKind::kCeremony && at.attempts > 0;
       key_opened |= s.kind == StepKind::kCeremony && at.status == StepStatus::kDone;
       key_closed |= s.action == "keyguard.close" && at.status == StepStatus::kDone;
     }
     // An incident that cannot go on may be closed as it stands, but never over an open key (I5).
     const bool can_end_here = failed && !running && (!key_opened || key_closed);
-    if (!open.empty() && !can_end_here)
+    // Nor need anybody attest untruthfully to end what was opened by mistake, as long as nobody was near a key.
+    const bool untouched = !ceremony_begun && acting.empty() && !r.text.empty();
+    if (!open.empty() && !can_end_here && !untouched) {
+      if (!ceremony_begun && !acting.empty()) {
+        return Refuse(Reason::kSTEP_NOT_READY, fmt::format("{} can be closed as soon as '{}' has ended", state_.id,
+                                                           fmt::join(acting, "' and '")));
+      }
       return Refuse(Reason::kSTEP_NOT_READY,
                     fmt::format("{} cannot be closed before {}", state_.id, fmt::join(open, ", ")));
+    }
     Event event = Make("incident-closed", "", r.person, kLead);
     event.fields["result"] = open.empty() ? "completed" : "stopped";
+    if (!r.text.empty()) event.fields["text"] = r.text;
     return std::vector<Event>{event};
   }
 

@@ -38,6 +38,7 @@ struct StepState {
   UtcTime started, finished;
   std::string person;
   std::string result;  // choice made, evidence, failure text; of a running direction step: digest under vote
+  std::string text;    // of a decision: what the person said to it
 };
 
 struct IncidentState {
@@ -51,6 +52,8 @@ struct IncidentState {
   std::map<std::string, std::string> outputs;          // "direction.digest", "store.digest", ...
   std::map<std::string, std::set<std::string>> acted;  // person -> roles acted in (I4)
   std::set<std::string> approved_by, rejected_by;
+  std::map<std::string, std::string> rejections;  // person -> reason
+  std::string closed_result, closed_text;
   uint64_t events = 0;  // count applied: the expected sequence that requests carry
   UtcTime newest;
 };
@@ -69,6 +72,7 @@ struct DoneRequest {  // attest
 };
 struct DecideRequest {
   std::string step, person, choice;
+  std::string text{};
 };
 struct ActionResult {  // from the system
   std::string step;
@@ -79,6 +83,7 @@ struct ActionResult {  // from the system
 struct ApprovalRequest {  // a verified approval or rejection of the Direction
   std::string step, person, digest;
   bool rejection = false;
+  std::string reason{};  // of a rejection
 };
 struct PauseRequest {
   std::string person;
@@ -89,9 +94,11 @@ struct PauseRequest {
 struct DeviateRequest {
   std::string step, person, why;
 };
-// When every step is done or skipped; or earlier, if a step failed, nothing runs and no key is open (I5).
+// When every step is done or skipped; or earlier, if a step failed, nothing runs and no key is open (I5); or, with a
+// text that says why, while no ceremony has ever begun and no action runs: a false alarm ends without untrue words.
 struct CloseRequest {
   std::string person;
+  std::string text{};
 };
 using RequestBody = std::variant<OpenRequest, StartRequest, DoneRequest, DecideRequest, ActionResult, ApprovalRequest,
                                  PauseRequest, DeviateRequest, CloseRequest>;

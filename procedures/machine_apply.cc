@@ -55,6 +55,8 @@ class Fold {
       state_.paused = pause;
     } else if (event_.kind == "incident-closed") {
       state_.closed = true;
+      state_.closed_result = FieldOf(event_, "result");
+      state_.closed_text = FieldOf(event_, "text");
     } else {
       return CannotFollow(event_, "its kind is unknown for an incident");
     }
@@ -102,6 +104,7 @@ class Fold {
       if (step.kind != StepKind::kDecide) return CannotFollow(event_, "it is no decide step");
       SMKI_RETURN_IF_ERROR(MustBe(at, {S::kReady}));
       Finish(at, S::kDone, FieldOf(event_, "choice"));
+      at.text = FieldOf(event_, "text");
     } else if (kind == "step-skipped") {
       SMKI_RETURN_IF_ERROR(MustBe(at, {S::kBlocked, S::kReady, S::kFailed}));
       Finish(at, S::kSkipped, FieldOf(event_, "result"));
@@ -132,6 +135,7 @@ class Fold {
     if (runbook_.Find(event_.step)->kind == StepKind::kDirection) {
       state_.approved_by.clear();
       state_.rejected_by.clear();
+      state_.rejections.clear();
     }
   }
 
@@ -153,6 +157,7 @@ class Fold {
     }
     at.result = FieldOf(event_, "digest");
     (approves ? state_.approved_by : state_.rejected_by).insert(event_.person);
+    if (!approves) state_.rejections[event_.person] = FieldOf(event_, "reason");
     return OkStatus();
   }
 

@@ -112,6 +112,8 @@ namespace smki::procedures {
   X(STATEMENT_INVALID, "the signed statement does not match what it is for", "sign the statement of this step again")  \
   X(CERTIFICATES_NOT_IN_REPOSITORY, "the new certificates are not in the Repository yet",                              \
     "have them lodged and apply the next delta")                                                                       \
+  X(WRONG_PARTY, "the EUI-64 is not that of the party named",                                                          \
+    "compare the EUI-64 with the list of Organisations; close an incident opened with a wrong one, and open another")  \
   X(BAD_REQUEST, "the request is malformed", "correct the request")
 
 enum class Reason {

@@ -1,5 +1,6 @@
 #include "sim/site.h"
 
+#include "base/address.h"
 #include "base/file.h"
 #include "base/yaml.h"
 
@@ -20,9 +21,14 @@ StatusOr<SimSite> ReadSimSite(const std::string& path) {
     return name[0] == '/' ? name : folder + "/" + name;
   };
   SimSite site;
-  SMKI_ASSIGN_OR_RETURN(site.listen, root.Text("listen"));
+  SMKI_ASSIGN_OR_RETURN(site.listen, ReadListenAddress(root, "listen"));
   SMKI_ASSIGN_OR_RETURN(site.fleet, file(root, "fleet"));
   SMKI_ASSIGN_OR_RETURN(site.extracts, file(root, "extracts"));
+  if (!PosixFiles().List(site.extracts).ok()) {
+    return root.Find("extracts")
+        ->Wrong(fmt::format("'extracts': {} is no folder that can be read; the Repository's files are written there",
+                            site.extracts));
+  }
 
   SMKI_ASSIGN_OR_RETURN(const YamlNode* tls, root.Mapping("tls"));
   SMKI_RETURN_IF_ERROR(tls->CheckKeys({"authority", "certificate", "key"}));

@@ -53,6 +53,10 @@ Status Run(const std::string& site_path) {
   if (!(identity_certificate == verifier.KeyguardCertificate())) {
     return InvalidArgument("{} is not the keyguard of the trust policy {}", site.identity_certificate, site.policy);
   }
+  if (!(*identity_certificate.public_key == identity.public_key())) {
+    return InvalidArgument("{}: {} is not the certificate of the key {}", site_path, site.identity_certificate,
+                           site.identity_key);
+  }
   SMKI_RETURN_IF_ERROR(PosixFiles().CreateDirectories(site.data));
   SMKI_ASSIGN_OR_RETURN(
       const FileLock alone,

@@ -1,5 +1,6 @@
 #include "hsm/keyguard/site.h"
 
+#include "base/address.h"
 #include "base/yaml.h"
 #include "hsm/pkcs11/uri.h"
 
@@ -53,8 +54,8 @@ StatusOr<KeyguardSite> ReadKeyguardSite(FileSystem& files, const std::string& pa
       root.CheckKeys({"listen", "personsListen", "tls", "policy", "identity", "data", "signer", "pkcs11", "keys"}));
   const Paths paths(DirectoryOf(path));
   KeyguardSite site;
-  SMKI_ASSIGN_OR_RETURN(site.listen, root.Text("listen"));
-  SMKI_ASSIGN_OR_RETURN(site.persons_listen, root.Text("personsListen"));
+  SMKI_ASSIGN_OR_RETURN(site.listen, ReadListenAddress(root, "listen"));
+  SMKI_ASSIGN_OR_RETURN(site.persons_listen, ReadListenAddress(root, "personsListen"));
   SMKI_ASSIGN_OR_RETURN(const YamlNode* tls, root.Mapping("tls"));
   SMKI_RETURN_IF_ERROR(tls->CheckKeys({"authority", "certificate", "key"}));
   SMKI_RETURN_IF_ERROR(paths.Read(*tls, "authority", site.tls.authority));

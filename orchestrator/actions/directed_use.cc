@@ -56,4 +56,22 @@ StatusOr<DirectedUse> LoadDirectedUse(const IncidentBook& book, const Incident& 
   return use;
 }
 
+StatusOr<std::vector<SignedRejection>> LoadRejections(const IncidentBook& book, const Incident& incident) {
+  std::vector<SignedRejection> out;
+  const Artefact* direction = incident.Find(kDirectionArtefact);
+  const std::string prefix = kRejectionPrefix;
+  for (const Artefact& artefact : incident.artefacts) {
+    if (direction == nullptr || artefact.sequence < direction->sequence || artefact.name.rfind(prefix, 0) != 0)
+      continue;
+    SMKI_ASSIGN_OR_RETURN(Bytes octets, book.ReadArtefact(incident, artefact));
+    // The document lies before its signature.
+    if (artefact.file.ends_with(".txt")) {
+      out.push_back({artefact.name.substr(prefix.size()), std::move(octets), {}});
+    } else if (!out.empty()) {
+      out.back().cms = std::move(octets);
+    }
+  }
+  return out;
+}
+
 }  // namespace smki::orchestrator

@@ -32,9 +32,18 @@ inline constexpr char kPopulationPrefix[] = "population:";
 inline constexpr char kCertificatePrefix[] = "certificate:";
 inline constexpr char kApprovalPrefix[] = "approval:";
 
+inline constexpr char kRejectionPrefix[] = "rejection:";
+
 // Writes populations and certificates, then the Direction itself: once that is there, the draft is complete.
 Status SaveDraft(IncidentBook& book, Incident& incident, const DirectedUse& use, const std::string& person);
 // The newest draft and the approvals it has. kNotFound before there is one. Every file is checked against the ledger.
 StatusOr<DirectedUse> LoadDirectedUse(const IncidentBook& book, const Incident& incident);
+
+struct SignedRejection {
+  std::string person;
+  Bytes document, cms;
+};
+// The rejections of the newest draft, as the members signed them.
+StatusOr<std::vector<SignedRejection>> LoadRejections(const IncidentBook& book, const Incident& incident);
 
 }  // namespace smki::orchestrator

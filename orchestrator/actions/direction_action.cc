@@ -4,6 +4,7 @@
 
 #include "base/fail_point.h"
 #include "orchestrator/actions/draft.h"
+#include "orchestrator/actions/party.h"
 #include "pki/digest.h"
 #include "procedures/documents.h"
 #include "procedures/reason.h"
@@ -20,7 +21,6 @@ constexpr Millis kRetryDelay{1000};
 constexpr uint32_t kDevicesInPage = 10000;
 constexpr size_t kMaxDevices = 100'000'000;
 constexpr size_t kNonceOctets = 16;
-constexpr char kRejectionPrefix[] = "rejection:";
 constexpr char kCountedPrefix[] = "counted-approval:";
 
 bool Passing(const Status& status) {
@@ -37,7 +37,21 @@ void DirectionAction::Start() {
   if (direction != nullptr && mark != incident().actions.end() && direction->sequence > mark->second.intent)
     return Show();
   devices_.clear();
-  ListDevices(0);
+  CheckParty();
+}
+
+// What the notification says was perhaps typed late at night, and opening may have found nobody to ask.
+void DirectionAction::CheckParty() {
+  const auto organisation = OrganisationOf(incident().state);
+  if (!organisation.ok()) return Fail(organisation.status());
+  waiting_for_ = "the certificate authority";
+  FindParty(core().outside.estate, incident().state.facts.at("party"), *organisation, kCallDeadline,
+            Guard([this](const Status& found) {
+              if (!found.ok() && Passing(found)) return After(kRetryDelay, [this] { CheckParty(); });
+              if (!found.ok()) return Fail(found);
+              waiting_for_ = "the Inventory";
+              ListDevices(0);
+            }));
 }
 
 void DirectionAction::ListDevices(uint64_t after) {
@@ -172,8 +186,13 @@ Status DirectionAction::TakeRejection(const procedures::Person& person, ByteSpan
   }
   if (rejection->direction != use_->digest)
     return procedures::Refuse(Reason::kAPPROVAL_OTHER_DOCUMENT, "the rejection is of another Direction");
-  const procedures::Request request{procedures::ApprovalRequest{step().id, person.id, ToHex(use_->digest), true},
-                                    std::nullopt};
+  if (rejection->reason.text.find_first_not_of(' ') == std::string::npos) {
+    return procedures::Refuse(Reason::kBAD_REQUEST,
+                              "the rejection gives no reason; reject again and say why, so that the team can mend it");
+  }
+  const procedures::Request request{
+      procedures::ApprovalRequest{step().id, person.id, ToHex(use_->digest), true, rejection->reason.text},
+      std::nullopt};
   SMKI_RETURN_IF_ERROR(incident().machine.Decide(incident().state, request, now).status());
   const std::string stem =
       fmt::format("direction/rejections/{}-{}", VotesRecorded(kRejectionPrefix) / 2 + 1, person.id);

@@ -18,6 +18,7 @@ class DirectionAction : public Action {
   Status TakeVote(const procedures::Person& person, ByteSpan rejection, ByteSpan cms);
 
  private:
+  void CheckParty();
   void ListDevices(uint64_t after);
   void AskKeyguard();
   Status MakeDraft(uint64_t counter_floor);
@@ -32,7 +33,7 @@ class DirectionAction : public Action {
 
   std::vector<estate::v1::Device> devices_;
   std::optional<DirectedUse> use_;
-  std::string waiting_for_ = "the Inventory";
+  std::string waiting_for_ = "the certificate authority";
 };
 
 }  // namespace smki::orchestrator

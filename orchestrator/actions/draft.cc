@@ -24,7 +24,8 @@ constexpr uint64_t kLowestCounter = 1 << 23;
 constexpr uint64_t kLeastOutstanding = 1024;
 constexpr uint64_t kSilentShare = 5;
 constexpr size_t kMaxFactors = 32;
-constexpr size_t kMaxAnswer = 500;  // octets: all of them must fit into one Direction
+// Octets: all of them must fit into one Direction. What weighs the factors is the text of a decision.
+constexpr size_t kMaxAnswer = 500, kMaxDecision = 3500;
 constexpr Millis kSecond{1000};
 
 UtcTime WholeSecond(UtcTime time) {
@@ -34,6 +35,11 @@ UtcTime WholeSecond(UtcTime time) {
 std::string Lower(std::string text) {
   for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return text;
+}
+
+// Nobody takes the beginning for the whole.
+std::string Cut(const std::string& text, size_t limit) {
+  return text.size() <= limit ? text : text.substr(0, limit) + " ... (cut here; the whole text is in the ledger)";
 }
 
 StatusOr<std::string> Fact(const procedures::IncidentState& incident, const char* key) {
@@ -225,9 +231,10 @@ class Draft {
       if (!by_people || state == in_.incident.steps.end() || state->second.status != procedures::StepStatus::kDone)
         continue;
       if (direction_.factors.size() == kMaxFactors) break;
-      direction_.factors.push_back(
-          {step.id, procedures::CleanText(
-                        fmt::format("{}: {}", state->second.person, state->second.result.substr(0, kMaxAnswer)))});
+      const procedures::StepState& at = state->second;
+      const std::string answer =
+          at.text.empty() ? Cut(at.result, kMaxAnswer) : fmt::format("{}: {}", at.result, Cut(at.text, kMaxDecision));
+      direction_.factors.push_back({step.id, procedures::CleanText(fmt::format("{}: {}", at.person, answer))});
     }
     const auto fact = [this](const char* key) {
       const auto it = in_.incident.facts.find(key);

@@ -29,7 +29,11 @@ std::vector<ledger::NewEntry> Runner::IntentFor(const Incident& incident, const 
 }
 
 void Runner::Advance(Incident& incident) {
-  if (incident.state.closed) return;
+  if (incident.state.closed) {
+    // What still waited for something waits no more.
+    std::erase_if(actions_, [&](const auto& action) { return action.first.first == incident.state.id; });
+    return;
+  }
   StartReadySteps(incident);
   for (const procedures::Step& step : incident.runbook.steps) {
     const auto found = actions_.find({incident.state.id, step.id});

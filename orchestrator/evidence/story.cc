@@ -15,8 +15,8 @@ constexpr const char* kPhases[] = {"pre-recovery", "execution", "post-recovery"}
 void TellSteps(const Incident& incident, Story& story) {
   for (const procedures::Step& step : incident.runbook.steps) {
     const procedures::StepState& at = incident.state.steps.at(step.id);
-    story.steps.push_back(
-        {step.id, step.title, step.phase, Name(at.status), at.person, at.result, at.started, at.finished, at.attempts});
+    story.steps.push_back({step.id, step.title, step.phase, Name(at.status), at.person, at.result, at.text, at.started,
+                           at.finished, at.attempts});
   }
   for (const char* name : kPhases) {
     UtcTime begin{INT64_MAX}, end;
@@ -89,6 +89,9 @@ StatusOr<Story> TellStory(IncidentBook& book, const Incident& incident, const pr
   story.direction_digest = from(state.outputs, "direction.digest");
   story.approved_by.assign(state.approved_by.begin(), state.approved_by.end());
   story.rejected_by.assign(state.rejected_by.begin(), state.rejected_by.end());
+  story.rejections = state.rejections;
+  story.closed_result = state.closed_result;
+  story.closed_text = state.closed_text;
   story.outputs = state.outputs;
   TellSteps(incident, story);
   TellSummary(incident, story);

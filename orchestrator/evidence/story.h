@@ -11,7 +11,7 @@
 namespace smki::orchestrator {
 
 struct StoryStep {
-  std::string id, title, phase, status, person, result;
+  std::string id, title, phase, status, person, result, text;
   UtcTime started, finished;
   uint64_t attempts = 0;
 };
@@ -30,12 +30,13 @@ struct StoryRefusal {
 struct Story {
   std::string incident, title, runbook, runbook_version, runbook_digest, environment, policy_digest;
   std::string party, organisation, what, reported_by, received;
-  std::string state, opened_by;
+  std::string state, opened_by, closed_result, closed_text;
   UtcTime opened, ended;
   std::vector<StoryStep> steps;
   std::vector<StoryPhase> phases;
   std::string direction_id, direction_digest;
   std::vector<std::string> approved_by, rejected_by;
+  std::map<std::string, std::string> rejections;  // person -> reason
   std::vector<std::string> ceremonies;
   uint64_t devices = 0, recovered = 0, half_replaced = 0, refused = 0, silent = 0;
   uint64_t signatures = 0, batches = 0;

@@ -41,7 +41,9 @@ std::string Sentence(const Story& s) {
 
 std::string StoryMarkdown(const Story& s) {
   std::string out = fmt::format("# {}: {}\n\n", s.incident, s.title);
-  out += fmt::format("{} The incident is {}.\n\n", Sentence(s), s.state);
+  out += fmt::format("{} The incident is {}{}.\n\n", Sentence(s), s.state,
+                     s.closed_result.empty() ? "" : " (" + s.closed_result + ")");
+  if (!s.closed_text.empty()) out += fmt::format("Closed with the words: {}\n\n", s.closed_text);
   out += fmt::format("* Environment: {}\n* About: {} ({}): {}\n* Reported by {}, received {}\n", s.environment, s.party,
                      s.organisation, s.what, s.reported_by, s.received);
   out += fmt::format("* Opened {} by {}; last event {}\n", Clock(s.opened), s.opened_by, Clock(s.ended));
@@ -60,13 +62,21 @@ std::string StoryMarkdown(const Story& s) {
                        Cell(step.result));
   }
 
+  out += "\n## What was decided\n\n";
+  const size_t undecided = out.size();
+  for (const StoryStep& step : s.steps) {
+    if (!step.text.empty()) out += fmt::format("* {}, {}: {}. {}\n", step.id, step.person, step.result, step.text);
+  }
+  if (out.size() == undecided) out += "Nothing.\n";
+
   out += "\n## The Direction\n\n";
+  for (const auto& [person, reason] : s.rejections) out += fmt::format("Rejected by {}: {}\n", person, reason);
+  if (!s.rejections.empty()) out += "\n";
   if (s.direction_id.empty()) {
     out += "None was given.\n";
   } else {
     out += fmt::format("{}, SHA-256 {}, approved by {}.\n", s.direction_id, s.direction_digest,
                        fmt::join(s.approved_by, ", "));
-    if (!s.rejected_by.empty()) out += fmt::format("Rejected by {}.\n", fmt::join(s.rejected_by, ", "));
     out += fmt::format("The key was opened {}: {}.\n",
                        s.ceremonies.size() == 1 ? "once" : fmt::format("{} times", s.ceremonies.size()),
                        fmt::join(s.ceremonies, ", "));
@@ -118,6 +128,7 @@ std::string StoryJson(const Story& s) {
                          {"received", s.received}};
   out["opened"] = FormatTimeMillis(s.opened);
   out["opened_by"] = s.opened_by;
+  out["closed"] = {{"result", s.closed_result}, {"text", s.closed_text}};
   out["last_event"] = FormatTimeMillis(s.ended);
   out["devices"] = {{"total", s.devices},
                     {"recovered", s.recovered},
@@ -127,7 +138,8 @@ std::string StoryJson(const Story& s) {
   out["direction"] = {{"id", s.direction_id},
                       {"digest", s.direction_digest},
                       {"approved_by", s.approved_by},
-                      {"rejected_by", s.rejected_by}};
+                      {"rejected_by", s.rejected_by},
+                      {"rejections", s.rejections}};
   out["keyguard"] = {{"signatures", s.signatures}, {"batches", s.batches}, {"ceremonies", s.ceremonies}};
   out["phases"] = json::array();
   for (const StoryPhase& phase : s.phases) out["phases"].push_back({{"name", phase.name}, {"seconds", phase.seconds}});
@@ -139,6 +151,7 @@ std::string StoryJson(const Story& s) {
                             {"status", step.status},
                             {"person", step.person},
                             {"result", step.result},
+                            {"text", step.text},
                             {"attempts", step.attempts},
                             {"started", step.started.ms == 0 ? "" : FormatTimeMillis(step.started)},
                             {"finished", step.finished.ms == 0 ? "" : FormatTimeMillis(step.finished)}});

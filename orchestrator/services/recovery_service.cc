@@ -107,8 +107,14 @@ grpc::ServerUnaryReactor* RecoveryService::Answer(grpc::CallbackServerContext* c
 grpc::ServerUnaryReactor* RecoveryService::OpenIncident(grpc::CallbackServerContext* context,
                                                         const recovery::v1::OpenIncidentRequest* request,
                                                         recovery::v1::IncidentView* response) {
-  return Answer(context, response,
-                [this, request](const std::string& caller) { return core_.OpenIncident(caller, *request); });
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  executor_.Post([this, request, response, reactor, caller = rpc::CallerOf(*context)] {
+    core_.OpenIncident(caller, *request, [response, reactor](StatusOr<recovery::v1::IncidentView> result) {
+      if (result.ok()) *response = std::move(*result);
+      reactor->Finish(rpc::ToGrpc(result.status()));
+    });
+  });
+  return reactor;
 }
 
 grpc::ServerUnaryReactor* RecoveryService::GetIncident(grpc::CallbackServerContext* context,

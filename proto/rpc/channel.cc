@@ -50,7 +50,7 @@ class Uploader : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuff
   void OnReadDone(bool ok) override { have_answer_ = have_answer_ || ok; }
   void OnDone(const grpc::Status& status) override {
     StatusOr<std::string> result =
-        status.ok() ? StatusOr<std::string>(std::string()) : StatusOr<std::string>(FromGrpc(status));
+        status.ok() ? StatusOr<std::string>(std::string()) : StatusOr<std::string>(FromGrpc(status, context_.peer()));
     if (status.ok()) {
       result = have_answer_ ? StatusOr<std::string>(FromBuffer(incoming_))
                             : StatusOr<std::string>(Internal("the call ended without an answer"));
@@ -107,7 +107,7 @@ class StreamReader : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::Byte
     StartRead(&incoming_);
   }
   void OnDone(const grpc::Status& status) override {
-    executor_.Post([self = std::move(self_), result = FromGrpc(status)] {
+    executor_.Post([self = std::move(self_), result = FromGrpc(status, context_.peer())] {
       if (!self->detached_) self->on_end_(result);
     });
   }
@@ -148,7 +148,8 @@ class GrpcTransport : public Transport {
     stub_.UnaryCall(&pending->context, method, grpc::StubOptions(), &pending->request, &pending->response,
                     [pending, reply = std::move(reply), &executor = executor_](const grpc::Status& status) {
                       executor.Post([reply, result = status.ok() ? StatusOr<std::string>(FromBuffer(pending->response))
-                                                                 : StatusOr<std::string>(FromGrpc(status))]() mutable {
+                                                                 : StatusOr<std::string>(FromGrpc(
+                                                                       status, pending->context.peer()))]() mutable {
                         reply(std::move(result));
                       });
                     });

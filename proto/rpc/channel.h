@@ -67,6 +67,7 @@ Status CallAndWait(Stub& stub, grpc::Status (Stub::*method)(grpc::ClientContext*
                    const Req& request, Resp& response, Millis deadline) {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + deadline);
-  return FromGrpc((stub.*method)(&context, request, &response));
+  const grpc::Status status = (stub.*method)(&context, request, &response);
+  return FromGrpc(status, context.peer());
 }
 }  // namespace smki::rpc

@@ -3,7 +3,15 @@
 namespace smki::rpc {
 namespace {
 constexpr char kPrefix[] = "smki.reason=";
+
+// "ipv4:127.0.0.1:7001" as site files write it.
+std::string AddressOf(const std::string& peer) {
+  if (peer.empty()) return "the server at this address";
+  const size_t scheme = peer.find(':');
+  return peer.rfind("ipv", 0) == 0 ? peer.substr(scheme + 1) : peer;
 }
+
+}  // namespace
 
 grpc::Status ToGrpc(const Status& status) {
   if (status.ok()) return grpc::Status::OK;
@@ -12,10 +20,19 @@ grpc::Status ToGrpc(const Status& status) {
                       reason.empty() ? "" : kPrefix + reason);
 }
 
-Status FromGrpc(const grpc::Status& status) {
+Status FromGrpc(const grpc::Status& status, const std::string& peer) {
   if (status.ok()) return OkStatus();
-  const Status out(static_cast<StatusCode>(status.error_code()), status.error_message());
   const std::string details = status.error_details();
+  std::string message = status.error_message();
+  if (details.empty() && status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
+    message = fmt::format(
+        "{} answers, but does not serve this call{}: it is another server, or another version. Next: compare the "
+        "address in the site file with what the servers say when they are ready",
+        AddressOf(peer), message.empty() ? "" : " (" + message + ")");
+  } else if (message.empty()) {
+    message = fmt::format("{} gave no reason (gRPC status {})", AddressOf(peer), static_cast<int>(status.error_code()));
+  }
+  const Status out(static_cast<StatusCode>(status.error_code()), message);
   if (details.rfind(kPrefix, 0) != 0) return out;
   return WithReason(out, details.substr(sizeof kPrefix - 1));
 }

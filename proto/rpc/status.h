@@ -9,6 +9,7 @@
 namespace smki::rpc {
 
 grpc::Status ToGrpc(const Status& status);
-Status FromGrpc(const grpc::Status& status);
+// `peer`: whom was asked, as grpc::ClientContext::peer() gives it; for the message if the server had none of its own.
+Status FromGrpc(const grpc::Status& status, const std::string& peer = "");
 
 }  // namespace smki::rpc

@@ -79,6 +79,8 @@ class Authority {
   // is asked for. The same octets again give the same certificate. `caller` is the transport identity: a party asks for
   // itself only, anybody who is no party (the DCC) for all.
   StatusOr<pki::Certificate> SubmitRequest(ByteSpan pkcs10, const std::string& subscriber, const std::string& caller);
+  // Whose EUI-64 it is; nothing if it is nobody's.
+  StatusOr<std::optional<Party>> FindParty(Eui64 eui) { return state_.FindParty(eui); }
   // Revoking again changes nothing.
   Status Revoke(ByteSpan serial, int reason);
 

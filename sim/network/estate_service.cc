@@ -240,6 +240,16 @@ class AuthorityService : public v1::CertificateAuthority::CallbackService {
       return OkStatus();
     });
   }
+  grpc::ServerUnaryReactor* FindParty(grpc::CallbackServerContext* context, const v1::FindPartyRequest* request,
+                                      v1::FindPartyResponse* response) override {
+    return core_.Run(context, [this, request, response]() -> Status {
+      SMKI_ASSIGN_OR_RETURN(const std::optional<Party> party, authority_.FindParty(Eui64(request->organisation())));
+      if (!party) return OkStatus();
+      response->set_party(party->id);
+      response->set_role(party->role);
+      return OkStatus();
+    });
+  }
 
  private:
   Authority& authority_;

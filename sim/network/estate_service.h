@@ -3,6 +3,7 @@
 //   DeviceGateway                              the orchestrator: nobody else sends commands to Devices
 //   Inventory                                  everyone with a transport certificate
 //   SubmitRequest, PublishDelta                everyone; a party submits requests for itself only
+//   FindParty                                  everyone with a transport certificate
 //   Revoke, PublishRevocationList              the orchestrator
 #pragma once
 

@@ -74,6 +74,29 @@ TEST_F(Recovery, TheDirectionIsNotDraftedBeforeTheStoreHasTheNewCertificates) {
       << "it names the missing prerequisite";
 }
 
+TEST_F(Recovery, AFalseAlarmIsClosedWithItsReasonAndVerifies) {
+  const auto wrong = rehearsal_->Act("lena.lead", {"incident", "open", "--runbook", "method-3", "--party", "supplier-a",
+                                                   "--organisation", "90-B3-D5-1F-30-03-00-00", "--what", "a test"});
+  ASSERT_TRUE(wrong.ok());
+  EXPECT_EQ(wrong->code, 1);
+  EXPECT_NE(wrong->err.find("WRONG_PARTY"), std::string::npos) << wrong->err;
+  EXPECT_NE(wrong->err.find("supplier-b"), std::string::npos) << wrong->err;
+  ASSERT_TRUE(rehearsal_->Drive("report-received").ok());
+  for (int tries = 0; tries < 50; ++tries) {  // the rebuild must end first
+    const auto closed =
+        rehearsal_->Act("lena.lead", {"incident", "close", "--text", "the party says that its keys are safe"});
+    ASSERT_TRUE(closed.ok());
+    if (closed->code == 0) break;
+  }
+  const auto list = rehearsal_->Ask("ada.auditor", {"incident", "list"});
+  ASSERT_TRUE(list.ok()) << Message(list.status());
+  EXPECT_EQ((*list)["incidents"][0]["closed"], "stopped") << list->dump();
+  ASSERT_TRUE(rehearsal_->Drive().ok());
+  const auto verified = rehearsal_->VerifyEvidence();
+  ASSERT_TRUE(verified.ok()) << Message(verified.status());
+  EXPECT_EQ((*verified)["verdict"], "verified") << verified->dump(2);
+}
+
 TEST_F(Recovery, I4_NobodyActsOnAStalePage) {
   ASSERT_TRUE(rehearsal_->Drive("report-received").ok());
   const auto refused = rehearsal_->Act(

@@ -52,6 +52,12 @@ TEST_F(SiteTest, TakesPathsFromItsOwnFolder) {
 TEST_F(SiteTest, I5_RefusesAPinInATokenName) {
   EXPECT_THAT(Message(Read(kGood, "estate-7\"", "estate-7?pin-value=1234\"").status()), HasSubstr("keyguard.yaml:18:"));
 }
+TEST_F(SiteTest, AnAddressIsReadAsEverywhereWithItsLine) {
+  EXPECT_THAT(Message(Read(kGood, "listen: 127.0.0.1:1\n", "listen: 127.0.0.1:99999\n").status()),
+              HasSubstr("keyguard.yaml:1:"));
+  EXPECT_THAT(Message(Read(kGood, "personsListen: 127.0.0.1:2", "personsListen: 10.0.0.1:2").status()),
+              HasSubstr("keyguard.yaml:2:"));
+}
 TEST_F(SiteTest, I8_RefusesAnEnvironment) {
   EXPECT_FALSE(Read(kGood, "data: data", "data: data\nenvironment: drill").ok());
 }

@@ -245,6 +245,17 @@ StatusOr<keyguard::v1::SignResponse> House::SignCommands(const keyguard::v1::Sig
 
 // --- the estate ---
 
+void House::ServeParties() {
+  estate.On<estate::v1::FindPartyRequest>(
+      std::string(kAuthority) + "FindParty",
+      [this](const estate::v1::FindPartyRequest& request) -> StatusOr<estate::v1::FindPartyResponse> {
+        estate::v1::FindPartyResponse response;
+        const auto it = parties.find(request.organisation());
+        if (it != parties.end()) response.set_party(it->second);
+        return response;
+      });
+}
+
 void House::ServeEstate() {
   estate.On<estate::v1::ListDevicesRequest>(
       "/smki.estate.v1.Inventory/ListDevices",
@@ -256,6 +267,7 @@ void House::ServeEstate() {
         }
         return response;
       });
+  ServeParties();
   estate.On<estate::v1::RevokeRequest>(
       std::string(kAuthority) + "Revoke",
       [this](const estate::v1::RevokeRequest& request) -> StatusOr<estate::v1::RevokeResponse> {
@@ -389,10 +401,16 @@ recovery::v1::OpenIncidentRequest House::Opening(const std::string& person, cons
   return request;
 }
 
-Status House::Open(const std::string& person) {
-  const Status status = core->OpenIncident(person, Opening(person)).status();
+StatusOr<recovery::v1::IncidentView> House::SendOpening(const std::string& person,
+                                                        const recovery::v1::OpenIncidentRequest& request) {
+  auto out = std::make_shared<StatusOr<recovery::v1::IncidentView>>(Internal("no answer yet"));
+  core->OpenIncident(person, request, [out](StatusOr<recovery::v1::IncidentView> view) { *out = std::move(view); });
   Settle();
-  return status;
+  return *out;
+}
+
+Status House::Open(const std::string& person) {
+  return SendOpening(person, Opening(person)).status();
 }
 
 Status House::SubmitVote(const std::string& caller, const Bytes& cms, const std::string& rejection) {
@@ -410,11 +428,25 @@ Status House::Vote(const std::string& person) {
   return SubmitVote(person, Sign(person, view.direction(), procedures::ApprovalHint(direction.id)));
 }
 
+Status House::Reject(const std::string& person, const std::string& reason) {
+  procedures::Rejection rejection;
+  rejection.environment = people.policy.environment;
+  rejection.direction = pki::Sha256(Must(core->GetDirection(person, "")).direction());
+  rejection.person = person;
+  rejection.reason = procedures::CleanText(reason);
+  const std::string document = procedures::Render(rejection);
+  return SubmitVote(person, Sign(person, document, procedures::kRejectionHint), document);
+}
+
 // --- the way through ---
 
 void House::ReachDirection() {
   SMKI_CHECK(Start().ok());
   SMKI_CHECK(Open().ok());
+  DriveToDirection();
+}
+
+void House::DriveToDirection() {
   for (const auto& [person, step] : std::vector<std::pair<std::string, std::string>>{{"leo", "report-received"},
                                                                                      {"ola", "confirm-compromise"},
                                                                                      {"leo", "notify-pma"},
@@ -423,7 +455,7 @@ void House::ReachDirection() {
     if (!done.ok()) CheckFailed(Message(done).c_str(), __FILE__, __LINE__);
   }
   LodgeNewCertificates();
-  SMKI_CHECK(Act("leo", "decide", "guidance", "direct").ok());
+  SMKI_CHECK(Act("leo", "decide", "guidance", "direct", guidance).ok());
   Settle(Millis(3000));
   SMKI_CHECK(Act("leo", "start", "direction").ok());
   Settle(Millis(1000));

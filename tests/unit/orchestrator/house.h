@@ -28,13 +28,18 @@ class House {
   Status Act(const std::string& person, const std::string& verb, const std::string& step,
              const std::string& choice = "none", const std::string& text = "seen");
   recovery::v1::OpenIncidentRequest Opening(const std::string& person, const std::string& id = "req-1");
+  StatusOr<recovery::v1::IncidentView> SendOpening(const std::string& person,
+                                                   const recovery::v1::OpenIncidentRequest& request);
   Status Open(const std::string& person = "leo");
   Status Vote(const std::string& person);
+  Status Reject(const std::string& person, const std::string& reason);
   Status SubmitVote(const std::string& caller, const Bytes& cms, const std::string& rejection = "");
   Bytes Sign(const std::string& person, std::string_view document, const std::string& hint);
 
   // --- the way through method-3 ---
+  void ServeParties();          // the certificate authority tells whose EUI-64 it is
   void LodgeNewCertificates();  // the supplier's, in the next delta
+  void DriveToDirection();      // from the opened incident up to the started direction step
   void ReachDirection();        // up to the running, drafted direction step
   void ReachCampaign();         // the key open and the canary done
   void Finish();                // everything up to and with closing
@@ -60,6 +65,7 @@ class House {
   // The keyguard.
   keyguard::v1::Status keyguard_status;
   int ceremonies = 0;
+  std::string guidance = "seen";   // what the lead says to the L10.9 factors
   bool custodians_present = true;  // the quorum presents as soon as it is asked
   std::optional<Status> prepare_error;
   keyguard::v1::PrepareHeader prepared;
@@ -67,6 +73,7 @@ class House {
   // The estate.
   std::vector<estate::v1::Device> devices;
   std::vector<std::string> revoked;
+  std::map<uint64_t, std::string> parties = {{kSupplier.value(), "supplier-a"}, {0x90B3D51F30030000, "supplier-b"}};
   std::map<Eui64, Behaviour> behaviour;
   std::map<std::pair<Eui64, uint32_t>, std::string> commands;
   uint64_t delivered = 0;

@@ -206,6 +206,169 @@ TEST(Direction, RefusedUntilTheRepositoryHasTheNewCertificates) {
   EXPECT_TRUE(house.core->GetDirection("ann", "").ok());
 }
 
+// --- opening ---
+
+TEST(Opening, AReusedRequestIdNeverHidesAnotherRequest) {
+  House house;
+  ASSERT_TRUE(house.Start().ok());
+  const auto first = house.SendOpening("leo", house.Opening("leo"));
+  ASSERT_TRUE(first.ok());
+  EXPECT_FALSE(first->already_open());
+  const auto again = house.SendOpening("leo", house.Opening("leo"));
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_TRUE(again->already_open());
+  auto other = house.Opening("leo");
+  other.mutable_notification()->set_party("supplier-b");
+  other.mutable_notification()->set_organisation(test::kOtherSupplier.value());
+  const Status refused = house.SendOpening("leo", other).status();
+  EXPECT_TRUE(IsRefusal(refused, Reason::kBAD_REQUEST)) << refused;
+  EXPECT_NE(Message(refused).find(first->incident()), std::string::npos) << refused;
+  EXPECT_TRUE(IsRefusal(house.SendOpening("ola", house.Opening("ola")).status(), Reason::kBAD_REQUEST));
+  EXPECT_EQ(house.Entries("incident.incident-opened").size(), 1u);
+}
+
+TEST(Opening, AnotherPartysEuiIsRefusedAndSaysWhoseItIs) {
+  House house;
+  ASSERT_TRUE(house.Start().ok());
+  auto request = house.Opening("leo");
+  request.mutable_notification()->set_organisation(test::kOtherSupplier.value());
+  const Status refused = house.SendOpening("leo", request).status();
+  EXPECT_TRUE(IsRefusal(refused, Reason::kWRONG_PARTY)) << refused;
+  EXPECT_NE(Message(refused).find("supplier-b"), std::string::npos) << refused;
+  request.mutable_notification()->set_organisation(0x90B3D51F30990000);
+  EXPECT_TRUE(IsRefusal(house.SendOpening("leo", request).status(), Reason::kWRONG_PARTY));
+  EXPECT_EQ(house.Entries("incident.incident-opened").size(), 0u);
+  EXPECT_EQ(house.RefusalsOf("WRONG_PARTY"), 2u);
+}
+
+TEST(Opening, WithTheAuthorityAwayTheDraftRefusesAnotherPartysEui) {
+  House house;
+  house.parties = {{test::kSupplier.value(), "supplier-b"}};
+  house.estate.Drop("/smki.estate.v1.CertificateAuthority/FindParty");
+  ASSERT_TRUE(house.Start().ok());
+  ASSERT_TRUE(house.Open().ok());
+  house.ServeParties();
+  house.DriveToDirection();
+  EXPECT_EQ(house.Step("direction").status(), "failed");
+  EXPECT_NE(house.Step("direction").result().find("WRONG_PARTY"), std::string::npos)
+      << house.Step("direction").result();
+  EXPECT_FALSE(house.core->GetDirection("ann", "").ok());
+}
+
+TEST(Opening, WithoutAnIncidentTheReaderIsToldHowOneBegins) {
+  House house;
+  ASSERT_TRUE(house.Start().ok());
+  const Status none = house.core->GetIncident("leo", "").status();
+  EXPECT_NE(Message(none).find("Next: "), std::string::npos) << none;
+  EXPECT_NE(Message(none).find("smkictl incident open"), std::string::npos) << none;
+}
+
+// --- what people say ---
+
+TEST(Words, TheTextOfADecisionIsInFactorWatchViewAndReport) {
+  House house;
+  ASSERT_TRUE(house.Start().ok());
+  ASSERT_TRUE(house.Open().ok());
+  house.guidance = "factor 1: grave, factor 2: six Devices";
+  house.DriveToDirection();
+  const auto direction =
+      test::Must(procedures::ParseDirection(test::Must(house.core->GetDirection("ann", "")).direction()));
+  const auto factor = std::find_if(direction.factors.begin(), direction.factors.end(),
+                                   [](const auto& f) { return f.id == "guidance"; });
+  ASSERT_NE(factor, direction.factors.end());
+  EXPECT_EQ(factor->answer.text, "leo: direct: " + house.guidance);
+  EXPECT_EQ(house.Step("guidance").text(), house.guidance);
+  bool watched = false;
+  for (const auto& event : test::Must(house.core->ReadEvents("ann", "", 0, 1000)).events)
+    watched = watched || event.text() == "guidance: direct: " + house.guidance;
+  EXPECT_TRUE(watched);
+  ASSERT_TRUE(house.Start().ok());
+  EXPECT_EQ(house.Step("guidance").text(), house.guidance);
+  for (const char* member : {"ann", "bob", "cal"}) ASSERT_TRUE(house.Vote(member).ok());
+  house.Settle(Millis(5000));
+  ASSERT_TRUE(house.Act("leo", "decide", "proceed", "proceed", "the canary is well").ok());
+  house.Settle(Millis(10000));
+  ASSERT_TRUE(house.Act("leo", "done", "review").ok());
+  ASSERT_TRUE(house.Act("leo", "close", "none", "none", "all Devices answer").ok());
+  const std::string report = ToString(test::Must(PosixFiles().Read(house.Folder() + "/report.md", 1 << 20)));
+  for (const std::string& said : {house.guidance, std::string("the canary is well"), std::string("all Devices answer")})
+    EXPECT_NE(report.find(said), std::string::npos) << said;
+  EXPECT_EQ(house.View().closed_text(), "all Devices answer");
+}
+
+TEST(Words, AnEmptyTextIsNoEvidenceAndNoReason) {
+  House house;
+  ASSERT_TRUE(house.Start().ok());
+  ASSERT_TRUE(house.Open().ok());
+  for (const auto& [verb, step] : std::vector<std::pair<std::string, std::string>>{
+           {"done", "report-received"}, {"decide", "guidance"}, {"pause", "none"}, {"close", "none"}}) {
+    for (const char* text : {"", "  "}) {
+      const Status refused = house.Act("leo", verb, step, verb == "decide" ? "direct" : "none", text);
+      EXPECT_TRUE(IsRefusal(refused, Reason::kBAD_REQUEST)) << verb << ": " << refused;
+      EXPECT_NE(Message(refused).find("needs a text"), std::string::npos) << refused;
+    }
+  }
+  EXPECT_EQ(house.Step("report-received").status(), "ready");
+}
+
+TEST(Words, ARejectionIsSeenByEverybodyAtOnceWithItsReason) {
+  House house;
+  house.ReachDirection();
+  EXPECT_TRUE(IsRefusal(house.Reject("ann", " "), Reason::kBAD_REQUEST));
+  EXPECT_EQ(house.View().rejections_size(), 0);
+  ASSERT_TRUE(house.Reject("ann", "the serial numbers are not the ones the party read out").ok());
+  const auto check = [&] {
+    const recovery::v1::IncidentView view = house.View();
+    ASSERT_EQ(view.rejections_size(), 1);
+    EXPECT_EQ(view.rejections(0).person(), "ann");
+    EXPECT_EQ(view.rejections(0).reason(), "the serial numbers are not the ones the party read out");
+    const recovery::v1::DirectionView direction = test::Must(house.core->GetDirection("bob", ""));
+    ASSERT_EQ(direction.rejections_size(), 1);
+    const auto document = test::Must(procedures::ParseRejection(direction.rejections(0).document()));
+    EXPECT_EQ(document.person, "ann");
+    EXPECT_FALSE(direction.rejections(0).signature().empty());
+  };
+  check();
+  ASSERT_TRUE(house.Start().ok());
+  check();
+}
+
+// --- ending what was a mistake ---
+
+TEST(Closing, AFalseAlarmEndsWithoutAnybodyAttestingWhatIsNotSo) {
+  House house;
+  ASSERT_TRUE(house.Start().ok());
+  ASSERT_TRUE(house.Open().ok());
+  ASSERT_TRUE(house.Act("leo", "done", "report-received").ok());
+  house.Settle(Millis(3000));
+  ASSERT_TRUE(house.Act("leo", "close", "none", "none", "the party says its keys are safe").ok());
+  house.Settle(Millis(3000));
+  const recovery::v1::IncidentView view = house.View();
+  EXPECT_EQ(view.state(), "closed");
+  EXPECT_EQ(view.closed_result(), "stopped");
+  EXPECT_EQ(view.evidence(), house.Folder());
+  EXPECT_EQ(house.Step("new-certificates").status(), "blocked");
+}
+
+TEST(Closing, WhatWaitsForVotesOrCertificatesStopsWaiting) {
+  House house;
+  house.ReachDirection();
+  ASSERT_TRUE(house.Act("leo", "close", "none", "none", "the party withdraws its report").ok());
+  EXPECT_EQ(house.View().state(), "closed");
+  EXPECT_FALSE(house.Vote("ann").ok());
+  const size_t entries = house.Entries().size();
+  house.Settle(std::chrono::hours(1));
+  EXPECT_LE(house.Entries().size(), entries + 1);  // the refusal of the vote
+}
+
+TEST(Closing, I5_OnceACeremonyHasBegunTheKeyComesFirst) {
+  House house;
+  house.custodians_present = false;
+  house.ReachCampaign();
+  ASSERT_EQ(house.Step("ceremony").status(), "running");
+  EXPECT_TRUE(IsRefusal(house.Act("leo", "close", "none", "none", "enough"), Reason::kSTEP_NOT_READY));
+}
+
 // --- the key ---
 
 TEST(Ceremony, I5_AKeyguardThatEndedMeanwhileIsPreparedAgain) {

@@ -64,7 +64,7 @@ class RandomRequests {
       case 3:
         return DeviateRequest{step, Often() ? "leo" : Anyone(), Often() ? "why" : ""};
       case 4:
-        return CloseRequest{Often() ? "leo" : Anyone()};
+        return CloseRequest{Often() ? "leo" : Anyone(), Rarely() ? "a false alarm" : ""};
       case 5:
       case 6:
       case 7:
@@ -101,7 +101,8 @@ class RandomRequests {
 bool Same(const IncidentState& a, const IncidentState& b) {
   if (a.events != b.events || a.open != b.open || a.paused != b.paused || a.closed != b.closed ||
       a.outputs != b.outputs || a.acted != b.acted || a.approved_by != b.approved_by ||
-      a.rejected_by != b.rejected_by || a.newest != b.newest || a.steps.size() != b.steps.size()) {
+      a.rejected_by != b.rejected_by || a.rejections != b.rejections || a.closed_text != b.closed_text ||
+      a.newest != b.newest || a.steps.size() != b.steps.size()) {
     return false;
   }
   for (const auto& [id, x] : a.steps) {
@@ -138,6 +139,11 @@ void CheckRules(const Incident& i) {
       ASSERT_TRUE(i.policy_.FindPerson(person)->HasRole(role)) << person << " as " << role;
   }
   ASSERT_FALSE(i.state_.approved_by.contains(i.state_.steps.at("direction").person));
+  if (i.state_.closed) {  // I5
+    const StepStatus ceremony = i.StatusOf("ceremony"), close_key = i.StatusOf("close-key");
+    ASSERT_NE(ceremony, StepStatus::kRunning);
+    ASSERT_TRUE(ceremony != StepStatus::kDone || close_key == StepStatus::kDone);
+  }
 }
 
 uint64_t Seed() {

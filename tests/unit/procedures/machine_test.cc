@@ -313,6 +313,52 @@ TEST(Machine, AnIncidentClosesWhenEveryStepIsFinished) {
   EXPECT_TRUE(i.machine_.Startable(i.state_).empty());
 }
 
+TEST(Machine, AMistakenIncidentEndsWithAReasonWhileNobodyWasNearAKey) {
+  Incident i;
+  i.Reach("guidance");
+  ASSERT_TRUE(i.Do(DecideRequest{"guidance", "leo", "stop", "it was a drill of theirs"}).ok());
+  EXPECT_EQ(i.state_.steps.at("guidance").text, "it was a drill of theirs");
+  EXPECT_REFUSED(i.Do(CloseRequest{"leo"}), STEP_NOT_READY);
+  EXPECT_REFUSED(i.Do(CloseRequest{"ola", "a false alarm"}), WRONG_ACTOR);
+  ASSERT_TRUE(i.Do(StartRequest{"report", ""}).ok());
+  EXPECT_REFUSED(i.Do(CloseRequest{"leo", "a false alarm"}), STEP_NOT_READY);
+  ASSERT_TRUE(i.Do(ActionResult{"report", true, "", {}}).ok());
+  ASSERT_TRUE(i.Do(CloseRequest{"leo", "a false alarm"}).ok());
+  EXPECT_EQ(i.state_.closed_result, "stopped");
+  EXPECT_EQ(i.state_.closed_text, "a false alarm");
+}
+
+TEST(Machine, I5_AReasonEndsNothingOnceACeremonyHasBegun) {
+  for (const bool opened : {false, true}) {
+    Incident i;
+    i.Reach("ceremony");
+    ASSERT_TRUE(i.Do(StartRequest{"ceremony", ""}).ok());
+    if (opened) {
+      ASSERT_TRUE(i.Do(ActionResult{"ceremony", true, "", {}}).ok());
+    }
+    EXPECT_REFUSED(i.Do(CloseRequest{"leo", "a false alarm"}), STEP_NOT_READY);
+  }
+}
+
+TEST(Machine, ARejectionKeepsItsReason) {
+  Incident i;
+  i.Reach("direction");
+  ASSERT_TRUE(i.Do(StartRequest{"direction", "leo"}).ok());
+  ASSERT_TRUE(i.Do(ApprovalRequest{"direction", "ann", kVoteDigest, true, "wrong serials"}).ok());
+  EXPECT_EQ(i.state_.rejections.at("ann"), "wrong serials");
+  ASSERT_TRUE(i.Do(ActionResult{"direction", false, "refused", {}}).ok());
+  ASSERT_TRUE(i.Do(StartRequest{"direction", "leo"}).ok());
+  EXPECT_TRUE(i.state_.rejections.empty());
+}
+
+TEST(MachineApply, EventsWrittenBeforeTextsWereKeptStillApply) {
+  Incident i;
+  i.Reach("guidance");
+  Event event{"step-decided", i.now_, "guidance", "leo", {{"choice", "direct"}, {"role", "incident-lead"}}};
+  ASSERT_TRUE(i.machine_.Apply(i.state_, event).ok());
+  EXPECT_EQ(i.state_.steps.at("guidance").text, "");
+}
+
 TEST(Machine, I5_AFailedIncidentMayEndButNeverOverAnOpenKey) {
   Incident early;
   early.Reach("ceremony");

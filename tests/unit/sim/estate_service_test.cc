@@ -10,6 +10,7 @@
 #include "sim/authority/profile.h"
 #include "sim/estate/people.h"
 #include "smki/estate/v1/estate.grpc.pb.h"
+#include "smki/recovery/v1/recovery.grpc.pb.h"
 #include "tests/unit/sim/small_fleet.h"
 
 namespace smki::sim {
@@ -160,6 +161,28 @@ TEST_F(Service, IssuesForAPartyAndPublishes) {
                                kDeadline)
                   .ok());
   EXPECT_EQ(delta.file(), "SMKIKR_DELT_2026-11-21.xml.gz");
+}
+
+TEST_F(Service, TellsWhoseEuiItIs) {
+  const auto stub = v1::CertificateAuthority::NewStub(Connect("orchestrator"));
+  v1::FindPartyRequest request;
+  request.set_organisation(kSupplierParty.value());
+  v1::FindPartyResponse found;
+  ASSERT_TRUE(rpc::CallAndWait(*stub, &v1::CertificateAuthority::Stub::FindParty, request, found, kDeadline).ok());
+  EXPECT_EQ(found.party(), "supplier-a");
+  request.set_organisation(kSupplierParty.value() + 1);
+  ASSERT_TRUE(rpc::CallAndWait(*stub, &v1::CertificateAuthority::Stub::FindParty, request, found, kDeadline).ok());
+  EXPECT_EQ(found.party(), "");
+}
+
+TEST_F(Service, AWrongServerIsNamedWithItsAddress) {
+  const auto stub = recovery::v1::Recovery::NewStub(Connect("lena.lead"));
+  recovery::v1::IncidentView view;
+  const Status wrong = rpc::CallAndWait(*stub, &recovery::v1::Recovery::Stub::GetIncident,
+                                        recovery::v1::GetIncidentRequest(), view, kDeadline);
+  EXPECT_THAT(Message(wrong), testing::HasSubstr(server->address()));
+  EXPECT_THAT(Message(wrong), testing::HasSubstr("another server"));
+  EXPECT_THAT(Message(wrong), testing::HasSubstr("Next: "));
 }
 
 TEST_F(Service, ListsTheInventoryPageByPage) {
