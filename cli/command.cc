@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "procedures/reason.h"
 
@@ -61,6 +63,10 @@ void Command::Run(const std::function<Status()>& command) {
   const Status status = command();
   if (status.ok()) return;
   exit_code_ = 1;
+  Complain(status);
+}
+
+void Command::Complain(const Status& status) const {
   if (json()) {
     std::fprintf(stderr, "%s\n", Dump(FailureJson(status)).c_str());
   } else {
@@ -70,8 +76,17 @@ void Command::Run(const std::function<Status()>& command) {
 }
 
 void Command::Print(const std::string& text) const {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  if (written && std::fflush(stdout) == 0) return;
+  const std::string why = std::strerror(errno);
+  std::clearerr(stdout);
+  if (output_lost_) return;
+  output_lost_ = true;
+  Complain(
+      Error(StatusCode::kResourceExhausted,
+            "the output is not whole: standard output: {}. Next: give it a place to go and look again; an act that "
+            "was sent is done",
+            why));
 }
 
 void Command::Print(const Json& object) const {

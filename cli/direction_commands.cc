@@ -96,9 +96,10 @@ Status Review(const Command& command, const Sources& sources) {
   }
   std::string out = BriefText(*brief, command.style());
   if (!verifier.ok()) out += Fact("", "Approvals so far could not be judged: " + Message(verifier.status()), 13);
+  const std::string digest = ToHex(pki::Sha256(inputs.direction)).substr(0, 16);
   out += Fact("next",
               brief->grave() ? "ask about every STOP first; to refuse:  smkictl direction reject --reason \"...\""
-                             : "to approve:  smkictl direction sign",
+                             : "to approve what you have read:  smkictl direction sign --digest " + digest,
               13);
   command.Print(out);
   return OkStatus();
@@ -110,6 +111,32 @@ struct SignOptions {
   bool yes = false, no_submit = false;
 };
 
+Status CheckEnvironment(const Person& person, const procedures::Direction& direction) {
+  if (direction.environment == person.policy().environment) return OkStatus();
+  return procedures::Refuse(
+      procedures::Reason::kENVIRONMENT_MISMATCH,
+      fmt::format("{} is for {}, your trust policy {} for {}; nothing was signed", direction.id,
+                  direction.environment.ToString(), person.site().policy, person.policy().environment.ToString()));
+}
+
+// The Direction's octets, which this person is to vote on: of their own estate (I8), and theirs to vote on.
+struct Votable {
+  Bytes octets;
+  procedures::Direction direction;
+};
+StatusOr<Votable> ReadVotable(Person& person, const Sources& sources) {
+  Votable out;
+  SMKI_ASSIGN_OR_RETURN(out.octets, DirectionOctets(person, sources));
+  SMKI_ASSIGN_OR_RETURN(out.direction, procedures::ParseDirection(AsText(out.octets)));
+  SMKI_RETURN_IF_ERROR(CheckEnvironment(person, out.direction));
+  if (person.policy().SeatOf(person.id()) == nullptr) {
+    return procedures::Refuse(
+        procedures::Reason::kAPPROVAL_NOT_A_MEMBER,
+        fmt::format("{} has no PMA seat in {}; nothing was signed", person.id(), person.site().policy));
+  }
+  return out;
+}
+
 // Reads a digest back before anything is signed: from --digest, or from the person at the terminal.
 Status Confirm(const Command& command, const SignOptions& options, const std::string& what, const Digest& digest) {
   const std::string hex = ToHex(digest);
@@ -120,7 +147,13 @@ Status Confirm(const Command& command, const SignOptions& options, const std::st
     }
     return OkStatus();
   }
-  if (options.yes || !command.can_ask()) return OkStatus();
+  if (options.yes) return OkStatus();
+  if (!command.can_ask()) {
+    return FailedPrecondition(
+        "nobody can be asked here (standard input and output are not both a terminal, or the output is json); nothing "
+        "was signed. Next: review it, then give --digest {} for {}",
+        hex.substr(0, 16), what);
+  }
   command.Print(Fact("document", what, 10) + Fact("SHA-256", hex, 10) +
                 "  Type the first 8 characters of the SHA-256 to sign, anything else to leave: ");
   std::string answer;
@@ -154,14 +187,18 @@ void ShowVote(const Command& command, const char* verb, const procedures::Direct
   std::string out = command.style().Good(verb) + "  " + direction.id + "\n" + Fact("SHA-256", ToHex(digest), 10);
   if (!options.out.empty()) out += Fact("written", options.out, 10);
   out += view ? Fact("next", "nothing more from you; follow it with  smkictl incident watch", 10)
-              : Fact("next", "not submitted; hand the file to the incident team", 10);
+              : Fact("next", "not submitted; hand " + options.out + " to the incident team", 10);
   command.Print(out);
 }
 
 Status Sign(const Command& command, const SignOptions& options) {
+  if (!options.out.empty() && PosixFiles().Exists(options.out)) {
+    return FailedPrecondition("{} is there already and is not overwritten; nothing was signed. Next: name a new file",
+                              options.out);
+  }
   SMKI_ASSIGN_OR_RETURN(Person person, command.LoadPerson());
-  SMKI_ASSIGN_OR_RETURN(const Bytes octets, DirectionOctets(person, options.sources));
-  SMKI_ASSIGN_OR_RETURN(const procedures::Direction direction, procedures::ParseDirection(AsText(octets)));
+  SMKI_ASSIGN_OR_RETURN(const Votable votable, ReadVotable(person, options.sources));
+  const auto& [octets, direction] = votable;
   const Digest digest = pki::Sha256(octets);
   SMKI_RETURN_IF_ERROR(Confirm(command, options, "Direction " + direction.id, digest));
   SMKI_ASSIGN_OR_RETURN(const Bytes signature, person.Sign(octets, procedures::ApprovalHint(direction.id)));
@@ -176,8 +213,8 @@ Status Sign(const Command& command, const SignOptions& options) {
 
 Status Reject(const Command& command, const SignOptions& options) {
   SMKI_ASSIGN_OR_RETURN(Person person, command.LoadPerson());
-  SMKI_ASSIGN_OR_RETURN(const Bytes octets, DirectionOctets(person, options.sources));
-  SMKI_ASSIGN_OR_RETURN(const procedures::Direction direction, procedures::ParseDirection(AsText(octets)));
+  SMKI_ASSIGN_OR_RETURN(const Votable votable, ReadVotable(person, options.sources));
+  const auto& [octets, direction] = votable;
   procedures::Rejection rejection;
   rejection.environment = person.policy().environment;
   rejection.direction = pki::Sha256(octets);
@@ -194,6 +231,8 @@ Status Reject(const Command& command, const SignOptions& options) {
 StatusOr<Digest> OrderedDirection(Person& person, const Sources& sources) {
   if (!sources.file.empty()) {
     SMKI_ASSIGN_OR_RETURN(const Bytes octets, ReadInput(sources.file, procedures::kMaxDocument));
+    SMKI_ASSIGN_OR_RETURN(const procedures::Direction direction, procedures::ParseDirection(AsText(octets)));
+    SMKI_RETURN_IF_ERROR(CheckEnvironment(person, direction));
     return pki::Sha256(octets);
   }
   SMKI_ASSIGN_OR_RETURN(KeyguardPersons::Stub * stub, person.Keyguard());
@@ -264,10 +303,11 @@ void AddDirectionCommands(CLI::App& app, Command& command) {
   CLI::App* sign = group->add_subcommand("sign", "approve: sign the Direction's exact octets");
   auto options = std::make_shared<SignOptions>();
   AddSources(*sign, options->sources);
-  sign->add_option("--out", options->out, "also write the signature (detached CMS, DER) to this file");
+  CLI::Option* out =
+      sign->add_option("--out", options->out, "also write the signature (detached CMS, DER) to this new file");
   sign->add_option("--digest", options->digest, "sign only if the SHA-256 begins so (8 characters or more)");
-  sign->add_flag("--yes", options->yes, "do not ask at the terminal");
-  sign->add_flag("--no-submit", options->no_submit, "only write --out");
+  sign->add_flag("--yes", options->yes, "sign unasked what the orchestrator or the file gives; better --digest");
+  sign->add_flag("--no-submit", options->no_submit, "only write --out")->needs(out);
   sign->callback([&command, options] { command.Run([&] { return Sign(command, *options); }); });
 
   CLI::App* reject = group->add_subcommand("reject", "say no, with the reason");

@@ -1,6 +1,7 @@
 // smkictl incident ...
 #include <CLI/CLI.hpp>
 
+#include "base/usage.h"
 #include "cli/command.h"
 #include "cli/incident_acts.h"
 #include "cli/incident_text.h"
@@ -48,7 +49,7 @@ CLI::App* AddAct(CLI::App& group, Command& command, const char* verb, const char
   if (needs_text) text->required();
   sub->add_option("--incident", options->act.incident, "incident id; without it the newest");
   sub->add_option("--expect", options->expected, "sequence of the page you read; without it the page is read now")
-      ->check(CLI::NonNegativeNumber);
+      ->check(WholeNumber());
   sub->callback([&command, options] {
     command.Run([&]() -> Status {
       if (options->expected >= 0) options->act.expected = static_cast<uint64_t>(options->expected);
@@ -136,6 +137,7 @@ void AddWatch(CLI::App& group, Command& command) {
   sub->add_flag("--until-closed", options->until_closed,
                 "end when the incident is closed (it also ends then without this)");
   sub->add_option("--patience", options->patience_seconds, "seconds to wait for a server that is away")
+      ->check(WholeNumber())
       ->capture_default_str();
   sub->callback([&command, options] {
     command.Run([&]() -> Status {

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "base/file.h"
+#include "base/usage.h"
 #include "cli/command.h"
 #include "cli/verify.h"
 #include "ledger/ledger.h"
@@ -178,7 +179,7 @@ void AddLedgerCommands(CLI::App& app, Command& command) {
 
   CLI::App* show = group->add_subcommand("show", "the entries, one a line; the chain is checked on the way");
   show->add_option("ledger", arguments->path, "evidence folder or ledger file")->required();
-  show->add_option("--from", arguments->from, "first entry to show");
+  show->add_option("--from", arguments->from, "first entry to show")->check(WholeNumber());
   show->callback(
       [&command, arguments] { command.Run([&] { return Show(command, arguments->path, arguments->from); }); });
 }
