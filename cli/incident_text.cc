@@ -76,6 +76,11 @@ std::string Head(const IncidentView& view, const Style& style) {
   return out + facts.Text() + About(view, 7);
 }
 
+// The options with which an act is bound to this page.
+std::string OnPage(const IncidentView& view) {
+  return fmt::format(" --incident {} --expect {}", view.incident(), view.sequence());
+}
+
 }  // namespace
 
 bool Reader::MayAct(const StepView& step) const {
@@ -91,19 +96,23 @@ bool IsCurrent(const StepView& step) {
   return step.status() == "ready" || step.status() == "running" || step.status() == "failed";
 }
 
-std::string CommandFor(const StepView& step, const Reader& reader) {
+std::string CommandFor(const IncidentView& view, const StepView& step, const Reader& reader) {
   if (!reader.MayAct(step)) return "";
   const bool running = step.status() == "running";
-  if (step.status() == "failed") return "smkictl incident start " + step.id();
-  if (step.kind() == "attest") return "smkictl incident done " + step.id() + " --text \"what you did and saw\"";
+  const std::string page = OnPage(view);
+  if (step.status() == "failed") return "smkictl incident start " + step.id() + page;
+  if (step.kind() == "attest") return "smkictl incident done " + step.id() + page + " --text \"what you did and saw\"";
   if (step.kind() == "decide") {
     std::string choices;
     for (const std::string& choice : step.choices()) choices += (choices.empty() ? "" : "|") + choice;
-    return "smkictl incident decide " + step.id() + " " + choices + " --text \"why\"";
+    return "smkictl incident decide " + step.id() + " " + choices + page + " --text \"why\"";
   }
-  if (step.kind() == "direction" && running) return "smkictl direction review, then smkictl direction sign (or reject)";
+  if (step.kind() == "direction" && running) {
+    return "smkictl direction review --incident " + view.incident() +
+           ", then smkictl direction sign (or reject), as it says";
+  }
   if (step.kind() == "ceremony" && running) return "smkictl ceremony check, then smkictl ceremony present";
-  return running ? "" : "smkictl incident start " + step.id();
+  return running ? "" : "smkictl incident start " + step.id() + page;
 }
 
 std::string WaitingFor(const StepView& step, const Reader& reader) {
@@ -156,7 +165,7 @@ std::string NextText(const IncidentView& view, const Reader& reader, const Style
     if (IsCurrent(step)) current.push_back(&step);
   }
   std::stable_sort(current.begin(), current.end(), [&](const StepView* a, const StepView* b) {
-    return !CommandFor(*a, reader).empty() > !CommandFor(*b, reader).empty();
+    return !CommandFor(view, *a, reader).empty() > !CommandFor(view, *b, reader).empty();
   });
   std::string out = fmt::format("{}  {}, sequence {}\n", style.Strong(view.incident()), view.state(), view.sequence());
   out += About(view, 9);
@@ -164,9 +173,10 @@ std::string NextText(const IncidentView& view, const Reader& reader, const Style
     return out +
            Fact("closed", view.evidence().empty() ? "nothing is left to do" : "evidence in " + view.evidence(), 9);
   }
-  if (view.state() == "paused") out += Fact("paused", "nothing moves until:  smkictl incident resume", 9);
+  if (view.state() == "paused")
+    out += Fact("paused", "nothing moves until:  smkictl incident resume" + OnPage(view) + " --text \"why\"", 9);
   for (const StepView* step : current) {
-    const std::string command = CommandFor(*step, reader);
+    const std::string command = CommandFor(view, *step, reader);
     out += fmt::format("\n{}  {}{}\n", style.Strong(step->id()), Printable(step->title()),
                        command.empty() ? "" : style.Good("  (yours)"));
     out += Fact("state", step->status() + (step->result().empty() ? "" : ": " + Printable(step->result())), 9);
@@ -182,7 +192,9 @@ std::string NextText(const IncidentView& view, const Reader& reader, const Style
     out += command.empty() ? Fact("wait", WaitingFor(*step, reader), 9) : Fact("do", command, 9);
   }
   if (current.empty()) {
-    out += "\n" + Fact("next", "no step is open; when all are done:  smkictl incident close", 9);
+    out += "\n" + Fact("next",
+                       "no step is open; when all are done:  smkictl incident close" + OnPage(view) + " --text \"why\"",
+                       9);
   }
   return out;
 }
@@ -284,8 +296,8 @@ Json NextJson(const IncidentView& view, const Reader& reader) {
     one["verify"] = step.verify();
     one["deadline"] = step.deadline();
     one["basis"] = {{"source", step.basis_source()}, {"confidence", step.basis_confidence()}};
-    one["command"] = CommandFor(step, reader);
-    one["yours"] = !CommandFor(step, reader).empty();
+    one["command"] = CommandFor(view, step, reader);
+    one["yours"] = !CommandFor(view, step, reader).empty();
     steps.push_back(std::move(one));
   }
   return {{"incident", view.incident()},

@@ -20,8 +20,11 @@ struct Reader {
 
 // True if something can be done about the step now: ready, running or failed.
 bool IsCurrent(const recovery::v1::StepView& step);
-// The command with which `reader` moves the step on, empty if it is not theirs or the system does it.
-std::string CommandFor(const recovery::v1::StepView& step, const Reader& reader);
+// The command with which `reader` moves a step of `view` on, empty if it is not theirs or the system does it. It names
+// incident and sequence of this page: whoever types it later, when something has changed, is refused as STALE_PAGE
+// (I4).
+std::string CommandFor(const recovery::v1::IncidentView& view, const recovery::v1::StepView& step,
+                       const Reader& reader);
 // What is being waited for when there is no command: "the system does this by itself", "another person must act: ...".
 std::string WaitingFor(const recovery::v1::StepView& step, const Reader& reader);
 

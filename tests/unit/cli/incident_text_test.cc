@@ -67,6 +67,25 @@ TEST_F(IncidentText, YourStepsComeFirst) {
   EXPECT_THAT(text, HasSubstr("smkictl incident decide guidance direct"));
 }
 
+TEST_F(IncidentText, I4_TheCommandIsBoundToThePageItStandsOn) {
+  const std::string page = " --incident INC-1 --expect 17";
+  EXPECT_EQ(CommandFor(view_, Step(1), ReaderFor("ola")),
+            "smkictl incident done confirm" + page + " --text \"what you did and saw\"");
+  auto& decide = Add("guidance", "decide", "incident-lead", "ready");
+  decide.add_choices("direct");
+  decide.add_choices("stop");
+  EXPECT_EQ(CommandFor(view_, decide, ReaderFor("leo")),
+            "smkictl incident decide guidance direct|stop" + page + " --text \"why\"");
+  EXPECT_EQ(CommandFor(view_, Add("rebuild", "action", "system", "failed"), ReaderFor("leo")),
+            "smkictl incident start rebuild" + page);
+  EXPECT_EQ(CommandFor(view_, Add("again", "direction", "incident-lead", "ready"), ReaderFor("leo")),
+            "smkictl incident start again" + page);
+  const Json next = NextJson(view_, ReaderFor("ola"));
+  EXPECT_THAT(next["steps"][0]["command"].get<std::string>(), HasSubstr(page));
+  view_.set_state("paused");
+  EXPECT_THAT(Next("leo"), HasSubstr("smkictl incident resume" + page));
+}
+
 TEST_F(IncidentText, ARunningDirectionIsTheMembersTurn) {
   Step(2).set_status("running");
   EXPECT_THAT(Next("ann"), HasSubstr("smkictl direction review"));
@@ -91,7 +110,7 @@ TEST_F(IncidentText, AFailedSystemStepIsTheTeamsToStartAgain) {
 
 TEST_F(IncidentText, WhenNothingIsOpenItSaysHowToClose) {
   Step(1).set_status("done");
-  EXPECT_THAT(Next("leo"), HasSubstr("smkictl incident close"));
+  EXPECT_THAT(Next("leo"), HasSubstr("smkictl incident close --incident INC-1 --expect 17"));
   view_.set_state("closed");
   view_.set_evidence("/srv/evidence/INC-1");
   EXPECT_THAT(Next("leo"), HasSubstr("evidence in /srv/evidence/INC-1"));
