@@ -61,9 +61,11 @@ void CheckFiles(Evidence& evidence) {
   std::error_code error;
   for (std::filesystem::recursive_directory_iterator it(evidence.folder, error), end; !error && it != end;
        it.increment(error)) {
-    if (it->is_directory() && !it->is_symlink()) continue;
+    std::error_code unreadable;
+    const bool link = it->is_symlink(unreadable);
+    if (!link && it->is_directory(unreadable)) continue;
     const std::string file = it->path().lexically_relative(evidence.folder).string();
-    if (it->is_symlink()) {
+    if (link) {
       evidence.Find(file, "a symbolic link is no evidence");
     } else if (newest.count(file) == 0 && Unnamed().count(file) == 0) {
       evidence.Find(file, "no ledger entry names this file");

@@ -50,9 +50,9 @@ class ParallelBatchSigner : public BatchSigner {
   std::unique_ptr<SigningBatch> Take(bool wait) override {
     std::unique_lock lock(mutex_);
     if (jobs_.empty()) return nullptr;
-    uint64_t events = 0;
-    [[maybe_unused]] const ssize_t ignored = ::read(ready_, &events, sizeof events);
     if (wait) done_.wait(lock, [&] { return jobs_.front().done(); });
+    uint64_t events = 0;  // read after the wait: an event left over would wake the poll for ever
+    [[maybe_unused]] const ssize_t ignored = ::read(ready_, &events, sizeof events);
     if (!jobs_.front().done()) return nullptr;
     std::unique_ptr<SigningBatch> batch = std::move(jobs_.front().batch);
     jobs_.pop_front();

@@ -299,7 +299,12 @@ Status Signer::CheckTime() {
 }
 
 void Signer::Tick() {
-  if (activation_ != nullptr && activation_->open()) Refused(CheckTime()).IgnoreError();
+  if (activation_ == nullptr) return;
+  if (activation_->open()) {
+    Refused(CheckTime()).IgnoreError();
+  } else if (activation_->ceremony.IsExpired(Now())) {
+    activation_.reset();  // shares and ceremony key with it; the next Prepare begins another ceremony
+  }
 }
 
 void Signer::EndActivation(const std::string& why) {

@@ -195,7 +195,10 @@ void Campaign::Pump() {
     const bool within_limit = PickBatch(count, batch);
     GiveBackRate(count - batch.ranks.size());
     if (!batch.ranks.empty()) {
-      if (Status status = AskBatch(batch); !status.ok()) return Fail(status);
+      if (Status status = AskBatch(batch); !status.ok()) {
+        PutBack(batch);
+        return Fail(status);
+      }
     } else if (!within_limit) {
       held_by_ = "OUTSTANDING_LIMIT";
       if (in_flight_ == 0 && to_prove_.empty() && !proving_ && asking_ == 0) {
@@ -241,6 +244,14 @@ bool Campaign::PickBatch(size_t count, Batch& batch) {
     SetWant(rank, Want::kCall);
   }
   return true;
+}
+
+// What was not asked for waits again, in its place.
+void Campaign::PutBack(const Batch& batch) {
+  for (size_t i = batch.ranks.size(); i-- > 0;) {
+    const Rank rank = batch.ranks[i];
+    Queue(rank, batch.attempts[i] > state_[rank].attempt ? Want::kNext : Want::kSame, true);
+  }
 }
 
 Status Campaign::AskBatch(const Batch& picked) {
@@ -319,6 +330,13 @@ Status Campaign::CheckCommand(const keyguard::v1::SignedCommand& item, Rank rank
     return Internal("the keyguard's command for {} is addressed to {} with counter {}, reported as {}",
                     device.ToString(), message->recipient.ToString(), message->originator_counter, item.counter());
   }
+  const DeviceState& known = state_[rank];
+  if (attempt == known.attempt && item.counter() != known.counter) {
+    return Internal(
+        "{}: attempt {} was signed with counter {}, the keyguard now says {}. Its journal is not the one it "
+        "was: stop, and compare the keyguard's journal with the ledger",
+        device.ToString(), attempt, known.counter, item.counter());
+  }
   return OkStatus();
 }
 
@@ -327,14 +345,17 @@ Status Campaign::LogSigned(const Batch& batch, const keyguard::v1::SignResponse&
   if (static_cast<size_t>(response.commands_size()) != batch.ranks.size()) {
     return Internal("the keyguard answered {} of {} items", response.commands_size(), batch.ranks.size());
   }
+  // All of them first: nothing of a batch is delivered if something in it is wrong.
+  for (size_t i = 0; i < batch.ranks.size(); ++i)
+    SMKI_RETURN_IF_ERROR(CheckCommand(response.commands(static_cast<int>(i)), batch.ranks[i], batch.attempts[i]));
   ledger::CampaignSigned logged{batch.number, {}};
   ledger::CampaignRefused refused{batch.number, {}};
   Status held = OkStatus();
+  std::vector<Rank> signed_now;
   pki::MerkleTree commands;
   for (size_t i = 0; i < batch.ranks.size(); ++i) {
     const Rank rank = batch.ranks[i];
     const keyguard::v1::SignedCommand& item = response.commands(static_cast<int>(i));
-    SMKI_RETURN_IF_ERROR(CheckCommand(item, rank, batch.attempts[i]));
     if (item.command().empty()) {
       if (IsLimit(item.refusal()) || IsKeyLost(item.refusal())) {
         held = WithReason(FailedPrecondition("{}: {}", item.refusal(), item.detail()), item.refusal());
@@ -350,10 +371,11 @@ Status Campaign::LogSigned(const Batch& batch, const keyguard::v1::SignResponse&
     }
     if (want_[rank] == Want::kCall) {
       commands_[rank] = item.command();
-      deliver.push_back(rank);
+      signed_now.push_back(rank);
     }
   }
   if (!logged.items.empty()) SMKI_RETURN_IF_ERROR(Log(CampaignType::kSigned, logged));
+  deliver = std::move(signed_now);
   if (!refused.items.empty()) SMKI_RETURN_IF_ERROR(Log(CampaignType::kRefused, refused));
   for (const ledger::CampaignRefusedItem& item : refused.items) {
     const Rank rank = *state_.RankOf(item.device);

@@ -112,6 +112,7 @@ class Campaign {
   size_t TakeRate(size_t wanted);
   void GiveBackRate(size_t unused) { rate_tokens_ += static_cast<double>(unused); }
   bool PickBatch(size_t count, Batch& batch);
+  void PutBack(const Batch& batch);
   Status AskBatch(const Batch& batch);
   void BeginWave(const std::string& wave);
   void OnSigned(const Batch& batch, StatusOr<keyguard::v1::SignResponse> response);

@@ -199,7 +199,9 @@ TEST_F(TouchedFolder, I3_AFileThatNoEntryNamesIsFound) {
 
 TEST_F(TouchedFolder, I3_ASymbolicLinkIsNoEvidence) {
   std::filesystem::create_symlink("/etc/hostname", folder_ + "/link");
+  std::filesystem::create_symlink("itself", folder_ + "/itself");
   ExpectFound(Verify(), 4, "link: a symbolic link is no evidence");
+  ExpectFound(Verify(), 4, "itself: a symbolic link is no evidence");
 }
 
 TEST_F(TouchedFolder, I3_ATouchedCheckpointIsFound) {

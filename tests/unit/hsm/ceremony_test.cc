@@ -88,6 +88,15 @@ TEST_F(CeremonyTest, I5_NoCeremonyNoShare) {
   ExpectRefused(estate_.Present(presentation), Reason::kNO_CEREMONY);
 }
 
+TEST_F(CeremonyTest, I5_AnExpiredCeremonyEndsByItselfAndMakesRoomForTheNext) {
+  ASSERT_TRUE(estate_.Present("kira.custodian", ceremony_).ok());
+  estate_.clock.Advance(kCeremonyLife + std::chrono::seconds(1));
+  EXPECT_EQ(estate_.Status().state, KeyState::kCeremony);
+  estate_.signer().Tick();
+  EXPECT_EQ(estate_.Status().state, KeyState::kClosed);
+  EXPECT_TRUE(estate_.Prepare().ok());
+}
+
 TEST_F(CeremonyTest, I5_ShareFromAStranger) {
   ExpectRefused(estate_.Present(Bent("kira.custodian", "anna.pma", [](auto& p) { p.person = "anna.pma"; })),
                 Reason::kSHARE_FROM_STRANGER);

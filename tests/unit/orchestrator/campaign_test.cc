@@ -281,6 +281,38 @@ TEST(Campaign, AKeyguardThatAnswersForAnotherDeviceIsNotDelivered) {
   EXPECT_TRUE(world.delivered.empty());
 }
 
+TEST(Campaign, I2_NothingOfABatchIsDeliveredIfItsLastCommandIsWrong) {
+  Fleet fleet(2, 0);
+  CampaignWorld world(fleet);
+  world.signed_[{fleet.Device(1), 1}] = "no command at all";
+  EXPECT_FALSE(world.Run("main").ok());
+  EXPECT_TRUE(world.delivered.empty());
+  EXPECT_EQ(world.campaign->state().counts().signatures, 0u);
+}
+
+TEST(Campaign, WhatCouldNotBeIntendedWaitsAgain) {
+  Fleet fleet(5, 0);
+  CampaignWorld world(fleet);
+  world.record_fails_once = "campaign.intent";
+  EXPECT_FALSE(world.Run("main").ok());
+  EXPECT_TRUE(world.delivered.empty());
+  ASSERT_TRUE(world.Run("main").ok());
+  EXPECT_EQ(world.campaign->state().counts().recovered, 5u);
+}
+
+TEST(Campaign, I2_AnAttemptThatComesBackWithAnotherCounterIsNotDelivered) {
+  Fleet fleet(1, 0);
+  CampaignWorld world(fleet);
+  fleet.behaviour[fleet.Device(0)].lose_commands = 99;
+  world.Begin("main");
+  while (world.delivered.empty()) world.executor.Advance(Millis(10));
+  const size_t before = world.delivered.size();
+  world.signed_.clear();  // a keyguard that has forgotten signs again
+  world.Reopen();
+  EXPECT_FALSE(world.Run("main").ok());
+  EXPECT_EQ(world.delivered.size(), before);
+}
+
 TEST(Campaign, PausedSendsNothingNewButStillTakesAnswers) {
   Fleet fleet(20, 0);
   CampaignWorld world(fleet);

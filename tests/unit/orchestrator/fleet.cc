@@ -164,6 +164,10 @@ void CampaignWorld::Reopen() {
                         estate,
                         fleet.store,
                         [this](const std::string& kind, Bytes payload) -> StatusOr<ledger::Entry> {
+                          if (kind == record_fails_once) {
+                            record_fails_once.clear();
+                            return Unavailable("the disk is full");
+                          }
                           if (kind == "campaign.intent") {
                             ledger::v1::CampaignIntent intent;
                             SMKI_CHECK(intent.ParseFromArray(payload.data(), static_cast<int>(payload.size())));
