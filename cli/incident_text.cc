@@ -96,6 +96,11 @@ bool IsCurrent(const StepView& step) {
   return step.status() == "ready" || step.status() == "running" || step.status() == "failed";
 }
 
+// A command on one line, however long: wrapped it could not be pasted.
+std::string ToPaste(const char* label, const std::string& command) {
+  return fmt::format("  {:<9}{}\n", label, command);
+}
+
 std::string CommandFor(const IncidentView& view, const StepView& step, const Reader& reader) {
   if (!reader.MayAct(step)) return "";
   const bool running = step.status() == "running";
@@ -174,7 +179,8 @@ std::string NextText(const IncidentView& view, const Reader& reader, const Style
            Fact("closed", view.evidence().empty() ? "nothing is left to do" : "evidence in " + view.evidence(), 9);
   }
   if (view.state() == "paused")
-    out += Fact("paused", "nothing moves until:  smkictl incident resume" + OnPage(view) + " --text \"why\"", 9);
+    out += Fact("paused", "nothing moves until:", 9) +
+           ToPaste("", "smkictl incident resume" + OnPage(view) + " --text \"why\"");
   for (const StepView* step : current) {
     const std::string command = CommandFor(view, *step, reader);
     out += fmt::format("\n{}  {}{}\n", style.Strong(step->id()), Printable(step->title()),
@@ -189,12 +195,11 @@ std::string NextText(const IncidentView& view, const Reader& reader, const Style
       out += Fact("basis", Printable(step->basis_source()) + ", " + step->basis_confidence(), 9);
     for (const std::string& missing : step->waiting_for()) out += Fact("waits", Printable(missing), 9);
     if (step->kind() == "direction") out += Rejections(view, 9);
-    out += command.empty() ? Fact("wait", WaitingFor(*step, reader), 9) : Fact("do", command, 9);
+    out += command.empty() ? Fact("wait", WaitingFor(*step, reader), 9) : ToPaste("do", command);
   }
   if (current.empty()) {
-    out += "\n" + Fact("next",
-                       "no step is open; when all are done:  smkictl incident close" + OnPage(view) + " --text \"why\"",
-                       9);
+    out += "\n" + Fact("next", "no step is open; when all are done:", 9) +
+           ToPaste("", "smkictl incident close" + OnPage(view) + " --text \"why\"");
   }
   return out;
 }

@@ -264,19 +264,22 @@ TEST(Campaign, AHaltEndsTheWaveWithItsReason) {
   EXPECT_TRUE(procedures::IsRefusal(world.Run("main"), procedures::Reason::kKEY_HALTED));
 }
 
+// A command to `recipient` that nobody asked for.
+std::string CommandTo(Eui64 recipient) {
+  gbcs::Message message;
+  message.originator_counter = 1000;
+  message.originator = test::kOriginator;
+  message.recipient = recipient;
+  message.message_code = gbcs::kAnyExceptAbnormalRootByRecoveryCode;
+  message.payload = {0x30, 0x00};
+  message.signature.emplace();
+  return ToString(gbcs::EncodeMessage(message));
+}
+
 TEST(Campaign, AKeyguardThatAnswersForAnotherDeviceIsNotDelivered) {
   Fleet fleet(2, 0);
   CampaignWorld world(fleet);
-  world.signed_[{fleet.Device(0), 1}] = [&] {
-    gbcs::Message message;
-    message.originator_counter = 1000;
-    message.originator = test::kOriginator;
-    message.recipient = fleet.Device(1);
-    message.message_code = gbcs::kAnyExceptAbnormalRootByRecoveryCode;
-    message.payload = {0x30, 0x00};
-    message.signature.emplace();
-    return ToString(gbcs::EncodeMessage(message));
-  }();
+  world.signed_[{fleet.Device(0), 1}] = CommandTo(fleet.Device(1));
   EXPECT_FALSE(world.Run("main").ok());
   EXPECT_TRUE(world.delivered.empty());
 }
@@ -284,7 +287,7 @@ TEST(Campaign, AKeyguardThatAnswersForAnotherDeviceIsNotDelivered) {
 TEST(Campaign, I2_NothingOfABatchIsDeliveredIfItsLastCommandIsWrong) {
   Fleet fleet(2, 0);
   CampaignWorld world(fleet);
-  world.signed_[{fleet.Device(1), 1}] = "no command at all";
+  world.signed_[{fleet.Device(1), 1}] = CommandTo(fleet.Device(0));
   EXPECT_FALSE(world.Run("main").ok());
   EXPECT_TRUE(world.delivered.empty());
   EXPECT_EQ(world.campaign->state().counts().signatures, 0u);

@@ -80,7 +80,7 @@ TEST_F(SiteFile, PathsAreAbsoluteHoweverTheFileIsNamed) {
   ASSERT_TRUE(site.ok()) << site.status();
   for (const std::string& path : {site->store, site->evidence, site->data, site->policy, site->tls.key})
     EXPECT_EQ(path[0], '/') << path;
-  EXPECT_EQ(site->store, std::filesystem::canonical(scratch_.path()).string() + "/data/store.sqlite");
+  EXPECT_EQ(site->store, std::filesystem::canonical(scratch_.path()).string() + "/data/repository.store");
 }
 
 // A site whose every file is in order; one at a time is then spoilt.
