@@ -141,7 +141,7 @@ Status CheckWitness(const TokenWitness& witness, const Journal& journal) {
 }
 
 StatusOr<AdmittedDirection> AdmitBundle(const Bundle& bundle, const KeyTokens& tokens, const Journal& journal,
-                                        UtcTime now) {
+                                        ByteSpan kept_list, UtcTime now) {
   const PrepareFrame& header = bundle.header;
   const auto token = tokens.find(header.key);
   if (token == tokens.end()) {
@@ -156,6 +156,8 @@ StatusOr<AdmittedDirection> AdmitBundle(const Bundle& bundle, const KeyTokens& t
   SMKI_RETURN_IF_ERROR(CheckWitness(witness, journal));
 
   SMKI_ASSIGN_OR_RETURN(procedures::PolicyVerifier verifier, procedures::PolicyVerifier::Make(*policy));
+  // One that has become stale, or is of another authority, holds nobody up: the list handed over is judged next.
+  if (!kept_list.empty()) verifier.UseRevocationList(kept_list, now).IgnoreError();
   SMKI_RETURN_IF_ERROR(verifier.UseRevocationList(header.revocation_list, now));
   SMKI_ASSIGN_OR_RETURN(
       procedures::Direction direction,

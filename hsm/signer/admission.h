@@ -52,9 +52,10 @@ struct AdmittedDirection {
   const procedures::KeyCustody& custody() const { return *policy.FindKey(direction.key); }
 };
 
-// Every check there is, or the first refusal. `bundle` is not kept.
+// Every check there is, or the first refusal. `bundle` is not kept. `kept_list`: the newest revocation list this signer
+// has relied on, or empty; an older one is refused (I10).
 StatusOr<AdmittedDirection> AdmitBundle(const Bundle& bundle, const KeyTokens& tokens, const Journal& journal,
-                                        UtcTime now);
+                                        ByteSpan kept_list, UtcTime now);
 
 // JOURNAL_ROLLED_BACK if the token has seen a longer or another journal than this one (I10).
 Status CheckWitness(const TokenWitness& witness, const Journal& journal);

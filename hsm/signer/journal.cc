@@ -29,17 +29,22 @@ const DirectionHistory* History::Find(const Digest& direction) const {
 }
 
 OrderState StateOfOrders(const std::vector<ledger::JournalOrder>& orders, const procedures::TrustPolicy& policy) {
-  std::set<std::string> withdrawing, resuming;
+  std::set<std::string> withdrawing, resuming, resuming_organisations;
   bool halted = false;
   for (const ledger::JournalOrder& order : orders) {
     const procedures::Seat* const seat = policy.SeatOf(order.person);
     if (order.order == "halt") {
       halted = true;
       resuming.clear();
-    } else if (seat != nullptr && order.order == "withdraw") {
-      withdrawing.insert(seat->name);
+      resuming_organisations.clear();
+    } else if (order.order == "withdraw") {
+      // It was given by a seat then. For good is for good, also when its member has no seat any more.
+      withdrawing.insert(seat != nullptr ? seat->name : order.person);
     } else if (seat != nullptr && order.order == "resume") {
-      resuming.insert(seat->name);
+      const procedures::Person* const person = policy.FindPerson(order.person);
+      if (person == nullptr) continue;
+      const bool first = resuming_organisations.insert(person->organisation).second;
+      if (first || !policy.one_vote_per_organisation) resuming.insert(seat->name);
       if (resuming.size() >= policy.approvals_needed) halted = false;
     }
   }

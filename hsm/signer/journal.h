@@ -55,7 +55,8 @@ struct History {
 };
 
 // What the orders for one Direction amount to under `policy`: one seat halts; withdrawals_needed seats withdraw for
-// good; approvals_needed seats, all after the halt, resume.
+// good; approvals_needed seats, all after the halt and counted as approvals are (organisations distinct if the policy
+// asks), resume.
 enum class OrderState { kNone, kHalted, kWithdrawn };
 OrderState StateOfOrders(const std::vector<ledger::JournalOrder>& orders, const procedures::TrustPolicy& policy);
 

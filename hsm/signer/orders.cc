@@ -14,14 +14,29 @@ constexpr char kOrderHint[] = "smki order";
 constexpr size_t kMaxRevocationList = 1 << 20;
 }  // namespace
 
-void Signer::KeepRevocationList(const Bytes& der) {
-  // Without it the next order to resume is refused until another Direction brings one.
-  parts_.files.WriteDurably(parts_.revocation_list_path, der).IgnoreError();
+// Empty if none was ever relied on. An error if there is one that cannot be read: then nobody is believed.
+StatusOr<Bytes> Signer::KeptRevocationList() {
+  if (!parts_.files.Exists(parts_.revocation_list_path)) return Bytes();
+  return parts_.files.Read(parts_.revocation_list_path, kMaxRevocationList);
+}
+
+// The orders are judged by the keyguard's own copy of the trust policy; what reopens a key must be judged by the policy
+// its token obeys.
+Status Signer::CheckPolicyIsTheTokens() {
+  for (const auto& [name, token] : parts_.tokens) {
+    SMKI_ASSIGN_OR_RETURN(const TokenBinding binding, token->ReadBinding());
+    if (binding.policy == policy_digest_) continue;
+    return Refuse(Reason::kPOLICY_DIGEST_MISMATCH,
+                  fmt::format("the {} token is bound to the trust policy {}, this keyguard has {}", name,
+                              ToHex(binding.policy), ToHex(policy_digest_)));
+  }
+  return OkStatus();
 }
 
 StatusOr<ledger::JournalOrder> Signer::JudgeOrder(const OrderFrame& request, const procedures::PmaOrder& order) {
+  if (order.order == "resume") SMKI_RETURN_IF_ERROR(CheckPolicyIsTheTokens());
   SMKI_ASSIGN_OR_RETURN(procedures::PolicyVerifier verifier, procedures::PolicyVerifier::Make(policy_));
-  const auto list = parts_.files.Read(parts_.revocation_list_path, kMaxRevocationList);
+  const auto list = KeptRevocationList();
   if (list.ok()) verifier.UseRevocationList(*list, Now()).IgnoreError();
   procedures::SignatureFinding finding = verifier.Verify(AsBytes(request.order), request.signature, Now(), kOrderHint);
   if (finding.fault == Reason::kREVOCATION_LIST_STALE && order.order != "resume") {
@@ -64,7 +79,12 @@ StatusOr<StatusFrame> Signer::Order(const OrderFrame& request) {
     SMKI_ASSIGN_OR_RETURN(const procedures::PmaOrder halt, procedures::ParsePmaOrder(AsText(earlier.document)));
     if (order->time < halt.time) return Refuse(Reason::kBAD_REQUEST, "the order to resume is older than the halt");
   }
-  SMKI_RETURN_IF_ERROR(journal_->Append(record).status());
+  if (const Status written = journal_->Append(record).status(); !written.ok()) {
+    // Unrecorded, but not unheard: whoever says stop is obeyed also when the disk is full (I5, I10).
+    if (order->order != "resume" && activation_ != nullptr && activation_->admitted.digest == order->direction)
+      FailClosed(written);
+    return written;
+  }
   journal_->Sync();
 
   if (activation_ != nullptr && activation_->admitted.digest == order->direction) {

@@ -176,7 +176,10 @@ StatusOr<CeremonyFrame> Signer::Prepare() {
   SMKI_RETURN_IF_ERROR(bundle_status_);
   SMKI_RETURN_IF_ERROR(CheckTime());
   const UtcTime now = Now();
-  SMKI_ASSIGN_OR_RETURN(AdmittedDirection admitted, AdmitBundle(*bundle, parts_.tokens, *journal_, now));
+  SMKI_ASSIGN_OR_RETURN(const Bytes kept_list, KeptRevocationList());
+  SMKI_ASSIGN_OR_RETURN(AdmittedDirection admitted, AdmitBundle(*bundle, parts_.tokens, *journal_, kept_list, now));
+  // Durable before anything rests on it: nobody whom it revokes counts again after a crash.
+  SMKI_RETURN_IF_ERROR(parts_.files.WriteDurably(parts_.revocation_list_path, bundle->header.revocation_list));
   if (activation_ != nullptr) {
     if (activation_->admitted.digest != admitted.digest) {
       return Refuse(Reason::kWRONG_DIRECTION, fmt::format("{} is prepared", activation_->admitted.direction.id));
@@ -203,7 +206,6 @@ StatusOr<CeremonyFrame> Signer::Prepare() {
     journal_->Sync();
   }
   FailPoint("signer.prepare.journalled");
-  KeepRevocationList(bundle->header.revocation_list);
   SMKI_ASSIGN_OR_RETURN(Ceremony ceremony, Ceremony::Begin(admitted, *journal_, parts_.identity,
                                                            parts_.identity_certificate, parts_.random, now));
   KeyToken* const token = parts_.tokens.at(admitted.direction.key).get();
@@ -257,6 +259,7 @@ Status Signer::OpenKey() {
   if (!status.ok()) {
     signers->reset();
     a.token->Close();
+    ended_ = true;  // memory that an open token was in is not used again
     return status;
   }
   a.gate = std::move(gate);

@@ -125,7 +125,8 @@ class Signer {
 
   // --- Orders (orders.cc) ---
   StatusOr<ledger::JournalOrder> JudgeOrder(const OrderFrame& request, const procedures::PmaOrder& order);
-  void KeepRevocationList(const Bytes& der);
+  StatusOr<Bytes> KeptRevocationList();
+  Status CheckPolicyIsTheTokens();
 
   Parts parts_;
   procedures::TrustPolicy policy_;

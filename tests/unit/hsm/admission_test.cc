@@ -25,6 +25,11 @@ class AdmissionTest : public ::testing::Test {
     EXPECT_EQ(estate_.Refusals(std::string(procedures::TextOf(reason).code)), 1u);
     EXPECT_EQ(estate_.Status().counter_floor, 0u);
   }
+  // When a Direction is in the journal already.
+  void ExpectRefusedLater(const Bundle& bundle, Reason reason) {
+    const ::smki::Status status = estate_.Prepare(bundle).status();
+    EXPECT_TRUE(IsRefusal(status, reason)) << status;
+  }
   TestEstate estate_;
 };
 
@@ -65,6 +70,20 @@ TEST_F(AdmissionTest, I10_RevocationListStale) {
   Bundle bundle = estate_.MakeBundle();
   estate_.clock.Advance(hours(24 * 6));
   ExpectRefused(bundle, Reason::kREVOCATION_LIST_STALE);
+}
+TEST_F(AdmissionTest, I10_AnOlderRevocationListThanTheOneReliedOn) {
+  const Bundle older = estate_.MakeBundle();
+  estate_.clock.Advance(hours(1));
+  ASSERT_TRUE(estate_.Prepare().ok());
+  ExpectRefusedLater(older, Reason::kREVOCATION_LIST_STALE);
+  estate_.StartSigner();  // it is remembered beyond the process
+  ExpectRefusedLater(older, Reason::kREVOCATION_LIST_STALE);
+}
+TEST_F(AdmissionTest, I10_AKeptRevocationListThatCannotBeRead) {
+  const std::string kept = estate_.folder / "persons.crl";
+  ASSERT_TRUE(PosixFiles().WriteDurably(kept, Bytes((1 << 20) + 1, 0)).ok());
+  const ::smki::Status status = estate_.Prepare().status();
+  EXPECT_EQ(status.code(), StatusCode::kResourceExhausted) << status;
 }
 TEST_F(AdmissionTest, I1_TextChangedAfterSigning) {
   Bundle bundle = estate_.MakeBundle();

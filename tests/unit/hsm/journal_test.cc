@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/unit/hsm/disk.h"
 #include "tests/unit/hsm/soft_token.h"
 
 namespace smki::hsm {
@@ -126,44 +127,8 @@ TEST_F(JournalTest, I10_GivesTheHeadAfterEachRecord) {
   EXPECT_EQ(*journal_->HeadAfter(1), first);
 }
 
-// A disk that has no room left after some writes.
-class FullDisk : public FileSystem {
- public:
-  class File : public AppendFile {
-   public:
-    File(std::unique_ptr<AppendFile> file, const bool& full) : file_(std::move(file)), full_(full) {}
-    Status Append(ByteSpan bytes) override {
-      if (full_) return Error(StatusCode::kResourceExhausted, "no space left on device");
-      return file_->Append(bytes);
-    }
-    void Sync() override { file_->Sync(); }
-    uint64_t size() const override { return file_->size(); }
-    StatusOr<Bytes> ReadAt(uint64_t offset, size_t count) const override { return file_->ReadAt(offset, count); }
-    Status Truncate(uint64_t size) override { return file_->Truncate(size); }
-
-   private:
-    std::unique_ptr<AppendFile> file_;
-    const bool& full_;
-  };
-  StatusOr<std::unique_ptr<AppendFile>> OpenAppend(const std::string& path) override {
-    SMKI_ASSIGN_OR_RETURN(auto file, PosixFiles().OpenAppend(path));
-    return std::make_unique<File>(std::move(file), full);
-  }
-  StatusOr<Bytes> Read(const std::string& path, size_t limit) override { return PosixFiles().Read(path, limit); }
-  Status WriteDurably(const std::string& path, ByteSpan bytes, bool secret) override {
-    return PosixFiles().WriteDurably(path, bytes, secret);
-  }
-  bool Exists(const std::string& path) override { return PosixFiles().Exists(path); }
-  StatusOr<std::vector<std::string>> List(const std::string& d) override { return PosixFiles().List(d); }
-  Status CreateDirectories(const std::string& path) override { return PosixFiles().CreateDirectories(path); }
-  Status Rename(const std::string& from, const std::string& to) override { return PosixFiles().Rename(from, to); }
-  Status Remove(const std::string& path) override { return PosixFiles().Remove(path); }
-  Status SyncDirectory(const std::string& path) override { return PosixFiles().SyncDirectory(path); }
-  bool full = false;
-};
-
 TEST_F(JournalTest, I10_WhatCannotBeWrittenIsNotInTheHistory) {
-  FullDisk disk;
+  test::Disk disk;
   auto journal = *Journal::Open(disk, folder_ / "full");
   disk.full = true;
   EXPECT_TRUE(
@@ -177,9 +142,17 @@ class OrderTest : public ::testing::Test {
   OrderTest() {
     policy_.approvals_needed = 2;
     policy_.withdrawals_needed = 2;
-    for (const char* name : {"anna", "bruno", "carla"})
+    for (const char* name : {"anna", "bruno", "carla"}) {
       policy_.seats.push_back({std::string("seat-") + name, std::string(name) + ".pma", {}});
+      AddPerson(std::string(name) + ".pma", std::string(name) + " Ltd");
+    }
     policy_.seats[0].alternates = {"felix.pma"};
+    AddPerson("felix.pma", "anna Ltd");
+  }
+  void AddPerson(const std::string& id, const std::string& organisation) {
+    procedures::Person& person = policy_.persons.emplace_back();
+    person.id = id;
+    person.organisation = organisation;
   }
   OrderState StateAfter(std::vector<std::pair<const char*, const char*>> given) {
     std::vector<ledger::JournalOrder> orders;
@@ -205,6 +178,17 @@ TEST_F(OrderTest, I4_WithdrawalIsForGood) {
   EXPECT_EQ(StateAfter(
                 {{"withdraw", "anna.pma"}, {"withdraw", "bruno.pma"}, {"resume", "anna.pma"}, {"resume", "bruno.pma"}}),
             OrderState::kWithdrawn);
+}
+TEST_F(OrderTest, I4_AWithdrawalCountsAlsoWhenItsMemberHasLeft) {
+  EXPECT_EQ(StateAfter({{"withdraw", "anna.pma"}, {"withdraw", "gone.pma"}}), OrderState::kWithdrawn);
+}
+TEST_F(OrderTest, I4_TwoOfOneOrganisationResumeAsOne) {
+  policy_.one_vote_per_organisation = true;
+  policy_.persons[1].organisation = policy_.persons[0].organisation;
+  EXPECT_EQ(StateAfter({{"halt", "carla.pma"}, {"resume", "anna.pma"}, {"resume", "bruno.pma"}}), OrderState::kHalted);
+  EXPECT_EQ(
+      StateAfter({{"halt", "carla.pma"}, {"resume", "anna.pma"}, {"resume", "bruno.pma"}, {"resume", "carla.pma"}}),
+      OrderState::kNone);
 }
 
 }  // namespace

@@ -401,6 +401,34 @@ TEST_F(SignerTest, I4_AHaltWorksWithoutARevocationListButResumingDoesNot) {
   EXPECT_REFUSED(estate_.Order("resume", "bruno.pma"), kREVOCATION_LIST_STALE);
 }
 
+TEST_F(SignerTest, I10_AHaltThatCannotBeRecordedClosesTheKeyAllTheSame) {
+  for (const char* order : {"halt", "withdraw"}) {
+    estate_.StartSigner();
+    ASSERT_TRUE(estate_.Open().ok());
+    estate_.disk.full = true;
+    EXPECT_REFUSED(estate_.Order(order, "elena.pma"), kAUDIT_NOT_DURABLE);
+    EXPECT_FALSE(estate_.token("recovery").open);
+    EXPECT_TRUE(estate_.signer().ended());
+    estate_.disk.full = false;
+  }
+}
+
+TEST_F(SignerTest, I10_ResumingIsJudgedByThePolicyTheTokenObeys) {
+  ASSERT_TRUE(estate_.Open().ok());
+  ASSERT_TRUE(estate_.Order("halt", "elena.pma").ok());
+  estate_.StartSigner();
+  estate_.token("recovery").binding.policy[0] ^= 1;
+  EXPECT_REFUSED(estate_.Order("resume", "anna.pma"), kPOLICY_DIGEST_MISMATCH);
+  EXPECT_TRUE(estate_.Order("halt", "anna.pma").ok());  // stopping needs no more than a seat
+}
+
+TEST_F(SignerTest, I10_AWitnessThatCannotBeWrittenClosesTheTokenAndEndsTheProcess) {
+  estate_.token("recovery").witness_fails = true;
+  EXPECT_EQ(estate_.Open().code(), StatusCode::kUnavailable);
+  EXPECT_FALSE(estate_.token("recovery").open);
+  EXPECT_TRUE(estate_.signer().ended());
+}
+
 TEST_F(SignerTest, I4_AnOldHaltCannotBeReplayedAfterResuming) {
   ASSERT_TRUE(estate_.Open().ok());
   const procedures::PmaOrder order{"halt",     estate_.policy.environment, estate_.DirectionDigest(),

@@ -257,7 +257,8 @@ void TestEstate::StartSigner() {
   KeyTokens borrowed;
   for (const auto& [key, token] : table_) borrowed[key] = std::make_unique<BorrowedToken>(*token);
   const Secret key_pem = keyguard.key.ToPem();
-  signer_ = Must(Signer::Make({clock, random, PosixFiles(), folder / "journal", folder / "persons.crl",
+  disk.unsynced = false;
+  signer_ = Must(Signer::Make({clock, random, disk, folder / "journal", folder / "persons.crl",
                                Must(pki::PrivateKey::FromPem(AsText(key_pem.span()))), keyguard.certificate,
                                ToBytes(AsBytes(PolicyText())), std::move(borrowed)}));
 }

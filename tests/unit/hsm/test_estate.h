@@ -18,6 +18,7 @@
 #include "hsm/signer/signer.h"
 #include "pki/cms.h"
 #include "procedures/evidence/share.h"
+#include "tests/unit/hsm/disk.h"
 #include "tests/unit/hsm/soft_token.h"
 
 namespace smki::hsm::test {
@@ -57,6 +58,7 @@ class SoftwareToken : public KeyToken {
   StatusOr<pki::PublicKey> ReadPublicKey() override { return key.public_key(); }
   StatusOr<std::unique_ptr<BatchSigner>> Open(const Secret& tried) override;
   ::smki::Status WriteWitness(const TokenWitness& w) override {
+    if (witness_fails) return Unavailable("C_SetAttributeValue returned CKR_DEVICE_ERROR");
     witness = w;
     return OkStatus();
   }
@@ -67,6 +69,7 @@ class SoftwareToken : public KeyToken {
   TokenBinding binding;
   TokenWitness witness;
   bool open = false;
+  bool witness_fails = false;
   // The key that signs, where a test wants it to be another than the one shown.
   std::optional<pki::PrivateKey> impostor;
 };
@@ -101,7 +104,9 @@ class TestEstate {
   template <typename Answer, typename Request>
   StatusOr<Answer> Ask(FrameType type, const Request& request) {
     signer_->Submit(FrameOf(MakeFrame(type, request)));
-    return DecodeAnswer<Answer>(signer_->TakeAnswers(true).back());
+    const Bytes answer = signer_->TakeAnswers(true).back();
+    EXPECT_FALSE(disk.unsynced) << "I2: answered before the journal was durable, frame type " << static_cast<int>(type);
+    return DecodeAnswer<Answer>(answer);
   }
   static Frame FrameOf(const Bytes& octets);
   template <typename Answer>
@@ -139,6 +144,7 @@ class TestEstate {
   const UtcTime start = clock.Now();
   SeededRandom random{7};
   TempFolder folder;
+  Disk disk;  // the signer's
   std::map<std::string, TestPerson> persons;
   Identity persons_authority, root_oca, issuing_oca, root_dca, issuing_dca, keyguard, orchestrator;
   procedures::TrustPolicy policy;
