@@ -10,7 +10,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 
 namespace smki {
 namespace {
@@ -152,6 +151,13 @@ class PosixFileSystem : public FileSystem {
     return SyncDirectory(DirectoryOf(path));
   }
 
+  Status WriteHint(const std::string& path, ByteSpan bytes) override {
+    if (bytes.size() > kMaxHint) return InvalidArgument("a hint has at most {} octets, not {}", kMaxHint, bytes.size());
+    const Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    if (!fd.ok()) return FromErrno("open", path);
+    return WriteAll(fd.get(), bytes, 0) ? OkStatus() : FromErrno("write", path);
+  }
+
   bool Exists(const std::string& path) override { return ::access(path.c_str(), F_OK) == 0; }
 
   StatusOr<std::vector<std::string>> List(const std::string& directory) override {
@@ -167,11 +173,20 @@ class PosixFileSystem : public FileSystem {
     return names;
   }
 
+  // From the top down, each name durable before the next is made: what exists below an existing folder was made by
+  // somebody who may have ended before its own name was durable, nothing more.
   Status CreateDirectories(const std::string& path) override {
-    std::error_code error;
-    std::filesystem::create_directories(path, error);
-    if (error) return Unavailable("cannot create folder {}: {}", path, error.message());
-    return OkStatus();
+    const std::string parent = DirectoryOf(path);
+    if (path.empty() || path == "/" || path == ".") return OkStatus();
+    if (path.back() == '/') return CreateDirectories(path.substr(0, path.size() - 1));
+    if (!Exists(path)) {
+      SMKI_RETURN_IF_ERROR(CreateDirectories(parent));
+      if (::mkdir(path.c_str(), 0777) != 0 && errno != EEXIST) return FromErrno("create folder", path);
+    }
+    struct stat info {};
+    if (::stat(path.c_str(), &info) != 0) return FromErrno("stat", path);
+    if (!S_ISDIR(info.st_mode)) return FailedPrecondition("{} is no folder", path);
+    return SyncDirectory(parent);
   }
 
   Status Rename(const std::string& from, const std::string& to) override {

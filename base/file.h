@@ -29,6 +29,8 @@ class AppendFile {
   virtual Status Truncate(uint64_t size) = 0;
 };
 
+inline constexpr size_t kMaxHint = 512;
+
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
@@ -38,6 +40,9 @@ class FileSystem {
   virtual StatusOr<Bytes> Read(const std::string& path, size_t limit) = 0;
   // Replaces `path` atomically and durably. Mode 0600 if `secret`, else 0644.
   virtual Status WriteDurably(const std::string& path, ByteSpan bytes, bool secret = false) = 0;
+  // Replaces the first octets of `path` in place, creating it (0600) if absent. Never synced: what a reader finds after
+  // a power cut may be older, so it may only ever help. At most kMaxHint octets, so that no reader finds half of them.
+  virtual Status WriteHint(const std::string& path, ByteSpan bytes) = 0;
   virtual bool Exists(const std::string& path) = 0;
   // Names (not paths) in byte order, without "." and "..".
   virtual StatusOr<std::vector<std::string>> List(const std::string& directory) = 0;

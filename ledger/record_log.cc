@@ -81,9 +81,28 @@ class FileSource : public Source {
 struct Scan {
   LogSummary summary;
   uint64_t good = 0;  // octets up to the end of the last whole record
+  Status damage;      // of what follows, if it is not just the beginning of a record
 };
 
-// Visits every whole record. What is left after `good` is a prefix of one record and nothing else.
+// PATH.committed: u64 length, first 8 octets of the SHA-256 of that. 0 if there is none, or none that can be read.
+Bytes EncodeCommitted(uint64_t length) {
+  WireWriter out;
+  out.U64(length);
+  Bytes octets = out.Take();
+  const Digest check = pki::Sha256(octets);
+  octets.insert(octets.end(), check.begin(), check.begin() + 8);
+  return octets;
+}
+uint64_t ReadCommitted(FileSystem& files, const std::string& path) {
+  const auto octets = files.Read(CommittedPathOf(path), kMaxHint);
+  if (!octets.ok() || octets->size() < 8) return 0;
+  WireReader reader(*octets);
+  const uint64_t length = reader.U64();
+  return EncodeCommitted(length) == *octets ? length : 0;
+}
+
+// Visits every whole record up to the first that does not fit. Errors are those of reading, of another kind of file and
+// of the visitor.
 StatusOr<Scan> ScanRecords(Source& in, const std::string& path, const std::string& kind,
                            const RecordLog::Visitor& visit) {
   const Bytes header = FileHeader(kind);
@@ -108,10 +127,11 @@ StatusOr<Scan> ScanRecords(Source& in, const std::string& path, const std::strin
     const uint8_t type = reader.U8();
     const auto check = CheckOf(scan.summary.head, length_and_type);
     if (length > kMaxRecord || !std::equal(check.begin(), check.end(), head.begin() + 5)) {
-      return DataLoss(
+      scan.damage = DataLoss(
           "{}: record {} (at octet {}): its length or type was changed, or a record before it was removed; "
           "restore the file from its newest copy",
           path, number, scan.good);
+      return scan;
     }
     if (left < kHeaderSize + length + sizeof(Digest)) return scan;
     const uint64_t payload_offset = scan.good + kHeaderSize;
@@ -119,9 +139,10 @@ StatusOr<Scan> ScanRecords(Source& in, const std::string& path, const std::strin
     const ByteSpan payload = body.first(length);
     const Digest expected = HeadAfter(scan.summary.head, length_and_type, payload);
     if (!std::equal(expected.begin(), expected.end(), body.begin() + static_cast<std::ptrdiff_t>(length))) {
-      return DataLoss(
+      scan.damage = DataLoss(
           "{}: record {} (at octet {}) was changed: its head does not fit; restore the file from its newest copy", path,
           number, scan.good);
+      return scan;
     }
     const Status visited = visit ? visit({number, type, payload, payload_offset}) : OkStatus();
     if (!visited.ok()) return WithContext(visited, fmt::format("{}: record {}", path, number));
@@ -137,17 +158,45 @@ StatusOr<std::unique_ptr<RecordLog>> RecordLog::Open(FileSystem& files, const st
                                                      const std::string& kind, const Visitor& visit) {
   if (kind.empty() || kind.size() > kMaxKind)
     return InvalidArgument("a record log's kind has 1 to {} octets", kMaxKind);
-  auto log = std::unique_ptr<RecordLog>(new RecordLog());
+  auto log = std::unique_ptr<RecordLog>(new RecordLog(files, path));
+  // Made with its header or not at all: a power cut must not leave a file that is no log. The hint comes first, so that
+  // there is always one.
+  if (!files.Exists(path)) {
+    const Bytes header = FileHeader(kind);
+    SMKI_RETURN_IF_ERROR(files.WriteDurably(CommittedPathOf(path), EncodeCommitted(header.size()), /*secret=*/true));
+    SMKI_RETURN_IF_ERROR(files.WriteDurably(path, header, /*secret=*/true));
+  }
   SMKI_ASSIGN_OR_RETURN(log->file_, files.OpenAppend(path));
   FileSource source(*log->file_);
   SMKI_ASSIGN_OR_RETURN(const Scan scan, ScanRecords(source, path, kind, visit));
+  const uint64_t committed = ReadCommitted(files, path);
+  if (scan.good < committed) {
+    if (!scan.damage.ok()) return scan.damage;
+    return DataLoss(
+        "{}: record {} (at octet {}) is missing or incomplete: {} octets were synced, {} are there; "
+        "restore the file from its newest copy",
+        path, scan.summary.records, scan.good, committed, log->file_->size());
+  }
+  // Without a hint nothing tells what was synced.
+  if (committed == 0 && !scan.damage.ok()) return scan.damage;
   log->torn_ = log->file_->size() - scan.good;
   log->records_ = scan.summary.records;
   log->head_ = scan.summary.head;
   if (log->torn_ > 0) SMKI_RETURN_IF_ERROR(log->file_->Truncate(scan.good));
   if (scan.good == 0) SMKI_RETURN_IF_ERROR(log->file_->Append(FileHeader(kind)));
-  if (log->torn_ > 0 || scan.good == 0) log->Sync();
+  // Also what was there already: its writer may have ended before it was synced, and from now on it counts.
+  log->Sync();
   return log;
+}
+
+void RecordLog::Sync() {
+  file_->Sync();
+  // A hint that cannot be written leaves an older one, which protects less.
+  files_.WriteHint(CommittedPathOf(path_), EncodeCommitted(file_->size())).IgnoreError();
+}
+
+std::string CommittedPathOf(const std::string& path) {
+  return path + ".committed";
 }
 
 StatusOr<uint64_t> RecordLog::Append(uint8_t type, ByteSpan payload) {
@@ -179,6 +228,7 @@ StatusOr<LogSummary> ReadRecordLog(FileSystem& files, const std::string& path, c
   SMKI_ASSIGN_OR_RETURN(const Bytes bytes, files.Read(path, kMaxLogFile));
   MemorySource source(bytes);
   SMKI_ASSIGN_OR_RETURN(const Scan scan, ScanRecords(source, path, kind, visit));
+  SMKI_RETURN_IF_ERROR(scan.damage);
   if (scan.good == 0) return DataLoss("{}: ends inside its header; restore the file from its newest copy", path);
   if (scan.good != bytes.size()) {
     return DataLoss(

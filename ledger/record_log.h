@@ -7,7 +7,8 @@
 //   check  = the first 4 octets of SHA-256(previous head | u32 length | u8 type): it tells a torn write, whose
 //            length is right, from a damaged length, which could pass for one and take good records with it
 //
-// Durable only after Sync(). Not thread-safe.
+// Durable only after Sync(). Beside the file stands PATH.committed, a hint of how much of it was synced: what is
+// damaged above may be a torn write and is cut off, what is damaged below never is. Not thread-safe.
 #pragma once
 
 #include <functional>
@@ -32,14 +33,15 @@ class RecordLog {
  public:
   using Visitor = std::function<Status(const Record&)>;
 
-  // Opens or creates `path` of the given kind and visits every record. An incomplete last record (a torn write) is cut
-  // off, once nothing but it is lost; a record whose head does not fit refuses with kDataLoss and its number.
+  // Opens or creates `path` of the given kind and visits every record. What does not fit beyond the committed length
+  // was never synced and is cut off; without a hint only an incomplete last record is. Below, it refuses with kDataLoss
+  // and the record's number.
   static StatusOr<std::unique_ptr<RecordLog>> Open(FileSystem& files, const std::string& path, const std::string& kind,
                                                    const Visitor& visit);
   // Returns the offset of the payload in the file. Not durable until Sync(). After a failure nothing of the record is
   // left; if even that cannot be had, every later Append refuses.
   StatusOr<uint64_t> Append(uint8_t type, ByteSpan payload);
-  void Sync() { file_->Sync(); }
+  void Sync();
   StatusOr<Bytes> ReadAt(uint64_t offset, size_t size) const { return file_->ReadAt(offset, size); }
 
   uint64_t records() const { return records_; }
@@ -47,13 +49,18 @@ class RecordLog {
   uint64_t torn_octets() const { return torn_; }  // cut off by Open
 
  private:
-  RecordLog() = default;
+  RecordLog(FileSystem& files, std::string path) : files_(files), path_(std::move(path)) {}
+  FileSystem& files_;
+  std::string path_;
   std::unique_ptr<AppendFile> file_;
   uint64_t records_ = 0;
   Digest head_{};
   uint64_t torn_ = 0;
   bool broken_ = false;  // a failed Append could not be undone
 };
+
+// The hint beside a log. It may be removed when nobody writes to the log any more.
+std::string CommittedPathOf(const std::string& path);
 
 // Visits a file read-only, for auditors: checks every head; a torn tail is an error here. Returns the final head and
 // count. Records cut off whole at the end are found only by comparing these with a witness. At most 8 GiB.

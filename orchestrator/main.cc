@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "base/usage.h"
 #include "orchestrator/orchestrator.h"
 #include "orchestrator/services/recovery_service.h"
 #include "proto/rpc/server.h"
@@ -62,7 +63,11 @@ int main(int argc, char** argv) {
   CLI::App app("Runs SMKI recovery procedures; holds no SMKI private key.");
   std::string site;
   app.add_option("--site", site, "orchestrator.yaml")->required();
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return smki::ExitAfter(app, error, argc, argv);
+  }
   const smki::Status status = smki::orchestrator::Serve(site);
   if (status.ok()) return 0;
   std::fprintf(stderr, "smki-orchestrator: %s\n", smki::Message(status).c_str());

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "base/usage.h"
 #include "sim/estate/generate.h"
 #include "sim/estate/plan.h"
 #include "sim/program/fleet_report.h"
@@ -34,10 +35,14 @@ void AddGenerate(CLI::App& app) {
   CLI::App* command = app.add_subcommand("generate", "make a whole estate for a drill in a new folder");
   command->add_option("--out", options->out, "the folder, new or empty")->required();
   command->add_option("--devices", options->devices, "Devices of supplier-a, whose recovery is rehearsed")
+      ->check(smki::WholeNumber())
       ->capture_default_str();
-  command->add_option("--bystanders", options->bystanders,
-                      "Devices of supplier-b, which must stay untouched (default: a tenth, at least 8)");
+  command
+      ->add_option("--bystanders", options->bystanders,
+                   "Devices of supplier-b, which must stay untouched (default: a tenth, at least 8)")
+      ->check(smki::WholeNumber());
   command->add_option("--seed", options->seed, "fixes layout, names, counts and order; never keys")
+      ->check(smki::WholeNumber())
       ->capture_default_str();
   command->add_option("--runbooks", options->runbooks, "folder with appendix-l/method-3.yaml")->required();
   command->callback([options] {
@@ -130,6 +135,10 @@ int main(int argc, char** argv) {
 #ifdef SMKI_HAS_SCENARIO
   smki::sim::AddDrillCommand(app);
 #endif
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return smki::ExitAfter(app, error, argc, argv);
+  }
   return 0;
 }

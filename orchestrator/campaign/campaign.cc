@@ -93,7 +93,6 @@ Status Campaign::OpenLog(const std::string& path) {
       }));
   if (log_->records() == 0) {
     SMKI_RETURN_IF_ERROR(log_->Append(static_cast<uint8_t>(CampaignType::kOpened), Encode(opened)).status());
-    log_->Sync();
   }
   next_batch_ = std::max(state_.last_batch(), plan_.batches_before) + 1;
   for (Rank rank = 0; rank < state_.size(); ++rank) {
@@ -140,8 +139,8 @@ void Campaign::BeginWave(const std::string& wave) {
     canary_ranks_ = begun = record.ranks;
     if (begun.empty()) return;  // ranks left empty would mean every Device
   }
+  // Synced with the first batch of the wave; lost before that, the same wave is begun again.
   if (!Log(CampaignType::kWave, record).ok()) return;
-  log_->Sync();
   wave_open_ = true;
   for (Rank rank : begun) Queue(rank, Want::kNext, false);
 }

@@ -132,9 +132,9 @@ class Campaign {
   // --- answers (campaign_answers.cc) ---
   void OpenStream();
   void OnResponses(const std::string& octets);
-  void OnResponse(const estate::v1::Response& response);
+  Status OnResponse(const estate::v1::Response& response);
   Status TakeResponse(const estate::v1::Response& response, Rank rank, const ReadResponse& read);
-  void Ignore(const estate::v1::Response& response, const std::string& reason, const std::string& detail);
+  Status Ignore(const estate::v1::Response& response, const std::string& reason, const std::string& detail);
   void ArmTimeouts();
   void OnTimeouts();
   // True if its command is to be sent once more.

@@ -40,7 +40,12 @@ void Campaign::OnResponses(const std::string& octets) {
   estate::v1::ResponseBatch batch;
   if (!batch.ParseFromString(octets)) return;  // nothing of it is ours to believe; the sequence will be asked for again
   for (const estate::v1::Response& response : batch.responses()) {
-    if (response.sequence() > state_.last_sequence()) OnResponse(response);
+    if (response.sequence() <= state_.last_sequence()) continue;
+    if (const Status taken = OnResponse(response); !taken.ok()) {
+      // Asked for again from the last that is in the log: none is skipped.
+      stream_.reset();
+      return Fail(taken);
+    }
   }
   log_->Sync();
   FailPoint("orchestrator.campaign.response-logged");
@@ -52,7 +57,7 @@ void Campaign::OnResponses(const std::string& octets) {
   MaybeFinish();
 }
 
-void Campaign::OnResponse(const estate::v1::Response& response) {
+Status Campaign::OnResponse(const estate::v1::Response& response) {
   const Eui64 device(response.device());
   const std::optional<Rank> rank = state_.RankOf(device);
   if (!rank) return Ignore(response, "not-directed", "in no directed population");
@@ -73,8 +78,7 @@ void Campaign::OnResponse(const estate::v1::Response& response) {
                    [&](const auto& c) { return IsSignedBy(*read, *c.public_key); })) {
     return Ignore(response, "bad-signature", "not signed with the Device's key");
   }
-  const Status status = TakeResponse(response, *rank, *read);
-  if (!status.ok()) Fail(status);
+  return TakeResponse(response, *rank, *read);
 }
 
 Status Campaign::TakeResponse(const estate::v1::Response& response, Rank rank, const ReadResponse& read) {
@@ -84,10 +88,9 @@ Status Campaign::TakeResponse(const estate::v1::Response& response, Rank rank, c
   const bool current =
       use.attempt == device.attempt && (device.phase == Phase::kSigned || device.phase == Phase::kSent);
   if (judgement.outcome != DeviceOutcome::kRecovered && !current) {
-    Ignore(response, "stale-attempt",
-           fmt::format("attempt {} failed ({}), but a later one is under way or it has ended", use.attempt,
-                       judgement.reason));
-    return OkStatus();
+    return Ignore(response, "stale-attempt",
+                  fmt::format("attempt {} failed ({}), but a later one is under way or it has ended", use.attempt,
+                              judgement.reason));
   }
   ledger::CampaignResponse record;
   record.sequence = response.sequence();
@@ -109,11 +112,11 @@ Status Campaign::TakeResponse(const estate::v1::Response& response, Rank rank, c
   return OkStatus();
 }
 
-void Campaign::Ignore(const estate::v1::Response& response, const std::string& reason, const std::string& detail) {
+Status Campaign::Ignore(const estate::v1::Response& response, const std::string& reason, const std::string& detail) {
   ledger::CampaignIgnored record{response.sequence(), seams_.clock.Now(), Eui64(response.device()), reason, detail, {}};
   if (reason != "duplicate" && response.message().size() <= ledger::kMaxResponseOctets)
     record.octets = ToBytes(AsBytes(response.message()));
-  (void)Log(CampaignType::kIgnored, record);  // a failure has ended the campaign
+  return Log(CampaignType::kIgnored, record);
 }
 
 std::vector<pki::Certificate> Campaign::DeviceCertificates(Eui64 device) const {
@@ -203,7 +206,7 @@ void Campaign::EndDevice(Rank rank, DeviceOutcome outcome, const std::string& re
     record.reason = state_.ReasonText(rank);
   }
   SetWant(rank, Want::kNothing);
-  if (Log(CampaignType::kEnded, record).ok()) log_->Sync();
+  (void)Log(CampaignType::kEnded, record);  // lost with the power, it is found silent again
 }
 
 // --- proofs ---
@@ -247,7 +250,14 @@ void Campaign::OnProven(const std::vector<Rank>& ranks, StatusOr<keyguard::v1::P
   }
   proofs_failed_ = 0;
   std::set<uint64_t> refused;
-  for (const keyguard::v1::ProofRefusal& refusal : response->refused()) refused.insert(refusal.device());
+  for (const keyguard::v1::ProofRefusal& refusal : response->refused()) {
+    refused.insert(refusal.device());
+    // Two readings of one response differ: that is for people to look into, and for the auditor to find.
+    const ledger::CampaignIgnored record{
+        0, seams_.clock.Now(), Eui64(refusal.device()), "proof-refused", refusal.reason() + ": " + refusal.detail(),
+        {}};
+    if (!Log(CampaignType::kIgnored, record).ok()) return;
+  }
   ledger::CampaignProven record;
   for (Rank rank : ranks) {
     if (refused.count(state_.DeviceOf(rank).value()) == 0) record.devices.push_back(state_.DeviceOf(rank));

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include "base/fail_point.h"
+#include "ledger/record_log.h"
 #include "orchestrator/actions/campaigns.h"
 #include "orchestrator/evidence/story.h"
 #include "orchestrator/incident/event_codec.h"
@@ -116,7 +117,9 @@ Status Exporter::RemoveStrays() {
                       [&](const Artefact& a) { return a.file == file; }) ||
           std::any_of(std::begin(kFolders), std::end(kFolders), [&](const char* f) { return file == f; });
       if (known) continue;
-      spdlog::warn("{}: removing {}, which the ledger does not name", incident_.state.id, file);
+      // The campaign is over: its log needs no hint any more.
+      if (file != ledger::CommittedPathOf(kCampaignLogFile))
+        spdlog::warn("{}: removing {}, which the ledger does not name", incident_.state.id, file);
       SMKI_RETURN_IF_ERROR(files.Remove(incident_.folder + "/" + file));
     }
   }

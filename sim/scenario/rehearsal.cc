@@ -13,7 +13,6 @@ constexpr Millis kServerStart{60'000};
 constexpr Millis kServerStop{10'000};
 constexpr Millis kActLimit{120'000};
 constexpr Millis kGenerateLimit{3'600'000};
-constexpr uint64_t kMaxRestarts = 20;  // of a whole rehearsal: a server that dies at once is a fault of its own
 
 std::string SiteOf(ServerName server) {
   switch (server) {
@@ -108,9 +107,11 @@ Status Rehearsal::Start(ServerName server, const std::vector<std::string>& envir
   std::vector<std::string> command = {Program(Name(server))};
   if (server == ServerName::kSim) command.push_back("serve");
   command.insert(command.end(), {"--site", Path(SiteOf(server))});
+  std::vector<std::string> variables = options_.environment;
+  variables.insert(variables.end(), environment.begin(), environment.end());
   SMKI_ASSIGN_OR_RETURN(
       servers_[Index(server)],
-      Process::Start(command, environment, Path("logs/" + Name(server) + ".log"), "ready", kServerStart));
+      Process::Start(command, variables, Path("logs/" + Name(server) + ".log"), "ready", kServerStart));
   return OkStatus();
 }
 
@@ -131,6 +132,10 @@ int Rehearsal::Stop(ServerName server) {
   return code;
 }
 
+pid_t Rehearsal::Pid(ServerName server) const {
+  return servers_[Index(server)] == nullptr ? -1 : servers_[Index(server)]->pid();
+}
+
 bool Rehearsal::Running(ServerName server) {
   return servers_[Index(server)] != nullptr && servers_[Index(server)]->Running();
 }
@@ -144,9 +149,14 @@ Status Rehearsal::Restart(ServerName server, const std::vector<std::string>& env
 Status Rehearsal::KeepServersRunning() {
   for (const ServerName server : {ServerName::kSim, ServerName::kKeyguard, ServerName::kOrchestrator}) {
     if (servers_[Index(server)] == nullptr || Running(server)) continue;
-    if (++restarts_ > kMaxRestarts)
-      return Unavailable("{} dies again and again; see {}", Name(server), Path("logs/" + Name(server) + ".log"));
-    SMKI_RETURN_IF_ERROR(Start(server));
+    Status started;
+    do {
+      if (++restarts_ > options_.max_restarts) {
+        return Unavailable("{} dies again and again{}{}; see {}", Name(server), started.ok() ? "" : ": ",
+                           Message(started), Path("logs/" + Name(server) + ".log"));
+      }
+      started = Start(server);
+    } while (!started.ok());
   }
   return OkStatus();
 }

@@ -31,6 +31,14 @@ struct RehearsalOptions {
   std::string runbook = "method-3";
   std::string party = "supplier-a";
   std::string organisation = "90-B3-D5-1F-30-01-00-00";
+  std::vector<std::string> environment;  // "NAME=value", of every server at every start
+  uint64_t max_restarts = 20;            // a server that dies at once is a fault of its own
+};
+
+// What a person's smkictl said was done.
+struct Acknowledged {
+  std::string person;
+  std::vector<std::string> arguments;
 };
 
 // A page of the incident as Drive last read it.
@@ -58,6 +66,7 @@ class Rehearsal {
   // SIGTERM, then SIGKILL after a while. The exit code; 0 if it was not running.
   int Stop(ServerName server);
   bool Running(ServerName server);
+  pid_t Pid(ServerName server) const;  // -1 if it was never started or has been stopped
   // Ends the server if it runs, then starts it.
   Status Restart(ServerName server, const std::vector<std::string>& environment = {});
   // How often Drive found a server dead and started it again.
@@ -79,6 +88,8 @@ class Rehearsal {
   // key again when it was closed by a crash. Gives up when nothing has moved for `patience`.
   Status Drive(const std::string& step = "", Millis patience = Millis(120'000));
   const Page& page() const { return page_; }
+  // Every act of a person that succeeded, in order.
+  const std::vector<Acknowledged>& acknowledged() const { return acknowledged_; }
   // Called after each page that Drive reads; may be empty.
   std::function<void(const Page&)> on_page;
   // What the person of a decide step chooses; without an entry the first choice.
@@ -102,6 +113,7 @@ class Rehearsal {
   const std::string& anchor() const { return anchor_; }
 
   const RehearsalOptions& options() const { return options_; }
+  RehearsalOptions& mutable_options() { return options_; }  // before anything is started
   std::string Path(const std::string& relative) const { return options_.folder + "/" + relative; }
 
  private:
@@ -129,6 +141,7 @@ class Rehearsal {
   std::set<std::string> voted_;  // "digest person"
   std::string refusal_;          // reason code of the last Try
   bool new_certificates_ = false;
+  std::vector<Acknowledged> acknowledged_;
   std::map<std::string, int> failures_;  // step -> starts after a failure
 };
 

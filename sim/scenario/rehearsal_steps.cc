@@ -113,6 +113,7 @@ std::string Rehearsal::PersonFor(const std::string& role) const {
 StatusOr<bool> Rehearsal::Try(const std::string& person, const std::vector<std::string>& arguments) {
   SMKI_ASSIGN_OR_RETURN(const ProcessExit exit, Act(person, arguments));
   refusal_ = exit.code == 0 ? "" : RefusalOf(exit);
+  if (exit.code == 0) acknowledged_.push_back({person, arguments});
   if (exit.code == 0) return true;
   if (MayTryAgain(refusal_)) return false;
   return WithReason(

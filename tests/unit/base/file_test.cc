@@ -110,6 +110,27 @@ TEST_F(FileTest, I2_OpeningForAppendMakesTheNameDurableEveryTime) {
   EXPECT_THAT(calls_, ElementsAre("fsync " + FolderName(), "fsync " + FolderName()));
 }
 
+TEST_F(FileTest, I2_EveryFolderMadeIsDurableBeforeTheNextIsMadeInIt) {
+  ASSERT_TRUE(files_.CreateDirectories(Path("a/b")).ok());
+  EXPECT_THAT(calls_, ::testing::IsSupersetOf({"fsync " + FolderName(), std::string("fsync a")}));
+  EXPECT_EQ(calls_.back(), "fsync a");
+  calls_.clear();
+  // Who made it may have ended before its name was durable.
+  ASSERT_TRUE(files_.CreateDirectories(Path("a/b/")).ok());
+  EXPECT_THAT(calls_, ElementsAre("fsync a"));
+  ASSERT_TRUE(files_.WriteDurably(Path("file"), AsBytes("x")).ok());
+  EXPECT_THAT(Message(files_.CreateDirectories(Path("file"))), HasSubstr("is no folder"));
+  EXPECT_FALSE(files_.CreateDirectories(Path("file/c")).ok());
+}
+
+TEST_F(FileTest, AHintIsReplacedInPlaceAndNeverSynced) {
+  ASSERT_TRUE(files_.WriteHint(Path("hint"), AsBytes("first")).ok());
+  ASSERT_TRUE(files_.WriteHint(Path("hint"), AsBytes("third")).ok());
+  EXPECT_EQ(TextOf("hint"), "third");
+  EXPECT_THAT(calls_, ::testing::IsEmpty());
+  EXPECT_FALSE(files_.WriteHint(Path("hint"), Bytes(kMaxHint + 1)).ok());
+}
+
 TEST_F(FileTest, AppendReadAtTruncateAndReopen) {
   {
     auto log = files_.OpenAppend(Path("log")).value();

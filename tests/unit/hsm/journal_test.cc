@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/unit/hsm/disk.h"
+#include "tests/harness/disk.h"
 #include "tests/unit/hsm/soft_token.h"
 
 namespace smki::hsm {
@@ -128,7 +128,7 @@ TEST_F(JournalTest, I10_GivesTheHeadAfterEachRecord) {
 }
 
 TEST_F(JournalTest, I10_WhatCannotBeWrittenIsNotInTheHistory) {
-  test::Disk disk;
+  ::smki::test::Disk disk;
   auto journal = *Journal::Open(disk, folder_ / "full");
   disk.full = true;
   EXPECT_TRUE(

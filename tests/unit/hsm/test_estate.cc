@@ -29,10 +29,26 @@ class BorrowedToken : public KeyToken {
 
 }  // namespace
 
+namespace {
+
+class CheckedBatchSigner : public ImmediateBatchSigner {
+ public:
+  CheckedBatchSigner(pki::Signer& key, const ::smki::test::Disk* disk) : ImmediateBatchSigner(key), disk_(disk) {}
+  void Submit(std::unique_ptr<SigningBatch> batch) override {
+    EXPECT_TRUE(disk_ == nullptr || !disk_->unsynced) << "I2: signed before the burn was durable";
+    ImmediateBatchSigner::Submit(std::move(batch));
+  }
+
+ private:
+  const ::smki::test::Disk* disk_;
+};
+
+}  // namespace
+
 StatusOr<std::unique_ptr<BatchSigner>> SoftwareToken::Open(const Secret& tried) {
   if (!ConstantTimeEqual(tried.span(), secret)) return PermissionDenied("C_Login returned CKR_PIN_INCORRECT");
   open = true;
-  return std::unique_ptr<BatchSigner>(std::make_unique<ImmediateBatchSigner>(impostor ? *impostor : key));
+  return std::unique_ptr<BatchSigner>(std::make_unique<CheckedBatchSigner>(impostor ? *impostor : key, disk));
 }
 
 Bytes TestEstate::Serial() {
@@ -78,6 +94,7 @@ TestEstate::TestEstate(UtcTime as_of)
       orchestrator(IssuePerson("orchestrator", "DCC", pki::kDigitalSignature)) {
   for (const char* key : {"recovery", "contingency"}) {
     auto token = std::make_unique<SoftwareToken>();
+    token->disk = &disk;
     tokens_[key] = token.get();
     table_[key] = std::move(token);
     custody[key] = Must(MakeCustody(kDrill, key, kCustodians, 3, random));

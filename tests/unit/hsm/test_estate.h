@@ -18,7 +18,7 @@
 #include "hsm/signer/signer.h"
 #include "pki/cms.h"
 #include "procedures/evidence/share.h"
-#include "tests/unit/hsm/disk.h"
+#include "tests/harness/disk.h"
 #include "tests/unit/hsm/soft_token.h"
 
 namespace smki::hsm::test {
@@ -70,6 +70,7 @@ class SoftwareToken : public KeyToken {
   TokenWitness witness;
   bool open = false;
   bool witness_fails = false;
+  const ::smki::test::Disk* disk = nullptr;  // the signer's: what is signed was burned, and is durable (I2)
   // The key that signs, where a test wants it to be another than the one shown.
   std::optional<pki::PrivateKey> impostor;
 };
@@ -144,7 +145,7 @@ class TestEstate {
   const UtcTime start = clock.Now();
   SeededRandom random{7};
   TempFolder folder;
-  Disk disk;  // the signer's
+  ::smki::test::Disk disk;  // the signer's
   std::map<std::string, TestPerson> persons;
   Identity persons_authority, root_oca, issuing_oca, root_dca, issuing_dca, keyguard, orchestrator;
   procedures::TrustPolicy policy;

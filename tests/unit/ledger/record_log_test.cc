@@ -52,8 +52,16 @@ class MemoryFiles : public FileSystem {
   StatusOr<std::unique_ptr<AppendFile>> OpenAppend(const std::string&) override {
     return std::make_unique<File>(*this);
   }
-  StatusOr<Bytes> Read(const std::string&, size_t) override { return bytes; }
+  StatusOr<Bytes> Read(const std::string& path, size_t) override {
+    if (path == "log") return bytes;
+    return hint.empty() ? StatusOr<Bytes>(NotFound("no hint")) : StatusOr<Bytes>(hint);
+  }
   Status WriteDurably(const std::string&, ByteSpan, bool) override { return Internal("not used"); }
+  Status WriteHint(const std::string& path, ByteSpan octets) override {
+    EXPECT_EQ(path, CommittedPathOf("log"));
+    hint = ToBytes(octets);
+    return OkStatus();
+  }
   bool Exists(const std::string&) override { return true; }
   StatusOr<std::vector<std::string>> List(const std::string&) override { return Internal("not used"); }
   Status CreateDirectories(const std::string&) override { return Internal("not used"); }
@@ -61,7 +69,7 @@ class MemoryFiles : public FileSystem {
   Status Remove(const std::string&) override { return Internal("not used"); }
   Status SyncDirectory(const std::string&) override { return Internal("not used"); }
 
-  Bytes bytes;
+  Bytes bytes, hint;
   size_t space = SIZE_MAX;
   bool refuse_truncate = false;
   int syncs = 0;
@@ -121,6 +129,7 @@ TEST(RecordLog, ContinuesTheChainAfterReopening) {
   MemoryFiles once = SmallLog();
   MemoryFiles twice = once;
   twice.bytes.resize(Boundaries()[2]);
+  twice.hint.clear();
   const auto log = RecordLog::Open(twice, "log", kKind, nullptr);
   ASSERT_TRUE(log.ok());
   ASSERT_TRUE((*log)->Append(3, AsBytes(kPayloads[2])).ok());
@@ -180,7 +189,8 @@ TEST(RecordLog, I3_SwappedRecordsAreFoundAtTheFirst) {
 }
 
 TEST(RecordLog, CutsATornTailAndLosesNothingElse) {
-  const MemoryFiles good = SmallLog();
+  MemoryFiles good = SmallLog();
+  good.hint.clear();
   const std::vector<size_t> starts = Boundaries();
   for (size_t size = 0; size < good.bytes.size(); ++size) {
     MemoryFiles torn = good;
@@ -193,10 +203,86 @@ TEST(RecordLog, CutsATornTailAndLosesNothingElse) {
     ASSERT_EQ((*log)->records(), whole);
     ASSERT_EQ((*log)->torn_octets(), size - kept);
     // The cut is durable before anything is written over it.
-    ASSERT_EQ(torn.syncs > good.syncs, size != kept || kept == 0);
+    ASSERT_GT(torn.syncs, good.syncs);
     ASSERT_TRUE((*log)->Append(9, AsBytes("next")).ok());
     ASSERT_TRUE(ReadRecordLog(torn, "log", kKind, nullptr).ok());
   }
+}
+
+// A log whose first two records were synced, and the others appended.
+MemoryFiles LogSyncedHalfWay() {
+  MemoryFiles files;
+  auto log = RecordLog::Open(files, "log", kKind, nullptr);
+  EXPECT_TRUE(log.ok()) << log.status();
+  for (size_t i = 0; i < kPayloads.size(); ++i) {
+    EXPECT_TRUE((*log)->Append(static_cast<uint8_t>(i + 1), AsBytes(kPayloads[i])).ok());
+    if (i == 1) (*log)->Sync();
+  }
+  return files;
+}
+
+TEST(RecordLog, I2_WhatIsMissingBelowTheCommittedLengthIsNamedAndNothingIsCut) {
+  const MemoryFiles good = LogSyncedHalfWay();
+  const std::vector<size_t> starts = Boundaries();
+  for (size_t size = 0; size < good.bytes.size(); ++size) {
+    MemoryFiles cut = good;
+    cut.bytes.resize(size);
+    const auto log = RecordLog::Open(cut, "log", kKind, nullptr);
+    if (size >= starts[2]) {
+      ASSERT_TRUE(log.ok()) << size << ": " << log.status();
+      ASSERT_EQ((*log)->records(), size >= starts[3] ? 3u : 2u);
+      continue;
+    }
+    ASSERT_EQ(log.status().code(), StatusCode::kDataLoss) << size;
+    ASSERT_THAT(Message(log.status()), HasSubstr(fmt::format("record {} ", size >= starts[1] ? 1 : 0)));
+    ASSERT_EQ(cut.bytes.size(), size);
+  }
+}
+
+TEST(RecordLog, I2_WhateverAPowerCutLeavesAboveTheCommittedLengthIsCutOff) {
+  const MemoryFiles good = LogSyncedHalfWay();
+  const size_t committed = Boundaries()[2];
+  for (size_t at = committed; at < good.bytes.size(); ++at) {
+    for (const bool zeros : {true, false}) {
+      MemoryFiles bad = good;
+      if (zeros) {
+        std::fill(bad.bytes.begin() + static_cast<std::ptrdiff_t>(at), bad.bytes.end(), uint8_t{0});
+        if (bad.bytes == good.bytes) continue;
+      } else {
+        bad.bytes[at] ^= 1;
+      }
+      auto log = RecordLog::Open(bad, "log", kKind, nullptr);
+      ASSERT_TRUE(log.ok()) << at << ": " << log.status();
+      ASSERT_GE((*log)->records(), 2u);
+      ASSERT_LT((*log)->records(), 4u);
+      ASSERT_TRUE((*log)->Append(9, AsBytes("next")).ok());
+      ASSERT_TRUE(ReadRecordLog(bad, "log", kKind, nullptr).ok());
+    }
+  }
+  // Below, the same damage is refused by its record.
+  MemoryFiles bad = good;
+  bad.bytes[committed - 1] ^= 1;
+  EXPECT_THAT(Message(RecordLog::Open(bad, "log", kKind, nullptr).status()), HasSubstr("record 1 "));
+}
+
+TEST(RecordLog, AHintThatCannotBeReadProtectsLessAndHarmsNothing) {
+  for (const size_t at : {size_t{0}, size_t{7}, size_t{8}, size_t{15}}) {
+    MemoryFiles files = LogSyncedHalfWay();
+    files.hint[at] ^= 1;
+    EXPECT_TRUE(RecordLog::Open(files, "log", kKind, nullptr).ok());
+  }
+  MemoryFiles files = LogSyncedHalfWay();
+  files.hint.resize(5);
+  EXPECT_TRUE(RecordLog::Open(files, "log", kKind, nullptr).ok());
+}
+
+TEST(RecordLog, I2_WhatAnEarlierWriterDidNotSyncIsSyncedBeforeItCounts) {
+  MemoryFiles files = LogSyncedHalfWay();
+  const int syncs = files.syncs;
+  const auto log = RecordLog::Open(files, "log", kKind, nullptr);
+  ASSERT_TRUE(log.ok());
+  EXPECT_EQ((*log)->records(), 4u);
+  EXPECT_GT(files.syncs, syncs);
 }
 
 TEST(RecordLog, I3_ATornTailIsAnErrorForAuditors) {
@@ -258,6 +344,20 @@ TEST(RecordLog, AVisitorsErrorEndsTheVisitAndNamesTheRecord) {
   MemoryFiles files = SmallLog();
   const auto visit = [](const Record& record) { return record.number == 2 ? Internal("no more") : OkStatus(); };
   EXPECT_THAT(Message(RecordLog::Open(files, "log", kKind, visit).status()), HasSubstr("record 2: no more"));
+}
+
+TEST(RecordLog, I2_ANewLogHasItsHeaderAndItsHintFromTheFirstMoment) {
+  const Scratch scratch;
+  const std::string path = scratch / "journal";
+  ASSERT_TRUE(RecordLog::Open(PosixFiles(), path, kKind, nullptr).ok());
+  const Bytes header = *PosixFiles().Read(path, 100);
+  // What a power cut may leave above the header, and the hint as it was made.
+  Bytes left = header;
+  left.resize(200);
+  ASSERT_TRUE(PosixFiles().WriteDurably(path, left).ok());
+  const auto log = RecordLog::Open(PosixFiles(), path, kKind, nullptr);
+  ASSERT_TRUE(log.ok()) << log.status();
+  EXPECT_EQ((*log)->torn_octets(), 200 - header.size());
 }
 
 TEST(RecordLog, WorksOnTheMachinesFileSystem) {

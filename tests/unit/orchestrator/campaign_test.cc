@@ -212,6 +212,36 @@ TEST(Campaign, I6_WithoutACertificateInTheRepositoryNothingIsProven) {
   EXPECT_EQ(Ignored(world).front().reason, "no-device-certificate");
 }
 
+TEST(Campaign, I6_AProofThatTheKeyguardRefusesIsRecorded) {
+  Fleet fleet(2, 0);
+  CampaignWorld world(fleet);
+  world.proof_refused.insert(fleet.Device(1));
+  ASSERT_TRUE(world.Run("main").ok());
+  EXPECT_EQ(world.campaign->state().counts().proven, 1u);
+  const auto ignored = Ignored(world);
+  ASSERT_EQ(ignored.size(), 1u);
+  EXPECT_EQ(ignored[0].reason, "proof-refused");
+  EXPECT_EQ(ignored[0].device, fleet.Device(1));
+}
+
+TEST(Campaign, I10_AResponseThatCannotBeLoggedStopsTheCampaignAndIsNotSkipped) {
+  Fleet fleet(3, 0);
+  CampaignWorld world(fleet);
+  for (size_t i = 0; i < 3; ++i) fleet.behaviour[fleet.Device(i)].silent = true;
+  world.Begin("main");
+  world.executor.Advance(Millis(10));
+  ASSERT_EQ(world.delivered.size(), 3u);
+  world.disk.full_for_appends = 1;  // the first of the three cannot be written, the others could
+  for (size_t i = 0; i < 3; ++i)
+    world.Push(fleet.Respond(fleet.Device(i), world.delivered[i].second, {}), world.delivered[i].first);
+  world.executor.RunUntilIdle();
+  ASSERT_TRUE(world.ended.has_value());
+  EXPECT_TRUE(procedures::IsRefusal(*world.ended, procedures::Reason::kAUDIT_NOT_DURABLE)) << *world.ended;
+  EXPECT_EQ(world.campaign->state().counts().recovered, 0u);
+  ASSERT_TRUE(world.Run("main").ok());
+  EXPECT_EQ(world.campaign->state().counts().recovered, 3u);
+}
+
 TEST(Campaign, ALateAnswerToAnEarlierAttemptRecovers) {
   Fleet fleet(1, 0);
   CampaignWorld world(fleet);

@@ -1,5 +1,6 @@
 #include "fleet.h"
 
+#include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -126,8 +127,18 @@ CampaignWorld::CampaignWorld(Fleet& f) : fleet(f) {
   keyguard.On<keyguard::v1::SignRequest>(kSign, [this](const auto& request) { return Sign(request); });
   keyguard.On<keyguard::v1::ProveRequest>(
       kProve, [this](const keyguard::v1::ProveRequest& request) -> StatusOr<keyguard::v1::ProveResponse> {
-        for (const auto& proof : request.proofs()) proven.insert(Eui64(proof.device()));
-        return keyguard::v1::ProveResponse();
+        const Durable durable = ReadDurable();
+        keyguard::v1::ProveResponse response;
+        for (const auto& proof : request.proofs()) {
+          EXPECT_EQ(durable.answered.count(Eui64(proof.device())), 1u) << "I2: its response is not durable";
+          if (proof_refused.count(Eui64(proof.device())) == 0) {
+            proven.insert(Eui64(proof.device()));
+            continue;
+          }
+          response.add_refused()->set_device(proof.device());
+          response.mutable_refused()->rbegin()->set_reason("PROOF_INVALID");
+        }
+        return response;
       });
   estate.On<estate::v1::DeliverRequest>(kDeliver, [this](const auto& request) { return Deliver(request); });
   // The gateway keeps its outbox: a watcher that comes back gets what it has not seen.
@@ -159,7 +170,7 @@ void CampaignWorld::Reopen() {
   plan.summarised_records = summarised;
   Campaign::Seams seams{executor,
                         clock,
-                        PosixFiles(),
+                        disk,
                         keyguard,
                         estate,
                         fleet.store,
@@ -174,6 +185,7 @@ void CampaignWorld::Reopen() {
                             last_batch = intent.batch();
                           }
                           if (kind == "campaign.summary") {
+                            EXPECT_FALSE(disk.unsynced) << "I2: a summary of a log that is not durable";
                             ledger::v1::CampaignSummary summary;
                             SMKI_CHECK(summary.ParseFromArray(payload.data(), static_cast<int>(payload.size())));
                             summarised = summary.log_records();
@@ -240,10 +252,32 @@ StatusOr<keyguard::v1::SignResponse> CampaignWorld::Sign(const keyguard::v1::Sig
   return response;
 }
 
+CampaignWorld::Durable CampaignWorld::ReadDurable() {
+  const std::string log = scratch.path() + "/campaign.log", left = scratch.path() + "/after-a-power-cut";
+  Bytes octets = Must(PosixFiles().Read(log, size_t{1} << 30));
+  octets.resize(disk.synced[log]);
+  SMKI_CHECK(PosixFiles().WriteDurably(left, octets).ok());
+  Durable out;
+  const auto visit = [&](const ledger::Record& record) {
+    const auto type = static_cast<ledger::CampaignType>(record.type);
+    if (type == ledger::CampaignType::kSigned) {
+      for (const auto& item : Must(ledger::DecodeCampaignSigned(record.payload)).items)
+        out.counters.insert(item.counter);
+    }
+    if (type == ledger::CampaignType::kResponse)
+      out.answered.insert(Must(ledger::DecodeCampaignResponse(record.payload)).device);
+    return OkStatus();
+  };
+  Must(ledger::ReadRecordLog(PosixFiles(), left, ledger::kCampaignKind, visit));
+  return out;
+}
+
 StatusOr<estate::v1::DeliverResponse> CampaignWorld::Deliver(const estate::v1::DeliverRequest& request) {
+  const Durable durable = ReadDurable();
   for (const estate::v1::Command& command : request.commands()) {
     const Eui64 device(command.device());
     const uint64_t counter = Must(gbcs::ParseMessage(AsBytes(command.message()))).originator_counter;
+    EXPECT_EQ(durable.counters.count(counter), 1u) << "I2: delivered before it was durable";
     delivered.emplace_back(device, counter);
     Behaviour& how = fleet.behaviour[device];
     if (how.silent || how.lose_commands-- > 0 || how.answers-- <= 0) continue;

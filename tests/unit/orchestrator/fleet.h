@@ -15,6 +15,7 @@
 #include "gbcs/message.h"
 #include "orchestrator/campaign/campaign.h"
 #include "pki/key.h"
+#include "tests/harness/disk.h"
 
 namespace smki::orchestrator::test {
 
@@ -121,6 +122,7 @@ class CampaignWorld {
   ManualExecutor executor{clock};
   FakeTransport keyguard{executor}, estate{executor};
   Scratch scratch;
+  ::smki::test::Disk disk;
   CampaignSettings settings;
   std::unique_ptr<Campaign> campaign;
   std::optional<Status> ended;
@@ -129,7 +131,7 @@ class CampaignWorld {
   uint64_t last_batch = 0, summarised = 0;
   std::map<std::pair<Eui64, uint32_t>, std::string> signed_;  // the keyguard's memory
   std::vector<std::pair<Eui64, uint64_t>> delivered;          // device, counter
-  std::set<Eui64> proven;
+  std::set<Eui64> proven, proof_refused;
   uint64_t next_counter = 1000;
   int sign_calls = 0, reopened = 0;
   std::optional<Status> sign_error, reopen_status;
@@ -138,6 +140,12 @@ class CampaignWorld {
   std::map<uint64_t, std::pair<Eui64, std::string>> outbox;  // of the gateway, by sequence
 
  private:
+  // What of the campaign log a power cut would leave: counters signed, Devices that answered.
+  struct Durable {
+    std::set<uint64_t> counters;
+    std::set<Eui64> answered;
+  };
+  Durable ReadDurable();
   StatusOr<keyguard::v1::SignResponse> Sign(const keyguard::v1::SignRequest& request);
   StatusOr<estate::v1::DeliverResponse> Deliver(const estate::v1::DeliverRequest& request);
 };

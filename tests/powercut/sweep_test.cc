@@ -1,0 +1,110 @@
+// Every program loses its power at every durable write in turn, in the middle of a drill, with all that was not synced;
+// it is started again and the recovery ends in the same recovered set (I2). One drill meets many cuts: drill K of a
+// round cuts each program at its durable writes K, K + stride, K + 2 * stride, ... of all its lives.
+#include <gmock/gmock.h>
+#include <signal.h>
+
+#include <thread>
+
+#include "base/file.h"
+#include "tests/drills/drill.h"
+#include "tests/powercut/reconcile.h"
+
+namespace smki::test {
+namespace {
+
+struct Program {
+  const char* name;
+  uint64_t stride;  // so that no program dies more often than it gets on
+  uint64_t last;    // beyond what it writes in a drill
+};
+// The keyguard and the signer write little, and each end of a signer costs a ceremony.
+constexpr Program kPrograms[] = {
+    {"smki-orchestrator", 40, 400}, {"smki-sim", 20, 100}, {"smki-signer", 20, 60}, {"smki-keyguard", 20, 20}};
+constexpr uint64_t kRounds = 40;
+constexpr const char* kHows[] = {"lose", "names", "tear", "zeros"};
+
+class PowerCut : public Drill {
+ protected:
+  void Configure(const std::vector<std::string>& variables) {
+    sim::RehearsalOptions& options = rehearsal_->mutable_options();
+    options.environment = {"LD_PRELOAD=" + BuildFolder() + "/tests/libsmki_powercut.so",
+                           "SMKI_POWERCUT_ROOT=" + options.folder};
+    options.environment.insert(options.environment.end(), variables.begin(), variables.end());
+    options.max_restarts = 100;
+  }
+  void StartAll() {
+    for (const auto server : {sim::ServerName::kSim, sim::ServerName::kKeyguard, sim::ServerName::kOrchestrator}) {
+      ::smki::Status started;
+      // Power may fail while it starts.
+      for (int i = 0; i < 20; ++i) {
+        started = rehearsal_->Start(server);
+        if (started.ok()) break;
+      }
+      ASSERT_TRUE(started.ok()) << Message(started);
+    }
+  }
+  void RunToTheEnd() {
+    StartAll();
+    if (HasFatalFailure()) return;
+    const Status opened = rehearsal_->Open();  // may itself meet a cut; Drive goes on from what is durable
+    const Status driven = rehearsal_->Drive();
+    ASSERT_TRUE(driven.ok()) << Message(driven) << (opened.ok() ? "" : "; opening: " + Message(opened));
+    // Last of all everything goes dark: what was shown as done is there afterwards.
+    for (const auto server : {sim::ServerName::kOrchestrator, sim::ServerName::kKeyguard, sim::ServerName::kSim}) {
+      ASSERT_EQ(::kill(rehearsal_->Pid(server), SIGUSR2), 0);
+      while (rehearsal_->Running(server)) std::this_thread::yield();
+    }
+    ExpectRecovered();
+    ExpectTheRepository();
+    EXPECT_THAT(Reconcile(*rehearsal_), ::testing::IsEmpty());
+    points_ = ReadPoints(rehearsal_->options().folder);
+    EXPECT_THAT(points_.sent_unsynced, ::testing::IsEmpty()) << "the signer answered before it was durable";
+  }
+  // The files of the Repository and the store in use make the store that is in evidence.
+  void ExpectTheRepository() {
+    const auto read = [](const std::string& path) {
+      return Must("reading the store", PosixFiles().Read(path, size_t{1} << 30));
+    };
+    const Bytes evidence = read(rehearsal_->EvidenceFolder() + "/repository/repository.store");
+    EXPECT_EQ(read(rehearsal_->Path("orchestrator/data/repository.store")), evidence);
+    const std::string again = folder_ + "/again.store";
+    const auto rebuilt = rehearsal_->Run(
+        "smkictl", {"repository", "rebuild", "--extracts", rehearsal_->Path("repository/extracts"), "--store", again,
+                    "--organisation-root", rehearsal_->Path("authority/root-oca.pem"), "--device-root",
+                    rehearsal_->Path("authority/root-dca.pem")});
+    ASSERT_TRUE(rebuilt.ok() && rebuilt->code == 0) << rebuilt->err;
+    EXPECT_EQ(read(again), evidence);
+  }
+  Points points_;
+};
+
+class Sweep : public PowerCut, public ::testing::WithParamInterface<uint64_t> {};
+
+TEST_P(Sweep, I2_EndsInTheSameRecoveredSetWhateverAPowerCutTakes) {
+  const uint64_t round = GetParam();
+  std::string cuts;
+  uint64_t n = round;
+  for (const Program& program : kPrograms) {
+    for (uint64_t at = round % program.stride + 1; at <= program.last; at += program.stride) {
+      // Rounds beyond the stride come to the same writes again, with another kind of loss.
+      const char* const how = kHows[(n++ + round / program.stride) % std::size(kHows)];
+      cuts += fmt::format("{}{}:{}:{}", cuts.empty() ? "" : ",", program.name, at, how);
+    }
+  }
+  Configure({"SMKI_POWERCUT_AT=" + cuts});
+  RunToTheEnd();
+  EXPECT_GE(points_.cuts.size(), 3u) << "power never failed";
+  for (const std::string& cut : points_.cuts) std::cout << "cut: " << cut << "\n";
+  if (HasFailure()) std::cout << "SMKI_POWERCUT_AT=" << cuts << "\n";
+}
+
+std::string RoundName(const ::testing::TestParamInfo<uint64_t>& info) {
+  return fmt::format("Round{:02}", info.param);
+}
+// A few in each run of the tests; all with `./dev test --all`.
+INSTANTIATE_TEST_SUITE_P(Some, Sweep, ::testing::Range(uint64_t{0}, kRounds, uint64_t{8}), RoundName);
+INSTANTIATE_TEST_SUITE_P(DISABLED_All, Sweep, ::testing::Range(uint64_t{0}, kRounds), RoundName);
+
+}  // namespace
+}  // namespace smki::test
