@@ -58,6 +58,7 @@ Status Rehearsal::ReadPage() {
 Status Rehearsal::Drive(const std::string& step, Millis patience) {
   Millis pause = kShortestPause;
   std::string seen;
+  failures_.clear();
   auto moved = SystemClock().SinceBoot();
   Status trouble;
   while (true) {
@@ -65,6 +66,8 @@ Status Rehearsal::Drive(const std::string& step, Millis patience) {
     SMKI_RETURN_IF_ERROR(KeepServersRunning());
     bool acted = false;
     trouble = ReadPage();
+    // Opening it was cut short: the lead opens it again; the same request is the same incident.
+    if (!trouble.ok() && page_.status.is_null()) trouble = Open();
     if (trouble.ok()) {
       const std::string status = page_.StepStatus(step);
       if (status == "done" || status == "skipped") return OkStatus();

@@ -224,6 +224,7 @@ class Watch {
     const auto cut = cuts_.find(point);
     if (cut != cuts_.end()) Cut(cut->second);
     if (fail_ == "sync" && point == fail_at_) {
+      Say("failed\tsync");
       errno = EIO;
       return Sync::kFails;
     }
@@ -385,10 +386,12 @@ class Watch {
   bool WriteFails() {
     const uint64_t write = ++counters_->writes;
     if (fail_ == "eio" && write == fail_at_) {
+      Say("failed\teio");
       errno = EIO;
       return true;
     }
     if (fail_ == "full" && write >= fail_at_ && ::access((own_ + "/space").c_str(), F_OK) != 0) {
+      if (write == fail_at_) Say("failed\tfull");
       errno = ENOSPC;
       return true;
     }

@@ -216,6 +216,8 @@ Points ReadPoints(const std::string& estate) {
     if (parts.size() == 3 && parts[1] == "cut") {
       const Point& at = newest[parts[0]];
       out.cuts.push_back(fmt::format("{} {} {} ({})", at.program, at.operation, at.path, parts[2]));
+    } else if (parts.size() == 3 && parts[1] == "failed") {
+      out.failures.push_back(parts[0] + " " + parts[2]);
     } else if (parts.size() == 3 && parts[1] == "sent-unsynced") {
       out.sent_unsynced.push_back(parts[0] + " " + parts[2]);
     } else if (parts.size() >= 5) {

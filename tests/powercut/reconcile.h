@@ -20,6 +20,7 @@ struct Point {
 struct Points {
   std::vector<Point> all;
   std::vector<std::string> cuts;           // "PROGRAM at OPERATION PATH"
+  std::vector<std::string> failures;       // "PROGRAM WHAT"
   std::vector<std::string> sent_unsynced;  // "PROGRAM PATH"
 };
 Points ReadPoints(const std::string& estate);

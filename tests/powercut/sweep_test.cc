@@ -22,6 +22,7 @@ struct Program {
 constexpr Program kPrograms[] = {
     {"smki-orchestrator", 40, 400}, {"smki-sim", 20, 100}, {"smki-signer", 20, 60}, {"smki-keyguard", 20, 20}};
 constexpr uint64_t kRounds = 40;
+constexpr Millis kPatience{60'000};
 constexpr const char* kHows[] = {"lose", "names", "tear", "zeros"};
 
 class PowerCut : public Drill {
@@ -44,17 +45,28 @@ class PowerCut : public Drill {
       ASSERT_TRUE(started.ok()) << Message(started);
     }
   }
+  // Opens the incident if that is still to be done, and goes on.
+  ::smki::Status Drive(Millis patience) {
+    const ::smki::Status opened = rehearsal_->Open();  // may itself meet a cut; it is the same incident then
+    const ::smki::Status driven = rehearsal_->Drive("", patience);
+    return driven.ok() || opened.ok() ? driven : WithContext(driven, "opening: " + Message(opened));
+  }
   void RunToTheEnd() {
     StartAll();
     if (HasFatalFailure()) return;
-    const Status opened = rehearsal_->Open();  // may itself meet a cut; Drive goes on from what is durable
-    const Status driven = rehearsal_->Drive();
-    ASSERT_TRUE(driven.ok()) << Message(driven) << (opened.ok() ? "" : "; opening: " + Message(opened));
-    // Last of all everything goes dark: what was shown as done is there afterwards.
+    const ::smki::Status driven = Drive(kPatience);
+    ASSERT_TRUE(driven.ok()) << Message(driven);
+    GoDark();
+    ExpectEverything();
+  }
+  // Last of all everything loses its power: what was shown as done is there afterwards.
+  void GoDark() {
     for (const auto server : {sim::ServerName::kOrchestrator, sim::ServerName::kKeyguard, sim::ServerName::kSim}) {
       ASSERT_EQ(::kill(rehearsal_->Pid(server), SIGUSR2), 0);
       while (rehearsal_->Running(server)) std::this_thread::yield();
     }
+  }
+  void ExpectEverything() {
     ExpectRecovered();
     ExpectTheRepository();
     EXPECT_THAT(Reconcile(*rehearsal_), ::testing::IsEmpty());
@@ -69,10 +81,10 @@ class PowerCut : public Drill {
     const Bytes evidence = read(rehearsal_->EvidenceFolder() + "/repository/repository.store");
     EXPECT_EQ(read(rehearsal_->Path("orchestrator/data/repository.store")), evidence);
     const std::string again = folder_ + "/again.store";
-    const auto rebuilt = rehearsal_->Run(
-        "smkictl", {"repository", "rebuild", "--extracts", rehearsal_->Path("repository/extracts"), "--store", again,
-                    "--organisation-root", rehearsal_->Path("authority/root-oca.pem"), "--device-root",
-                    rehearsal_->Path("authority/root-dca.pem")});
+    const auto rebuilt =
+        rehearsal_->Run("smkictl", {"repository", "rebuild", "--extracts", rehearsal_->Path("repository/extracts"),
+                                    "--store", again, "--organisation-root", rehearsal_->Path("authority/root-oca.pem"),
+                                    "--device-root", rehearsal_->Path("authority/root-dca.pem")});
     ASSERT_TRUE(rebuilt.ok() && rebuilt->code == 0) << rebuilt->err;
     EXPECT_EQ(read(again), evidence);
   }
@@ -105,6 +117,68 @@ std::string RoundName(const ::testing::TestParamInfo<uint64_t>& info) {
 // A few in each run of the tests; all with `./dev test --all`.
 INSTANTIATE_TEST_SUITE_P(Some, Sweep, ::testing::Range(uint64_t{0}, kRounds, uint64_t{8}), RoundName);
 INSTANTIATE_TEST_SUITE_P(DISABLED_All, Sweep, ::testing::Range(uint64_t{0}, kRounds), RoundName);
+
+// --- A disk without room, a disk that fails ---
+
+struct Fault {
+  sim::ServerName server;
+  const char* program;
+  uint64_t at;
+  const char* what;
+};
+void PrintTo(const Fault& fault, std::ostream* out) {
+  *out << fault.program << ":" << fault.at << ":" << fault.what;
+}
+
+class FailingDisk : public PowerCut, public ::testing::WithParamInterface<Fault> {};
+
+TEST_P(FailingDisk, I10_NothingGoesOnUnrecordedAndAfterwardsEverythingDoes) {
+  const Fault& fault = GetParam();
+  Configure({fmt::format("SMKI_POWERCUT_FAIL={}:{}:{}", fault.program, fault.at, fault.what)});
+  StartAll();
+  if (HasFatalFailure()) return;
+  const bool full = std::string(fault.what) == "full";
+  if (full) {
+    const ::smki::Status driven = Drive(Millis(2000));
+    EXPECT_FALSE(driven.ok()) << "it ended without room for its records";
+    ASSERT_TRUE(PosixFiles().WriteDurably(rehearsal_->Path(".powercut/space"), {}).ok());
+    const ::smki::Status restarted = rehearsal_->Restart(fault.server);
+    ASSERT_TRUE(restarted.ok()) << Message(restarted);
+  }
+  const ::smki::Status driven = Drive(kPatience);
+  ASSERT_TRUE(driven.ok()) << Message(driven);
+  GoDark();
+  ExpectEverything();
+  EXPECT_FALSE(points_.failures.empty()) << "the disk never failed";
+}
+
+std::string FaultName(const ::testing::TestParamInfo<Fault>& info) {
+  std::string name = fmt::format("{}_{}_{}", info.param.program, info.param.at, info.param.what);
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+constexpr auto kOrchestrator = sim::ServerName::kOrchestrator, kKeyguard = sim::ServerName::kKeyguard,
+               kSim = sim::ServerName::kSim;
+INSTANTIATE_TEST_SUITE_P(Some, FailingDisk,
+                         ::testing::Values(Fault{kOrchestrator, "smki-orchestrator", 60, "full"},
+                                           Fault{kOrchestrator, "smki-orchestrator", 160, "full"},
+                                           Fault{kOrchestrator, "smki-orchestrator", 140, "eio"},
+                                           Fault{kKeyguard, "smki-signer", 8, "full"},
+                                           Fault{kKeyguard, "smki-signer", 12, "sync"},
+                                           Fault{kKeyguard, "smki-keyguard", 2, "full"},
+                                           Fault{kSim, "smki-sim", 30, "full"}, Fault{kSim, "smki-sim", 14, "sync"}),
+                         FaultName);
+std::vector<Fault> AllFaults() {
+  std::vector<Fault> out;
+  for (const char* what : {"full", "eio", "sync"}) {
+    for (uint64_t at = 1; at <= 320; at += 20) out.push_back({kOrchestrator, "smki-orchestrator", at, what});
+    for (uint64_t at = 1; at <= 20; at += 3) out.push_back({kKeyguard, "smki-signer", at, what});
+    for (uint64_t at = 1; at <= 40; at += 10) out.push_back({kSim, "smki-sim", at, what});
+    out.push_back({kKeyguard, "smki-keyguard", 1, what});
+  }
+  return out;
+}
+INSTANTIATE_TEST_SUITE_P(DISABLED_All, FailingDisk, ::testing::ValuesIn(AllFaults()), FaultName);
 
 }  // namespace
 }  // namespace smki::test
