@@ -123,7 +123,7 @@ StatusOr<Scan> ScanRecords(Source& in, const std::string& path, const std::strin
           "{}: record {} (at octet {}) was changed: its head does not fit; restore the file from its newest copy", path,
           number, scan.good);
     }
-    const Status visited = visit ? visit({number, type, payload, payload_offset}) : OkStatus();
+    const Status visited = visit ? visit({number, type, payload, payload_offset, expected}) : OkStatus();
     if (!visited.ok()) return WithContext(visited, fmt::format("{}: record {}", path, number));
     scan.summary.head = expected;
     scan.summary.records = number + 1;
