@@ -447,6 +447,8 @@ void EvidenceStory::Seal() {
   }
   Must(ledger_->CopyTo(folder_ + "/ledger.sqlite"));
   ledger_.reset();
+  const Bytes ledger = Must(PosixFiles().Read(folder_ + "/ledger.sqlite", 16 << 20));
+  repository::WriteText(folder_ + "/ledger.sha256", ToHex(pki::Sha256(ledger)) + "  ledger.sqlite\n");
 }
 
 }  // namespace smki::cli::test

@@ -74,6 +74,7 @@ class EvidenceStory {
   explicit EvidenceStory(const Spoiled& spoiled = {});
   const std::string& folder() const { return folder_; }
   Digest anchor() const { return anchor_; }
+  procedures::test::People& people() { return people_; }
 
  private:
   struct Command {
