@@ -45,6 +45,8 @@ struct Evidence {
   std::vector<ledger::Entry> entries;      // the chain, in order; empty if it is broken at the genesis
   std::map<Digest, uint64_t> sequence_of;  // hash -> sequence
 
+  // The incident ended without a Direction, so that nothing may have been signed for it.
+  bool without_direction = false;
   std::optional<procedures::Direction> direction;
   std::string direction_text;
   Digest direction_digest{};
@@ -53,6 +55,7 @@ struct Evidence {
   std::optional<ledger::JournalDirection> admitted;
   std::map<DeviceAttempt, JournalCommand> commands;  // of this Direction
   std::map<uint64_t, JournalBurnRecord> burns;       // by record number, of this Direction
+  std::map<Eui64, uint64_t> proven;                  // what the signer took for proven, by which record
 
   std::string Path(const std::string& relative) const { return folder + "/" + relative; }
   StatusOr<Bytes> Read(const std::string& relative, size_t limit = kMaxEvidenceDocument) const;

@@ -84,7 +84,9 @@ StatusOr<procedures::PresentedShare> Person::PresentShare(const procedures::Cere
   SMKI_ASSIGN_OR_RETURN(const pki::Certificate signing_certificate, ReadCertificate(site_.sign.certificate));
   SMKI_ASSIGN_OR_RETURN(pki::PrivateKey signing_key, ReadKey(site_.sign.key));
   const procedures::CustodianKeys keys{agreement_key, agreement_certificate, signing_key, signing_certificate};
-  return procedures::PresentShare(policy_, request, request_text, id(), envelope, keys, SystemClock().Now());
+  auto shown = procedures::PresentShare(policy_, request, request_text, id(), envelope, keys, SystemClock().Now());
+  if (!shown.ok()) return WithContext(shown.status(), "your share in " + share->second);
+  return shown;
 }
 
 StatusOr<recovery::v1::Recovery::Stub*> Person::Orchestrator() {

@@ -82,6 +82,12 @@ void CheckSigned(Evidence& evidence, const ledger::Record& record) {
   }
 }
 
+// No Direction was admitted, or none was used, and no file says otherwise: then there is nothing to reconcile.
+bool NothingSigned(const Evidence& evidence) {
+  return (evidence.without_direction || (evidence.direction && evidence.commands.empty())) &&
+         !PosixFiles().Exists(evidence.Path(kCampaignFile));
+}
+
 struct Totals {
   uint64_t recovered = 0, half_replaced = 0, refused = 0, silent = 0;
 };
@@ -90,6 +96,7 @@ struct Totals {
 
 void CheckReconciliation(Evidence& evidence) {
   evidence.Begin(9, "reconciliation");
+  if (NothingSigned(evidence)) return evidence.LookedAt("nothing signed");
   if (!evidence.direction) {
     evidence.Find(kCampaignFile, "cannot be judged without a Direction");
     return;
@@ -127,7 +134,11 @@ namespace {
 
 class DeviceCheck {
  public:
-  DeviceCheck(Evidence& evidence, const repository::Store& store) : evidence_(evidence), store_(store) {
+  DeviceCheck(Evidence& evidence, const repository::Store& store)
+      : evidence_(evidence),
+        store_(store),
+        mode_(evidence.direction->key == "recovery" ? gbcs::Mode::kAnyExceptAbnormalRootByRecovery
+                                                    : gbcs::Mode::kAnyByContingency) {
     const auto key = evidence.certificates.find(evidence.direction->key_certificate);
     if (key != evidence.certificates.end() && key->second.subject_eui) originator_ = *key->second.subject_eui;
     for (const auto& [name, population] : evidence.populations) {
@@ -145,17 +156,33 @@ class DeviceCheck {
       const auto response = ledger::DecodeCampaignResponse(record.payload);
       if (!evidence_.Expect(where, response.status())) return;
       Fold(*response);
-      if (response->outcome != DeviceOutcome::kRecovered) return;
-      const Status status = Prove(*response);
-      if (!status.ok())
-        evidence_.Find(where,
-                       fmt::format("{} is counted recovered, but {}", response->device.ToString(), Message(status)));
+      const auto outcome = Judge(*response);
+      if (!outcome.ok()) {
+        evidence_.Find(where, fmt::format("{} is counted {}, but {}", response->device.ToString(),
+                                          Name(response->outcome), Message(outcome.status())));
+      } else if (outcome->outcome != response->outcome) {
+        evidence_.Find(where, fmt::format("{} is counted {}, but it says {}{}", response->device.ToString(),
+                                          Name(response->outcome), Name(outcome->outcome),
+                                          outcome->fault.empty() ? "" : ": " + outcome->fault));
+      } else if (outcome->outcome == DeviceOutcome::kRecovered) {
+        recovered_.insert(response->device);
+      }
     } else if (record.type == static_cast<uint8_t>(CampaignType::kEnded)) {
       const auto ended = ledger::DecodeCampaignEnded(record.payload);
       if (!evidence_.Expect(where, ended.status())) return;
       Device& device = devices_[ended->device];
       if (!device.ended) device.outcome = ended->outcome;
       device.ended = true;
+    }
+  }
+
+  // The signer opens limits further only for what Devices said (the canary): it saw no proof that is not here.
+  void CheckProven() {
+    for (const auto& [device, record] : evidence_.proven) {
+      if (recovered_.count(device) == 0) {
+        evidence_.Find(fmt::format("journal record {}", record),
+                       fmt::format("{} is taken for proven, but no response here proves it", device.ToString()));
+      }
     }
   }
 
@@ -177,6 +204,10 @@ class DeviceCheck {
     bool ended = false;
     DeviceOutcome outcome = DeviceOutcome::kNone;
   };
+  struct Judged {
+    DeviceOutcome outcome = DeviceOutcome::kNone;
+    std::string fault;  // of the first cell that is not as directed
+  };
 
   // A proof of recovery always counts, also a late one; any other answer only while the Device has attempts to come.
   void Fold(const ledger::CampaignResponse& response) {
@@ -187,27 +218,31 @@ class DeviceCheck {
     device.ended = recovered || device.attempt >= evidence_.direction->limits.attempts_per_device;
   }
 
-  // I6: the Device's own signature, over an answer to a directed command, that every directed cell holds the intended
-  // key.
-  Status Prove(const ledger::CampaignResponse& response) {
+  // I6: what the Device itself says, over its own signature, to a command that was signed for it.
+  StatusOr<Judged> Judge(const ledger::CampaignResponse& response) {
     const auto group = group_of_.find(response.device);
     if (group == group_of_.end() || group->second == nullptr) return NotFound("it is in no directed group");
     const auto command = evidence_.commands.find({response.device, response.attempt});
-    if (command == evidence_.commands.end() || command->second.counter != response.counter) {
+    if (command == evidence_.commands.end() || !command->second.is_signed ||
+        command->second.counter != response.counter) {
       return NotFound("no signed command has counter {} for it", response.counter);
     }
     SMKI_ASSIGN_OR_RETURN(const gbcs::Message message, gbcs::ParseMessage(response.octets));
-    if (message.cra != gbcs::Cra::kResponse || message.originator != response.device ||
-        message.recipient != originator_ || message.originator_counter != response.counter) {
+    if (message.cra != gbcs::Cra::kResponse || message.message_code != gbcs::MessageCodeOf(mode_) ||
+        message.originator != response.device || message.recipient != originator_ ||
+        message.originator_counter != response.counter) {
       return DataLoss("its response answers another command");
     }
-    SMKI_RETURN_IF_ERROR(CheckSignature(response.device, message));
+    if (message.mac) return DataLoss("its response carries a MAC: it is not signed by the Device alone");
+    SMKI_RETURN_IF_ERROR(CheckSignature(response.device, message, response.time));
     SMKI_ASSIGN_OR_RETURN(const gbcs::ResponsePayload payload, gbcs::ParseResponsePayload(message.payload));
     if (!payload.outcome) return DataLoss("its response tells no outcome");
-    return CheckCells(*group->second, *payload.outcome);
+    if (payload.outcome->mode != mode_ || payload.outcome->seq_number != response.counter)
+      return DataLoss("the outcome in its response is of another command");
+    return JudgeCells(*group->second, *payload.outcome);
   }
 
-  Status CheckSignature(Eui64 device, const gbcs::Message& message) {
+  Status CheckSignature(Eui64 device, const gbcs::Message& message, UtcTime time) {
     if (!message.signature) return DataLoss("its response is not signed");
     SMKI_ASSIGN_OR_RETURN(const std::vector<repository::CertificateRecord> records, store_.ByEui(device));
     const Bytes octets = gbcs::SignedOctets(message);
@@ -215,43 +250,63 @@ class DeviceCheck {
       if (record.kind != repository::CertificateKind::kDevice || record.usage != "DS") continue;
       const auto certificate = pki::Certificate::Parse(record.der);
       if (!certificate.ok() || certificate->device_eui != device ||
+          (certificate->key_usage & pki::kDigitalSignature) == 0 ||
           !certificate->public_key->Verify(octets, *message.signature))
         continue;
-      if (!Chains(*certificate))
+      if (record.status != repository::CertificateStatus::kInUse)
+        return DataLoss("the certificate that verifies its response is not In Use in the Repository");
+      if (!Chains(*certificate, time))
         return DataLoss("its certificate does not chain to a Device authority of the trust policy");
       return OkStatus();
     }
     return DataLoss("no certificate of it in the Repository verifies the response");
   }
 
-  bool Chains(const pki::Certificate& certificate) const {
+  bool Chains(const pki::Certificate& certificate, UtcTime time) const {
     for (const pki::Certificate& authority : evidence_.verifier->DeviceAuthorities()) {
-      if (pki::ValidatePath(certificate, {}, pki::AnchorOf(authority), std::nullopt).ok()) return true;
+      if (pki::ValidatePath(certificate, {}, pki::AnchorOf(authority), time).ok()) return true;
     }
     return false;
   }
 
-  Status CheckCells(const procedures::DirectedGroup& group, const gbcs::ExecutionOutcome& outcome) const {
+  // Every directed cell told once, with success and the directed key of the directed organisation, and no other cell.
+  StatusOr<Judged> JudgeCells(const procedures::DirectedGroup& group, const gbcs::ExecutionOutcome& outcome) const {
+    std::map<std::string, std::vector<const gbcs::ReplacementOutcome*>> told;
+    for (const gbcs::ReplacementOutcome& cell : outcome.outcomes) told[cell.cell.ToString()].push_back(&cell);
+    Judged out;
+    size_t held = 0;
     for (const procedures::DirectedReplacement& replacement : group.replacements) {
       const auto certificate = evidence_.certificates.find(replacement.certificate);
       if (certificate == evidence_.certificates.end())
         return NotFound("the directed certificate for {} is not in the folder", replacement.cell);
-      const Bytes& intended = certificate->second.subject_key_identifier;
-      bool holds = false;
-      for (const gbcs::ReplacementOutcome& cell : outcome.outcomes) {
-        if (cell.cell.ToString() != replacement.cell) continue;
-        if (cell.status != gbcs::StatusCode::kSuccess)
-          return DataLoss("{} answered {}", replacement.cell, Name(cell.status));
-        holds = Bytes(cell.replacing_ski.begin(), cell.replacing_ski.end()) == intended;
-      }
-      if (!holds) return DataLoss("{} does not hold the intended key", replacement.cell);
+      std::string fault = FaultOf(told[replacement.cell], certificate->second);
+      held += fault.empty() ? 1 : 0;
+      told.erase(replacement.cell);
+      if (out.fault.empty() && !fault.empty()) out.fault = replacement.cell + " " + fault;
     }
-    return OkStatus();
+    if (out.fault.empty() && !told.empty()) out.fault = told.begin()->first + " was not directed";
+    out.outcome = out.fault.empty() ? DeviceOutcome::kRecovered
+                  : held > 0        ? DeviceOutcome::kHalfReplaced
+                                    : DeviceOutcome::kRefused;
+    return out;
+  }
+
+  // Empty if the cell holds the key of `directed`. The root names no organisation: eight zero octets.
+  static std::string FaultOf(const std::vector<const gbcs::ReplacementOutcome*>& told,
+                             const pki::Certificate& directed) {
+    if (told.size() != 1) return told.empty() ? "is not told" : "is told twice";
+    const gbcs::ReplacementOutcome& cell = *told.front();
+    if (cell.status != gbcs::StatusCode::kSuccess) return "answered " + Name(cell.status);
+    if (cell.replacing_ski != directed.public_key->identifier()) return "does not hold the intended key";
+    if (cell.replacing_eui != directed.subject_eui.value_or(Eui64())) return "holds a key of another organisation";
+    return "";
   }
 
   Evidence& evidence_;
   const repository::Store& store_;
   Eui64 originator_;
+  const gbcs::Mode mode_;
+  std::set<Eui64> recovered_;  // by a response that proves it
   std::map<Eui64, const procedures::DirectedGroup*> group_of_;
   std::map<Eui64, Device> devices_;
 };
@@ -260,6 +315,7 @@ class DeviceCheck {
 
 void CheckDevices(Evidence& evidence) {
   evidence.Begin(10, "devices");
+  if (NothingSigned(evidence)) return evidence.LookedAt("no Device was touched");
   if (!evidence.direction || !evidence.verifier) {
     evidence.Find(kCampaignFile, "cannot be judged without a Direction and a trust policy");
     return;
@@ -269,6 +325,7 @@ void CheckDevices(Evidence& evidence) {
   DeviceCheck check(evidence, **store);
   if (!VisitCampaign(evidence, [&](const ledger::Record& record) { check.Visit(record); }).ok())
     return;  // named by check 9
+  check.CheckProven();
   const Totals totals = check.Count();
   evidence.report.recovered = totals.recovered;
   evidence.LookedAt(fmt::format("{} recovered, {} half-replaced, {} refused, {} silent", Count(totals.recovered),

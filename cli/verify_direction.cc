@@ -1,11 +1,11 @@
 // Check 7: the Direction was one, when the key was opened for it.
-#include <algorithm>
-
 #include "base/file.h"
 #include "cli/evidence.h"
 #include "cli/text.h"
 #include "ledger/record_log.h"
+#include "pki/cms.h"
 #include "pki/digest.h"
+#include "procedures/documents.h"
 #include "procedures/evidence/materials.h"
 
 namespace smki::cli {
@@ -14,16 +14,42 @@ namespace {
 constexpr char kDirectionFile[] = "direction/direction.yaml";
 constexpr char kJournalFile[] = "keyguard/journal.log";
 
-// When the signer admitted it, by its own journal.
-void FindAdmission(Evidence& evidence) {
-  (void)ledger::ReadRecordLog(
-      PosixFiles(), evidence.Path(kJournalFile), ledger::kJournalKind, [&](const ledger::Record& record) {
-        if (record.type != static_cast<uint8_t>(ledger::JournalType::kDirection)) return OkStatus();
-        const auto admitted = ledger::DecodeJournalDirection(record.payload);
-        if (admitted.ok() && admitted->digest == evidence.direction_digest && !evidence.admitted)
-          evidence.admitted = *admitted;
-        return OkStatus();
-      });
+// What the signer admitted for this incident, by its own journal. A journal that cannot be read is named by check 8.
+std::vector<ledger::JournalDirection> Admissions(const Evidence& evidence) {
+  std::vector<ledger::JournalDirection> out;
+  (void)ledger::ReadRecordLog(PosixFiles(), evidence.Path(kJournalFile), ledger::kJournalKind,
+                              [&](const ledger::Record& record) {
+                                if (record.type != static_cast<uint8_t>(ledger::JournalType::kDirection))
+                                  return OkStatus();
+                                auto admitted = ledger::DecodeJournalDirection(record.payload);
+                                if (admitted.ok() && admitted->incident == evidence.report.incident)
+                                  out.push_back(std::move(admitted).value());
+                                return OkStatus();
+                              });
+  return out;
+}
+
+// An incident whose Direction was never drafted, or never admitted, must have asked for no signature.
+void CheckNothingAsked(Evidence& evidence) {
+  for (const auto& [entry, intent] : evidence.Of<ledger::v1::CampaignIntent>("campaign.intent"))
+    evidence.Find(Evidence::EntryName(*entry), "signatures were asked for without an admitted Direction");
+  for (const auto& [entry, told] : evidence.Of<ledger::v1::KeyguardRecord>("keyguard")) {
+    if (told.what() == "opened")
+      evidence.Find(Evidence::EntryName(*entry), "a key was opened without an admitted Direction");
+  }
+}
+
+// An incident may end before anything was directed: a false alarm. Then no entry and no file may speak of a Direction.
+bool EndedWithoutDirection(Evidence& evidence) {
+  if (PosixFiles().Exists(evidence.Path(kDirectionFile)) || evidence.entries.empty()) return false;
+  for (const auto& [entry, artefact] : evidence.Of<ledger::v1::Artefact>("artefact")) {
+    if (artefact.file() == kDirectionFile) return false;
+  }
+  evidence.LookedAt("no Direction, nothing signed");
+  CheckNothingAsked(evidence);
+  for (const ledger::JournalDirection& admitted : Admissions(evidence))
+    evidence.Find(kJournalFile, fmt::format("the signer admitted {}, which is not in the folder", admitted.id));
+  return true;
 }
 
 std::map<std::string, Bytes> ReadMaterials(Evidence& evidence) {
@@ -58,25 +84,84 @@ std::vector<Bytes> ReadApprovals(Evidence& evidence) {
   return approvals;
 }
 
+// Who approved, judged as of the admission: what expired or was revoked later takes nothing back.
+procedures::SignatureFinding ApprovalAt(const Evidence& evidence, ByteSpan cms, UtcTime admitted) {
+  using procedures::Reason;
+  procedures::SignatureFinding finding;
+  const auto fault = [&](Reason reason, const std::string& detail) {
+    finding.fault = reason;
+    finding.detail = detail;
+    return finding;
+  };
+  pki::CmsSignerId signer;
+  const pki::CmsVerdict form = pki::CheckDetachedForm(cms, &signer);
+  if (!form.ok()) return fault(Reason::kAPPROVAL_MALFORMED, form.detail);
+  const pki::Certificate* certificate = nullptr;
+  for (const procedures::Person& person : evidence.policy->persons) {
+    const pki::Certificate* own = evidence.verifier->SigningCertificateOf(person.id);
+    if (own == nullptr || own->issuer != signer.issuer || own->serial != signer.serial) continue;
+    certificate = own;
+    finding.person = person.id;
+  }
+  if (certificate == nullptr)
+    return fault(Reason::kAPPROVAL_NOT_A_MEMBER, "signed with a certificate of no person of the trust policy");
+  const pki::CmsVerdict verdict = pki::VerifyDetached(AsBytes(evidence.direction_text), cms, *certificate);
+  finding.signing_time = verdict.signature.signing_time;
+  if (!verdict.ok()) return fault(Reason::kAPPROVAL_BAD_SIGNATURE, finding.person + ": " + verdict.detail);
+  const std::string& hint = verdict.signature.hint;
+  if (!hint.empty() && hint != procedures::ApprovalHint(evidence.direction->id))
+    return fault(Reason::kAPPROVAL_OTHER_DOCUMENT, fmt::format("{} signed '{}'", finding.person, hint));
+  if (!certificate->IsValidAt(finding.signing_time) || !certificate->IsValidAt(admitted)) {
+    return fault(Reason::kSIGNER_CERTIFICATE_EXPIRED,
+                 fmt::format("the certificate of {} was not valid when it signed at {}, or at the admission at {}",
+                             finding.person, FormatTime(finding.signing_time), FormatTime(admitted)));
+  }
+  for (const pki::Revoked& revoked : evidence.revocations->revoked) {
+    if (revoked.serial != certificate->serial || revoked.time > admitted) continue;
+    return fault(Reason::kSIGNER_CERTIFICATE_REVOKED,
+                 fmt::format("the certificate of {} was revoked at {}, the admission was at {}", finding.person,
+                             FormatTime(revoked.time), FormatTime(admitted)));
+  }
+  return finding;
+}
+
 // The quorum is judged over the approvals that counted: one that came late, or too many, does not undo the others.
 void Admit(Evidence& evidence, const std::vector<Bytes>& approvals) {
-  const UtcTime opened = evidence.admitted->time;
-  const auto octets = evidence.Read("policy/persons.crl");
-  if (!octets.ok() || !evidence.verifier) return;  // named by check 1
-  procedures::PolicyVerifier verifier = *evidence.verifier;
-  // A list issued after the admission tells more, not less: then it is all judged at the list's time.
-  const UtcTime judged = evidence.revocations ? std::max(opened, evidence.revocations->this_update) : opened;
-  if (!evidence.Expect("policy/persons.crl", verifier.UseRevocationList(*octets, judged))) return;
+  if (!evidence.verifier || !evidence.revocations) return;  // named by check 1
+  const UtcTime admitted = evidence.admitted->time;
+  // A list issued after the admission tells more, not less; one too old would not have been relied on (I10).
+  if (evidence.revocations->this_update + evidence.policy->revocation_list_max_age < admitted) {
+    evidence.Find("policy/persons.crl",
+                  fmt::format("issued at {}: too old to say who was revoked at the admission, {}",
+                              FormatTime(evidence.revocations->this_update), FormatTime(admitted)));
+  }
+  evidence.Expect(kDirectionFile, procedures::JudgeDirection(*evidence.policy, *evidence.direction,
+                                                             evidence.report.incident, admitted));
+  std::vector<procedures::SignatureFinding> findings;
+  for (const Bytes& approval : approvals) findings.push_back(ApprovalAt(evidence, approval, admitted));
   evidence.Expect(kDirectionFile,
-                  procedures::AdmitDirection(*evidence.policy, verifier, AsBytes(evidence.direction_text), approvals,
-                                             evidence.report.incident, judged)
-                      .status());
+                  procedures::JudgeApprovals(*evidence.policy, *evidence.direction, findings, admitted));
+}
+
+// The signer wrote down the Direction that is in the folder, and no other.
+void CheckAdmission(Evidence& evidence) {
+  const ledger::JournalDirection& admitted = *evidence.admitted;
+  const procedures::Direction& direction = *evidence.direction;
+  if (admitted.id != direction.id || admitted.environment != direction.environment.ToString() ||
+      admitted.nonce != direction.nonce || admitted.counter_first != direction.counter_first ||
+      admitted.counter_last != direction.counter_last) {
+    evidence.Find(kJournalFile, "the Direction was admitted with another id, environment, nonce or counters");
+  }
+  if (evidence.Quoted(admitted.ledger_sequence, admitted.ledger_head) == nullptr)
+    evidence.Find(kJournalFile, "the Direction was admitted against a ledger head that is not in the chain");
 }
 
 }  // namespace
 
 void CheckDirectionAdmitted(Evidence& evidence) {
   evidence.Begin(7, "direction");
+  evidence.without_direction = EndedWithoutDirection(evidence);
+  if (evidence.without_direction) return;
   const auto text = evidence.Read(kDirectionFile, procedures::kMaxDocument);
   if (!evidence.Expect(kDirectionFile, text.status()) || !evidence.policy) return;
   evidence.direction_text = ToString(*text);
@@ -88,14 +173,20 @@ void CheckDirectionAdmitted(Evidence& evidence) {
   const std::vector<Bytes> approvals = ReadApprovals(evidence);
   evidence.LookedAt(fmt::format("{}, {}", evidence.direction->id, Count(approvals.size(), "approval")));
 
-  FindAdmission(evidence);
+  for (ledger::JournalDirection& admitted : Admissions(evidence)) {
+    if (admitted.digest != evidence.direction_digest) {
+      evidence.Find(kJournalFile, fmt::format("the signer admitted {} for this incident too, in other words",
+                                              Printable(admitted.id)));
+    } else if (!evidence.admitted) {
+      evidence.admitted = std::move(admitted);
+    }
+  }
   if (!evidence.admitted) {
-    evidence.Find(kJournalFile, "the signer never admitted this Direction");
+    evidence.LookedAt(evidence.direction->id + ", never admitted by the signer");
+    CheckNothingAsked(evidence);
   } else {
     Admit(evidence, approvals);
-    if (evidence.Quoted(evidence.admitted->ledger_sequence, evidence.admitted->ledger_head) == nullptr) {
-      evidence.Find(kJournalFile, "the Direction was admitted against a ledger head that is not in the chain");
-    }
+    CheckAdmission(evidence);
     procedures::Materials materials;
     for (const auto& [group, file] : files) materials.populations[group] = file;
     for (const auto& [digest, certificate] : evidence.certificates) materials.certificates[digest] = certificate.der();

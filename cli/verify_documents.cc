@@ -9,22 +9,33 @@ namespace {
 
 constexpr char kRunbookFile[] = "runbook.yaml";
 constexpr char kEventPrefix[] = "incident.";
+constexpr char kNone[] = "none";
 
 bool IsEvent(const ledger::Entry& entry) {
   return entry.kind.rfind(kEventPrefix, 0) == 0;
 }
 
-// Events a person brings about by a signed statement (I4). Starting a step and voting are not among them.
-bool NeedsStatement(const ledger::Entry& entry) {
-  static const std::set<std::string> kinds = {
-      "incident.incident-opened",  "incident.step-decided",    "incident.step-skipped",    "incident.incident-paused",
-      "incident.incident-resumed", "incident.incident-closed", "incident.runbook-repinned"};
-  return !entry.person.empty() && (kinds.count(entry.kind) != 0 || entry.kind == "incident.step-completed");
+// An event that a person brings about by a signed statement (I4), and how the statement must say so.
+struct Act {
+  const char* verb;
+  const char* text;  // the event's field that holds what the statement says
+};
+// Starting a step and voting are not among them.
+const Act* ActOf(const ledger::Entry& entry) {
+  static const std::map<std::string, Act> acts = {
+      {"incident.incident-opened", {"open", "fact.what"}}, {"incident.step-completed", {"done", "result"}},
+      {"incident.step-decided", {"decide", "text"}},       {"incident.step-skipped", {"deviate", "result"}},
+      {"incident.incident-paused", {"pause", "why"}},      {"incident.incident-resumed", {"resume", "why"}},
+      {"incident.incident-closed", {"close", "text"}}};
+  const auto it = acts.find(entry.kind);
+  return entry.person.empty() || it == acts.end() ? nullptr : &it->second;
 }
 
-std::string StepOf(const ledger::Entry& entry) {
-  ledger::v1::IncidentEvent event;
-  return event.ParseFromArray(entry.payload.data(), static_cast<int>(entry.payload.size())) ? event.step() : "";
+std::string FieldOf(const ledger::v1::IncidentEvent& event, const std::string& key) {
+  for (const auto& field : event.fields()) {
+    if (field.key() == key) return field.value();
+  }
+  return "";
 }
 
 struct Pending {
@@ -39,12 +50,14 @@ class Statements {
   void Run() {
     for (const ledger::Entry& entry : evidence_.entries) {
       if (entry.kind == "statement") {
+        Unused();
         Add(entry);
       } else if (IsEvent(entry)) {
-        if (NeedsStatement(entry)) Match(entry);
+        if (const Act* act = ActOf(entry); act != nullptr) Match(entry, *act);
         ++events_[entry.incident];
       }
     }
+    Unused();
     evidence_.LookedAt(Count(count_, "signed statement"));
   }
 
@@ -78,15 +91,37 @@ class Statements {
     pending_ = Pending{*statement, &entry};
   }
 
-  void Match(const ledger::Entry& entry) {
-    const std::string step = StepOf(entry);
-    const bool fits = pending_.entry != nullptr && pending_.statement.person == entry.person &&
-                      (step.empty() || pending_.statement.step == step) && pending_.entry->incident == entry.incident;
-    if (!fits) {
-      evidence_.Find(Evidence::EntryName(entry), fmt::format("{} by {}: no signed statement stands before it",
-                                                             entry.kind.substr(sizeof kEventPrefix - 1), entry.person));
+  // What was signed is what was done: the same act, choice and words.
+  void Match(const ledger::Entry& entry, const Act& act) {
+    const ledger::Entry* signed_by = std::exchange(pending_.entry, nullptr);  // one act, one statement
+    const std::string what =
+        fmt::format("{} by {}", entry.kind.substr(sizeof kEventPrefix - 1), Printable(entry.person));
+    ledger::v1::IncidentEvent event;
+    if (!event.ParseFromArray(entry.payload.data(), static_cast<int>(entry.payload.size()))) return;  // by check 6
+    const procedures::Statement& statement = pending_.statement;
+    if (signed_by == nullptr || statement.person != entry.person || signed_by->incident != entry.incident ||
+        statement.step != (event.step().empty() ? kNone : event.step())) {
+      evidence_.Find(Evidence::EntryName(entry), what + ": no signed statement stands before it");
+      return;
     }
-    pending_.entry = nullptr;  // one act, one statement
+    const std::string choice = FieldOf(event, "choice");
+    Compare(entry, what, "verb", statement.verb, act.verb);
+    Compare(entry, what, "choice", statement.choice, choice.empty() ? kNone : choice);
+    Compare(entry, what, "text", statement.text.text, FieldOf(event, act.text));
+  }
+  void Compare(const ledger::Entry& entry, const std::string& what, const char* field, const std::string& stated,
+               const std::string& done) {
+    if (stated == done) return;
+    evidence_.Find(Evidence::EntryName(entry), fmt::format("{}: its {} is '{}', the signed statement says '{}'", what,
+                                                           field, Printable(done), Printable(stated)));
+  }
+  // Statement and act are one transaction: a statement alone stands for an act that was taken out.
+  void Unused() {
+    if (pending_.entry == nullptr) return;
+    evidence_.Find(
+        Evidence::EntryName(*pending_.entry),
+        fmt::format("{} signed '{}', but no such act follows", pending_.statement.person, pending_.statement.verb));
+    pending_.entry = nullptr;
   }
 
   Evidence& evidence_;

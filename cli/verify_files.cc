@@ -9,9 +9,12 @@
 namespace smki::cli {
 namespace {
 
+constexpr char kLedgerFile[] = "ledger.sqlite";
+constexpr char kLedgerDigestFile[] = "ledger.sha256";
+
 // Not artefacts: the ledger cannot name itself, nor the checkpoint that signs it.
 const std::set<std::string>& Unnamed() {
-  static const std::set<std::string> files = {"ledger.sqlite", "checkpoint.note"};
+  static const std::set<std::string> files = {kLedgerFile, kLedgerDigestFile, "checkpoint.note"};
   return files;
 }
 
@@ -29,6 +32,17 @@ StatusOr<Digest> DigestOfFile(const std::string& path) {
 
 bool IsPlainPath(const std::string& file) {
   return !file.empty() && file.front() != '/' && ("/" + file + "/").find("/../") == std::string::npos;
+}
+
+// What the chain does not reach: SQLite's own octets and free space. Whoever alters the ledger on purpose alters this
+// too, and is found by the chain; a flipped bit is found here wherever it is.
+void CheckLedgerFile(Evidence& evidence) {
+  const auto line = evidence.Read(kLedgerDigestFile);
+  const auto digest = DigestOfFile(evidence.Path(kLedgerFile));
+  if (!evidence.Expect(kLedgerDigestFile, line.status()) || !evidence.Expect(kLedgerFile, digest.status())) return;
+  if (AsText(*line) != ToHex(*digest) + "  " + kLedgerFile + "\n") {
+    evidence.Find(kLedgerFile, fmt::format("its SHA-256 is {}, {} says otherwise", ToHex(*digest), kLedgerDigestFile));
+  }
 }
 
 }  // namespace
@@ -57,6 +71,7 @@ void CheckFiles(Evidence& evidence) {
                                        ToHex(AsBytes(artefact.sha256()))));
     }
   }
+  CheckLedgerFile(evidence);
   evidence.LookedAt(Count(newest.size(), "file"));
   std::error_code error;
   for (std::filesystem::recursive_directory_iterator it(evidence.folder, error), end; !error && it != end;

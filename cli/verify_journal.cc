@@ -13,21 +13,32 @@ namespace {
 using ledger::JournalType;
 
 constexpr char kJournalFile[] = "keyguard/journal.log";
+constexpr Millis kMaxActivation = std::chrono::hours(8);  // ARCHITECTURE section 7
+constexpr Millis kClockJump = std::chrono::minutes(5);    // further, and the signer closes the key
+constexpr Millis kOneStep{1000};                          // a batch is judged, then written down
 
 class JournalCheck {
  public:
-  explicit JournalCheck(Evidence& evidence) : evidence_(evidence), direction_(*evidence.direction) {}
+  explicit JournalCheck(Evidence& evidence) : evidence_(evidence) {
+    if (evidence.direction) direction_ = &*evidence.direction;
+  }
 
   void Run() {
     ReadCeremonies();
-    MakeTemplates();
-    const auto summary = ledger::ReadRecordLog(PosixFiles(), evidence_.Path(kJournalFile), ledger::kJournalKind,
-                                               [&](const ledger::Record& record) { return Visit(record); });
+    if (direction_ != nullptr) MakeTemplates();
+    // No octet at all: the signer never ran. Whoever quotes one of its heads says otherwise.
+    const auto octets = evidence_.Read(kJournalFile, kMaxEvidencePopulation);
+    const bool never_ran = octets.ok() && octets->empty();
+    const auto summary = never_ran
+                             ? StatusOr<ledger::LogSummary>(ledger::LogSummary{})
+                             : ledger::ReadRecordLog(PosixFiles(), evidence_.Path(kJournalFile), ledger::kJournalKind,
+                                                     [&](const ledger::Record& record) { return Visit(record); });
     if (!evidence_.Expect(kJournalFile, summary.status())) return;
+    CheckWitnesses();
     if (open_) Find(summary->records, "the key was never closed");
-    if (evidence_.report.signatures > direction_.limits.total) {
+    if (direction_ != nullptr && evidence_.report.signatures > direction_->limits.total) {
       evidence_.Find(kJournalFile, fmt::format("{} signatures are more than the directed total of {}",
-                                               evidence_.report.signatures, direction_.limits.total));
+                                               evidence_.report.signatures, direction_->limits.total));
     }
     evidence_.LookedAt(
         fmt::format("{} records, {}", Count(summary->records), Count(evidence_.report.signatures, "signature")));
@@ -54,22 +65,46 @@ class JournalCheck {
       if (!verdict.ok()) evidence_.Find(file, "not signed by the keyguard of the trust policy: " + verdict.detail);
       if (request->policy != evidence_.report.policy) evidence_.Find(file, "it was made under another trust policy");
       if (request->direction != evidence_.direction_digest) evidence_.Find(file, "it is for another Direction");
+      if (evidence_.sequence_of.count(request->ledger_head) == 0)
+        evidence_.Find(file, "it quotes a ledger head that is not in the chain");
+      witnesses_.push_back({file, request->journal_records, request->journal_head});
       ceremonies_.insert(pki::Sha256(*text));
     }
   }
 
+  // The journal was not rolled back below, nor made anew after, any head that was quoted elsewhere (I3).
+  void CheckWitnesses() {
+    for (const auto& [entry, told] : evidence_.Of<ledger::v1::KeyguardRecord>("keyguard")) {
+      Digest head{};
+      if (told.journal_head().size() == head.size())
+        std::copy(told.journal_head().begin(), told.journal_head().end(), head.begin());
+      witnesses_.push_back({Evidence::EntryName(*entry), told.journal_records(), head});
+    }
+    for (const Witness& witness : witnesses_) {
+      if (witness.records == 0) continue;
+      if (witness.records > heads_.size()) {
+        evidence_.Find(witness.where, fmt::format("it quotes {} records of the signer's journal, which has {}: it was "
+                                                  "rolled back or cut",
+                                                  witness.records, heads_.size()));
+      } else if (heads_[witness.records - 1] != witness.head) {
+        evidence_.Find(witness.where,
+                       fmt::format("it quotes another head of the signer's journal after {} records", witness.records));
+      }
+    }
+  }
+
   void MakeTemplates() {
-    const auto key = evidence_.certificates.find(direction_.key_certificate);
+    const auto key = evidence_.certificates.find(direction_->key_certificate);
     if (key == evidence_.certificates.end() || !key->second.subject_eui) {
       evidence_.Find("direction/certificates", "the certificate of the directed key is missing");
       return;
     }
     key_ = &key->second;
-    for (const procedures::DirectedGroup& group : direction_.groups) {
+    for (const procedures::DirectedGroup& group : direction_->groups) {
       const auto payload = DirectedPayload(evidence_, group);
       if (!evidence_.Expect("group " + group.name, payload.status())) continue;
-      auto made =
-          gbcs::CommandTemplate::Make(*key_->subject_eui, *payload, direction_.counter_first, direction_.counter_last);
+      auto made = gbcs::CommandTemplate::Make(*key_->subject_eui, *payload, direction_->counter_first,
+                                              direction_->counter_last);
       if (evidence_.Expect("group " + group.name, made.status()))
         templates_.emplace(group.name, std::move(made).value());
     }
@@ -77,6 +112,7 @@ class JournalCheck {
 
   // An error would end the visit: only the frame of a record is such an error.
   Status Visit(const ledger::Record& record) {
+    heads_.push_back(record.head);
     switch (static_cast<JournalType>(record.type)) {
       case JournalType::kAttendance:
         return With(record, ledger::DecodeJournalAttendance(record.payload), &JournalCheck::Attendance);
@@ -91,9 +127,11 @@ class JournalCheck {
       case JournalType::kOrder:
         return With(record, ledger::DecodeJournalOrder(record.payload), &JournalCheck::Order);
       case JournalType::kDirection:
+        return With(record, ledger::DecodeJournalDirection(record.payload), &JournalCheck::Direction);
       case JournalType::kProven:
+        return With(record, ledger::DecodeJournalProven(record.payload), &JournalCheck::Proven);
       case JournalType::kRefusal:
-        return OkStatus();
+        return With(record, ledger::DecodeJournalRefusal(record.payload), &JournalCheck::Refusal);
     }
     Find(record.number, fmt::format("a record of unknown type {}", record.type));
     return OkStatus();
@@ -109,16 +147,30 @@ class JournalCheck {
     return OkStatus();
   }
 
+  // What belongs to this incident's Direction. With no Direction nothing does: check 7 names what should not be there.
+  bool IsOurs(const Digest& direction) const {
+    return direction_ != nullptr && direction == evidence_.direction_digest;
+  }
+
+  void Direction(uint64_t, const ledger::JournalDirection&) {}  // check 7
+  void Refusal(uint64_t, const ledger::JournalRefusal&) {}
+  void Proven(uint64_t number, const ledger::JournalProven& proven) {
+    if (!IsOurs(proven.direction)) return;
+    for (const Eui64 device : proven.devices) evidence_.proven.emplace(device, number);
+  }
+
   void Attendance(uint64_t, const ledger::JournalAttendance& attendance) {
     attended_[attendance.request].insert(attendance.person);
   }
 
   void Opened(uint64_t number, const ledger::JournalOpened& opened) {
-    if (opened.direction != evidence_.direction_digest) return;
+    if (!IsOurs(opened.direction)) return;
     open_ = true;
+    opened_ = opened.time;
+    CheckStopped(number, "the key was opened");
     if (ceremonies_.count(opened.request) == 0)
       Find(number, "the key was opened in a ceremony whose request is not in the folder");
-    const procedures::KeyCustody* custody = evidence_.policy->FindKey(direction_.key);
+    const procedures::KeyCustody* custody = evidence_.policy->FindKey(direction_->key);
     uint64_t custodians = 0;
     for (const std::string& person : attended_[opened.request]) {
       for (const procedures::CustodianShare& share :
@@ -128,23 +180,70 @@ class JournalCheck {
     }
     if (custody == nullptr || custodians < custody->threshold) {
       Find(number,
-           fmt::format("the key was opened with {} custodians of the {} key", custodians, direction_.key));  // I5
+           fmt::format("the key was opened with {} custodians of the {} key", custodians, direction_->key));  // I5
     }
   }
 
   void Closed(uint64_t, const ledger::JournalClosed& closed) {
-    if (closed.direction == evidence_.direction_digest) open_ = false;
+    if (IsOurs(closed.direction)) open_ = false;
   }
 
   void Order(uint64_t number, const ledger::JournalOrder& order) {
-    if (order.direction != evidence_.direction_digest) return;
+    if (!IsOurs(order.direction)) return;
     const Status status = evidence_.CheckSignedBy(order.person, order.document, order.cms);
     if (!status.ok()) Find(number, Message(status));
+    const auto document = procedures::ParsePmaOrder(AsText(order.document));
+    if (!document.ok()) return Find(number, Message(document.status()));
+    if (document->order != order.order || document->person != order.person || document->direction != order.direction ||
+        document->environment != evidence_.policy->environment) {
+      Find(number, fmt::format("the signed order is another one than the '{}' of {} that the record names",
+                               Printable(order.order), Printable(order.person)));
+    }
+    Obey(order);
+  }
+
+  // Halt: one member. Withdrawal: as many seats as the policy says, for good. Resume: a quorum of seats, and of
+  // organisations where each has one vote, since the last halt.
+  void Obey(const ledger::JournalOrder& order) {
+    const procedures::Seat* seat = evidence_.policy->SeatOf(order.person);
+    if (order.order == "halt") {
+      halted_ = true;
+      resuming_.clear();
+    } else if (order.order == "withdraw") {
+      withdrawing_.insert(seat == nullptr ? order.person : seat->name);
+    } else if (order.order == "resume" && seat != nullptr) {
+      const procedures::Person* person = evidence_.policy->FindPerson(order.person);
+      const bool one_vote = evidence_.policy->one_vote_per_organisation && person != nullptr;
+      resuming_.emplace(one_vote ? person->organisation : seat->name, seat->name);
+      std::set<std::string> seats;
+      for (const auto& [voter, of] : resuming_) seats.insert(of);
+      if (seats.size() >= evidence_.policy->approvals_needed) halted_ = false;
+    }
+  }
+  void CheckStopped(uint64_t number, const std::string& what) {
+    if (withdrawing_.size() >= evidence_.policy->withdrawals_needed) {
+      Find(number, what + " after the Direction had been withdrawn");
+    } else if (halted_) {
+      Find(number, what + " after a member had halted it, and no quorum had resumed it");
+    }
+  }
+
+  void CheckBurnTime(uint64_t number, UtcTime time) {
+    if (time < direction_->not_before || time > direction_->not_after + kOneStep) {
+      Find(number, fmt::format("attempts were spent at {}; the Direction is valid from {} to {}", FormatTime(time),
+                               FormatTime(direction_->not_before), FormatTime(direction_->not_after)));
+    }
+    if (open_ && (time > opened_ + kMaxActivation + kClockJump || time + kClockJump < opened_)) {
+      Find(number, fmt::format("attempts were spent at {} with a key opened at {}: an activation lasts 8 hours",
+                               FormatTime(time), FormatTime(opened_)));
+    }
   }
 
   void Burn(uint64_t number, const ledger::JournalBurn& burn) {
-    if (burn.direction != evidence_.direction_digest) return;
+    if (!IsOurs(burn.direction)) return;
     if (!open_) Find(number, "attempts were spent while the key was closed");
+    CheckStopped(number, "attempts were spent");
+    CheckBurnTime(number, burn.time);
     if (evidence_.Quoted(burn.ledger_sequence, burn.ledger_head) == nullptr)
       Find(number, "it quotes a ledger head that is not in the chain");
     const auto population = evidence_.populations.find(burn.group);
@@ -152,11 +251,11 @@ class JournalCheck {
       if (population == evidence_.populations.end() || !population->second.RankOf(item.device)) {
         Find(number, fmt::format("Device {} is not in the directed group {}", item.device.ToString(), burn.group));
       }
-      if (item.counter < direction_.counter_first || item.counter > direction_.counter_last) {
+      if (item.counter < direction_->counter_first || item.counter > direction_->counter_last) {
         Find(number, fmt::format("counter {} is outside the directed range", item.counter));
       }
       if (!counters_.insert(item.counter).second) Find(number, fmt::format("counter {} was used before", item.counter));
-      if (item.attempt == 0 || item.attempt > direction_.limits.attempts_per_device) {
+      if (item.attempt == 0 || item.attempt > direction_->limits.attempts_per_device) {
         Find(number,
              fmt::format("attempt {} for {} is beyond the directed limit", item.attempt, item.device.ToString()));
       }
@@ -184,8 +283,8 @@ class JournalCheck {
       JournalCommand& command = evidence_.commands[{item.device, item.attempt}];
       if (!command.is_signed) ++evidence_.report.signatures;
       command.is_signed = true;
-      if (encoder == templates_.end() || item.counter < direction_.counter_first ||
-          item.counter > direction_.counter_last)
+      if (encoder == templates_.end() || item.counter < direction_->counter_first ||
+          item.counter > direction_->counter_last)
         continue;
       Bytes octets = encoder->second.Encode(item.device, item.counter);
       if (!key_->public_key->Verify(gbcs::CommandTemplate::ToBeSigned(octets), signatures.signatures[i])) {
@@ -197,14 +296,25 @@ class JournalCheck {
     }
   }
 
+  struct Witness {
+    std::string where;
+    uint64_t records = 0;
+    Digest head{};
+  };
   Evidence& evidence_;
-  const procedures::Direction& direction_;
+  const procedures::Direction* direction_ = nullptr;
+  std::vector<Witness> witnesses_;
+  std::vector<Digest> heads_;  // of the journal, by record
   const pki::Certificate* key_ = nullptr;
   std::map<std::string, gbcs::CommandTemplate> templates_;
   std::set<Digest> ceremonies_;
   std::map<Digest, std::set<std::string>> attended_;
   std::set<uint64_t> counters_;
   bool open_ = false;
+  UtcTime opened_;
+  bool halted_ = false;
+  std::set<std::string> withdrawing_;
+  std::map<std::string, std::string> resuming_;  // who counts once -> seat
 };
 
 }  // namespace
@@ -250,7 +360,7 @@ StatusOr<gbcs::CommandPayload> DirectedPayload(const Evidence& evidence, const p
 
 void CheckJournal(Evidence& evidence) {
   evidence.Begin(8, "journal");
-  if (!evidence.direction || !evidence.verifier) {
+  if ((!evidence.direction && !evidence.without_direction) || !evidence.verifier) {
     evidence.Find(kJournalFile, "cannot be judged without a Direction and a trust policy");
     return;
   }

@@ -145,7 +145,7 @@ StatusOr<Described> Describe(ByteSpan octets) {
   }
   if (m.mac) out.parts.push_back({"ACB-SMD MAC", ToHex(*m.mac) + " (not checked here)", frame.mac, m.mac->size(), {}});
   if (!status.ok()) {
-    Described rest{"not understood", smki::Message(status), reached, octets.size() - reached, {}};
+    Described rest{kNotUnderstood, smki::Message(status), reached, octets.size() - reached, {}};
     if (rest.size != 0) rest.parts.push_back({"octets", ToHex(octets.subspan(reached)), reached, rest.size, {}});
     out.parts.push_back(std::move(rest));
   }

@@ -18,6 +18,8 @@ struct Described {
   std::vector<Described> parts;
 };
 
+// The name of what could not be read, with the reason as its value.
+inline constexpr char kNotUnderstood[] = "not understood";
 // Decodes any CS02b or CS02a command, response or alert (with or without MAC): header, payload, signature. What
 // is not understood is shown as hexadecimal with the reason; an error only if there is no Grouping Header at all.
 StatusOr<Described> Describe(ByteSpan message);

@@ -144,7 +144,7 @@ StatusOr<Scan> ScanRecords(Source& in, const std::string& path, const std::strin
           number, scan.good);
       return scan;
     }
-    const Status visited = visit ? visit({number, type, payload, payload_offset}) : OkStatus();
+    const Status visited = visit ? visit({number, type, payload, payload_offset, expected}) : OkStatus();
     if (!visited.ok()) return WithContext(visited, fmt::format("{}: record {}", path, number));
     scan.summary.head = expected;
     scan.summary.records = number + 1;

@@ -25,6 +25,7 @@ struct Record {
   uint8_t type = 0;
   ByteSpan payload;  // valid during the visit only
   uint64_t payload_offset = 0;
+  Digest head{};  // of the file up to here: what a witness quotes
 };
 
 inline constexpr size_t kMaxRecord = 16 << 20;

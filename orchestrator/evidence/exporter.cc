@@ -23,10 +23,11 @@ constexpr char kRevocationFile[] = "policy/persons.crl";
 constexpr char kStoreFile[] = "repository/repository.store";
 constexpr char kJournalFile[] = "keyguard/journal.log";
 constexpr char kLedgerFile[] = "ledger.sqlite";
+constexpr char kLedgerDigestFile[] = "ledger.sha256";
 constexpr char kNoteFile[] = "checkpoint.note";
 constexpr char kReportFile[] = "report.md";
 constexpr char kReportJsonFile[] = "report.json";
-constexpr const char* kWrittenHere[] = {kLedgerFile, kNoteFile, kReportFile, kReportJsonFile};
+constexpr const char* kWrittenHere[] = {kLedgerFile, kLedgerDigestFile, kNoteFile, kReportFile, kReportJsonFile};
 constexpr const char* kFolders[] = {"direction",
                                     "direction/votes",
                                     "direction/approvals",
@@ -77,7 +78,7 @@ Status Exporter::WritePolicy(Core& core, Incident& incident) {
 bool Exporter::IsComplete(Core& core, const Incident& incident) {
   FileSystem& files = core.outside.files;
   return incident.exported && files.Exists(incident.folder + "/" + kNoteFile) &&
-         files.Exists(incident.folder + "/" + kLedgerFile);
+         files.Exists(incident.folder + "/" + kLedgerFile) && files.Exists(incident.folder + "/" + kLedgerDigestFile);
 }
 
 void Exporter::Start() {
@@ -240,8 +241,14 @@ Status Exporter::Seal(const std::string& note) {
   FileSystem& files = core_.outside.files;
   SMKI_RETURN_IF_ERROR(files.WriteDurably(incident_.folder + "/" + kNoteFile, AsBytes(note)));
   const std::string path = incident_.folder + "/" + kLedgerFile;
-  if (files.Exists(path)) SMKI_RETURN_IF_ERROR(files.Remove(path));
-  return core_.book.ledger().CopyTo(path);
+  const std::string digest_path = incident_.folder + "/" + kLedgerDigestFile;
+  for (const std::string& old : {digest_path, path}) {
+    if (files.Exists(old)) SMKI_RETURN_IF_ERROR(files.Remove(old));
+  }
+  SMKI_RETURN_IF_ERROR(core_.book.ledger().CopyTo(path));
+  // SQLite's own octets and free space are under no entry's hash: so that a rotten disk shows there too.
+  SMKI_ASSIGN_OR_RETURN(const Measured copy, VisitFile(files, path, [](const Bytes&) { return OkStatus(); }));
+  return files.WriteDurably(digest_path, AsBytes(ToHex(copy.sha256) + "  " + kLedgerFile + "\n"));
 }
 
 }  // namespace smki::orchestrator

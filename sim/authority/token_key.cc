@@ -30,7 +30,9 @@ StatusOr<std::unique_ptr<hsm::pkcs11::TokenSigner>> OpenAuthorityKey(hsm::pkcs11
   const Secret pin(std::move(octets));
   SMKI_ASSIGN_OR_RETURN(const hsm::pkcs11::TokenUri uri, hsm::pkcs11::TokenUri::Parse(token));
   SMKI_ASSIGN_OR_RETURN(const hsm::pkcs11::Slot slot, module.FindToken(uri));
-  return hsm::pkcs11::TokenSigner::Open(slot, pin, kAuthorityKeyLabel);
+  auto opened = hsm::pkcs11::TokenSigner::Open(slot, pin, kAuthorityKeyLabel);
+  if (!opened.ok()) return WithContext(opened.status(), fmt::format("{} with the PIN in {}", token, pin_file));
+  return opened;
 }
 
 }  // namespace smki::sim

@@ -92,6 +92,9 @@ TEST_F(Recovery, AFalseAlarmIsClosedWithItsReason) {
   ASSERT_TRUE(list.ok()) << Message(list.status());
   EXPECT_EQ((*list)["incidents"][0]["closed"], "stopped") << list->dump();
   ASSERT_TRUE(rehearsal_->Drive().ok());
+  const auto verified = rehearsal_->VerifyEvidence();
+  ASSERT_TRUE(verified.ok()) << Message(verified.status());
+  EXPECT_EQ((*verified)["verdict"], "verified") << "nothing was directed, nothing signed: " << verified->dump(2);
   std::ifstream report(rehearsal_->EvidenceFolder() + "/report.md");
   const std::string told((std::istreambuf_iterator<char>(report)), std::istreambuf_iterator<char>());
   EXPECT_NE(told.find("the party says that its keys are safe"), std::string::npos) << told;

@@ -46,8 +46,23 @@ void EvidenceStory::Prepare() {
       estate_.issuing, {"", 1, Eui64(0x90B3D51F30000001)}, recovery_key_.public_key(), pki::kDigitalSignature,
       Bytes(16, 0x21), Now() - std::chrono::hours(24), Now() + std::chrono::hours(24 * 300))));
   Must(PosixFiles().CreateDirectories(folder_));
+  if (spoiled_.false_alarm) {
+    incident_.Must(incident_.Open());
+    incident_.Must(incident_.Do(procedures::CloseRequest{"leo", "a false alarm"}));
+    return;
+  }
   incident_.Reach("the end");
   incident_.Must(incident_.Do(procedures::CloseRequest{"leo"}));
+}
+
+Bytes EvidenceStory::List() {
+  const UtcTime issued = Now() - std::chrono::hours(1) + spoiled_.list_issued_later;
+  std::vector<pki::Revoked> revoked;
+  if (!spoiled_.revoked.empty()) {
+    const auto& der = people_.policy.FindPerson(spoiled_.revoked)->signing_certificate.bytes;
+    revoked.push_back({Must(pki::Certificate::Parse(der)).serial, Now() + spoiled_.revoked_later, 1});
+  }
+  return Must(pki::IssueRevocationList(people_.authority, 1, issued, issued + std::chrono::hours(24), revoked)).der;
 }
 
 void EvidenceStory::Append(const std::string& kind, const std::string& person, const std::string& payload) {
@@ -84,14 +99,15 @@ void EvidenceStory::Tell() {
   for (const procedures::Event& event : incident_.log_) {
     clock_.SetWall(event.time);
     if (IsSignedAct(event)) TellStatement(event);
+    if (spoiled_.act_taken_out && event.kind == "incident-closed") break;
     TellEvent(event);
     if (event.kind == "incident-opened") {
       File("runbook.yaml", AsBytes(procedures::test::MethodThreeText()));
       File("policy/trust-policy.yaml", AsBytes(policy));
-      File("policy/persons.crl", people_.FreshList());
+      File("policy/persons.crl", List());
+      if (spoiled_.false_alarm) TellFalseAlarm();
     }
     if (event.kind == "step-started" && event.step == "direction") Draft();
-    if (event.kind == "step-started" && event.step == "ceremony") TellCeremony();
     if (event.kind == "step-started" && event.step == "campaign") TellCampaign();
   }
 }
@@ -120,6 +136,16 @@ void EvidenceStory::TellStatement(const procedures::Event& event) {
                                                      : "done";
   const auto choice = event.fields.find("choice");
   statement.choice = choice == event.fields.end() ? "none" : choice->second;
+  for (const char* field : {"text", "result", "why"}) {
+    const auto said = event.fields.find(field);
+    if (said != event.fields.end() && !(event.kind == "incident-closed" && field == std::string("result")))
+      statement.text.text = said->second;
+  }
+  if (event.kind == "step-decided") {
+    if (!spoiled_.statement_verb.empty()) statement.verb = spoiled_.statement_verb;
+    if (!spoiled_.statement_choice.empty()) statement.choice = spoiled_.statement_choice;
+    if (!spoiled_.statement_text.empty()) statement.text.text = spoiled_.statement_text;
+  }
   statement.expected_sequence = events_ + spoiled_.statement_page;
   statement.person = event.person;
   statement.time = event.time;
@@ -160,6 +186,9 @@ void EvidenceStory::TellCeremony() {
   request.threshold = 2;
   request.keyguard_time = Now();
   request.expires = Now() + std::chrono::hours(1);
+  request.ledger_head = spoiled_.request_quotes == Digest{} ? ledger_->head().hash : spoiled_.request_quotes;
+  request.journal_records = 1;
+  request.journal_head = spoiled_.request_journal == Digest{} ? first_journal_head_ : spoiled_.request_journal;
   request.ceremony_certificate.bytes = {1, 2, 3};
   const std::string text = procedures::Render(request);
   request_ = pki::Sha256(text);
@@ -192,6 +221,34 @@ std::vector<EvidenceStory::Command> EvidenceStory::Commands() {
   return out;
 }
 
+// What an incident without a Direction leaves: a journal that knows nothing of it.
+void EvidenceStory::TellFalseAlarm() {
+  if (spoiled_.never_admitted) Draft();
+  Must(PosixFiles().CreateDirectories(folder_ + "/keyguard"));
+  auto journal = Must(ledger::RecordLog::Open(PosixFiles(), folder_ + "/keyguard/journal.log", ledger::kJournalKind,
+                                              [](const ledger::Record&) { return OkStatus(); }));
+  const ledger::JournalDirection admitted{Now(), Digest{1}, "DIR-9",  "INC-1", "drill/estate-7", "n", 1,
+                                          2,     0,         Digest{}, Now()};
+  if (spoiled_.admitted_without_direction)
+    Must(journal->Append(static_cast<uint8_t>(ledger::JournalType::kDirection), Encode(admitted)).status());
+  journal->Sync();
+  journal.reset();
+  if (spoiled_.empty_journal) std::filesystem::resize_file(folder_ + "/keyguard/journal.log", 0);
+  if (spoiled_.told_records > 0) TellKeyguard("ceremony-requested", 0, Digest{7});
+  if (spoiled_.intent_without_direction)
+    Append("campaign.intent", "", ledger::v1::CampaignIntent().SerializeAsString());
+  File("keyguard/journal.log", Must(PosixFiles().Read(folder_ + "/keyguard/journal.log", 1 << 20)));
+}
+
+void EvidenceStory::TellKeyguard(const std::string& what, uint64_t records, const Digest& head) {
+  ledger::v1::KeyguardRecord record;
+  record.set_what(what);
+  record.set_direction_digest(ToString(pki::Sha256(direction_text_)));
+  record.set_journal_records(records + spoiled_.told_records);
+  record.set_journal_head(ToString(spoiled_.told_head == Digest{} ? head : spoiled_.told_head));
+  Append("keyguard", "", record.SerializeAsString());
+}
+
 void EvidenceStory::TellCampaign() {
   const std::vector<Command> commands = Commands();
   Must(PosixFiles().CreateDirectories(folder_ + "/keyguard"));
@@ -204,13 +261,36 @@ void EvidenceStory::TellCampaign() {
   Flush();
   const ledger::Head head = ledger_->head();
   write(ledger::JournalType::kDirection,
-        Encode(ledger::JournalDirection{Now(), direction, estate_.direction.id, "INC-1", "drill/estate-7",
-                                        estate_.direction.nonce, 1000, 4999, head.entries - 1, head.hash, Now()}));
+        Encode(ledger::JournalDirection{
+            Now(), direction, estate_.direction.id, "INC-1", "drill/estate-7",
+            spoiled_.admitted_nonce.empty() ? estate_.direction.nonce : spoiled_.admitted_nonce, 1000, 4999,
+            head.entries - 1, head.hash, Now()}));
+  first_journal_head_ = journal->head();
+  TellCeremony();
   for (const std::string& person : spoiled_.attendants)
     write(ledger::JournalType::kAttendance, Encode(ledger::JournalAttendance{Now(), request_, person}));
-  write(ledger::JournalType::kOpened, Encode(ledger::JournalOpened{Now(), direction, request_, 1}));
+  const auto give_orders = [&] {
+    for (const auto& [order, person] : spoiled_.orders) {
+      const procedures::PmaOrder document{spoiled_.order_signed_as.empty() ? order : spoiled_.order_signed_as,
+                                          people_.policy.environment,
+                                          direction,
+                                          person,
+                                          Now(),
+                                          {"a doubt"}};
+      const std::string text = procedures::Render(document);
+      write(ledger::JournalType::kOrder,
+            Encode(ledger::JournalOrder{Now(), order, person, direction, ToBytes(AsBytes(text)),
+                                        people_.Sign(spoiled_.order_signer.empty() ? person : spoiled_.order_signer,
+                                                     AsBytes(text), "smki order")}));
+    }
+  };
+  if (spoiled_.orders_before_opening) give_orders();
+  write(ledger::JournalType::kOpened,
+        Encode(ledger::JournalOpened{Now() - spoiled_.opened_earlier, direction, request_, 1}));
+  TellKeyguard("opened", journal->records(), journal->head());
+  if (!spoiled_.orders_before_opening) give_orders();
   for (const procedures::DirectedGroup& group : estate_.direction.groups) {
-    ledger::JournalBurn burn{Now(), direction, group.name, 0, {}, {}};
+    ledger::JournalBurn burn{Now() + spoiled_.burned_later, direction, group.name, 0, {}, {}};
     ledger::JournalSignatures signatures;
     pki::MerkleTree announced;
     for (const Command& command : commands) {
@@ -242,8 +322,12 @@ void EvidenceStory::TellCampaign() {
     write(ledger::JournalType::kBurn, Encode(burn));
     write(ledger::JournalType::kSignatures, Encode(signatures));
   }
+  ledger::JournalProven proven{Now(), direction, {commands.front().device}};
+  if (spoiled_.proven_device) proven.devices.push_back(*spoiled_.proven_device);
+  write(ledger::JournalType::kProven, Encode(proven));
   write(ledger::JournalType::kClosed, Encode(ledger::JournalClosed{Now(), direction, "done"}));
   journal->Sync();
+  TellKeyguard("closed", journal->records(), journal->head());
   journal.reset();
   File("keyguard/journal.log", Must(PosixFiles().Read(folder_ + "/keyguard/journal.log", 1 << 20)));
   WriteCampaignLog(commands);
@@ -267,7 +351,8 @@ void EvidenceStory::WriteCampaignLog(const std::vector<Command>& commands) {
   for (const Command& command : commands) {
     write(ledger::CampaignType::kResponse,
           Encode(ledger::CampaignResponse{++sequence, Now(), command.device, 1, command.counter,
-                                          ledger::DeviceOutcome::kRecovered, "", Answer(command)}));
+                                          sequence == 1 ? spoiled_.recorded_outcome : ledger::DeviceOutcome::kRecovered,
+                                          "", Answer(command)}));
   }
   log->Sync();
   ledger::v1::CampaignSummary summary;
@@ -286,7 +371,8 @@ void EvidenceStory::WriteCampaignLog(const std::vector<Command>& commands) {
 Bytes EvidenceStory::Answer(const Command& command) {
   const bool spoil = command.counter == estate_.direction.counter_first;
   gbcs::ExecutionOutcome outcome;
-  outcome.seq_number = command.counter;
+  outcome.seq_number = command.counter + (spoil ? spoiled_.outcome_counter : 0);
+  if (spoil && spoiled_.outcome_of_another_mode) outcome.mode = gbcs::Mode::kAnyByContingency;
   for (const procedures::DirectedReplacement& replacement : estate_.direction.FindGroup(command.group)->replacements) {
     const pki::Certificate certificate = Must(pki::Certificate::Parse(estate_.certificates[replacement.certificate]));
     gbcs::ReplacementOutcome cell;
@@ -295,7 +381,15 @@ Bytes EvidenceStory::Answer(const Command& command) {
     std::copy(certificate.subject_key_identifier.begin(), certificate.subject_key_identifier.end(),
               cell.replacing_ski.begin());
     if (spoil && spoiled_.other_key_in_cell) cell.replacing_ski[7] ^= 1;
+    cell.replacing_eui = certificate.subject_eui.value_or(Eui64());
+    if (spoil && spoiled_.other_organisation_in_cell) cell.replacing_eui = Eui64(1);
     outcome.outcomes.push_back(cell);
+  }
+  if (spoil && spoiled_.cell_told_twice) outcome.outcomes.push_back(outcome.outcomes.back());
+  if (spoil && spoiled_.cell_left_out) outcome.outcomes.pop_back();
+  if (spoil && spoiled_.cell_beyond) {
+    outcome.outcomes.push_back(outcome.outcomes.back());
+    outcome.outcomes.back().cell.role = gbcs::Role::kNetworkOperator;
   }
   gbcs::Message message;
   message.cra = gbcs::Cra::kResponse;
@@ -303,7 +397,9 @@ Bytes EvidenceStory::Answer(const Command& command) {
   message.originator = command.device;
   message.recipient = Eui64(0x90B3D51F30000001);
   message.date_time = Bytes(12, 0);
-  message.message_code = gbcs::kAnyExceptAbnormalRootByRecoveryCode;
+  message.message_code = spoil && spoiled_.response_of_another_code ? gbcs::MessageCodeOf(gbcs::Mode::kAnyByContingency)
+                                                                    : gbcs::kAnyExceptAbnormalRootByRecoveryCode;
+  if (spoil && spoiled_.response_with_mac) message.mac.emplace();
   message.payload = gbcs::EncodeResponsePayload({outcome, DerLengths::kMinimal});
   pki::PrivateKey stranger = Must(pki::PrivateKey::Generate());
   message.signature =
@@ -320,9 +416,12 @@ void EvidenceStory::WriteStore() {
   for (const auto& [group, octets] : estate_.populations) {
     const procedures::Population population = Must(procedures::ParsePopulation(octets));
     for (const Eui64 device : population.devices) {
-      Must(writer->Add(small_.Record(Must(
-          pki::IssueDeviceCertificate(small_.devices.identity, device, device_key_.public_key(), pki::kDigitalSignature,
-                                      Bytes(16, serial++), repository::Day("2026-01-01"))))));
+      const bool revoked = spoiled_.device_certificate_revoked && serial == 0x60;
+      const pki::Certificate certificate =
+          Must(pki::IssueDeviceCertificate(small_.devices.identity, device, device_key_.public_key(),
+                                           pki::kDigitalSignature, Bytes(16, serial++), repository::Day("2026-01-01")));
+      Must(writer->Add(small_.Record(
+          certificate, revoked ? repository::CertificateStatus::kRevoked : repository::CertificateStatus::kInUse)));
     }
   }
   Must(writer->Finish());
@@ -348,6 +447,8 @@ void EvidenceStory::Seal() {
   }
   Must(ledger_->CopyTo(folder_ + "/ledger.sqlite"));
   ledger_.reset();
+  const Bytes ledger = Must(PosixFiles().Read(folder_ + "/ledger.sqlite", 16 << 20));
+  repository::WriteText(folder_ + "/ledger.sha256", ToHex(pki::Sha256(ledger)) + "  ledger.sqlite\n");
 }
 
 }  // namespace smki::cli::test

@@ -42,6 +42,31 @@ struct Spoiled {
   Digest drafted_against{};  // instead of the true head
   bool runbook_not_allowed = false;
   bool other_genesis_policy = false;
+  std::string statement_verb, statement_choice, statement_text;  // instead of the true ones, when a step is decided
+  bool act_taken_out = false;                                    // the last statement stands alone
+  std::string admitted_nonce;                                    // instead of the true one, in the journal
+  Digest request_quotes{};                                       // as the ledger's head, instead of the true one
+  Digest request_journal{};                                      // as the journal's head after its first record
+  uint64_t told_records = 0;                                     // added to what the keyguard told of its journal
+  Digest told_head{};                                            // instead of the true one
+  Millis burned_later{0}, opened_earlier{0};
+  std::vector<std::pair<std::string, std::string>> orders;  // order and person, before the first burn
+  bool orders_before_opening = false;
+  std::string order_signer;            // instead of the person it names
+  std::string order_signed_as;         // another order in the signed document
+  std::optional<Eui64> proven_device;  // taken for proven by the signer
+  uint64_t outcome_counter = 0;        // added, in the first Device's response
+  bool outcome_of_another_mode = false, response_of_another_code = false, response_with_mac = false;
+  bool other_organisation_in_cell = false, cell_told_twice = false, cell_left_out = false, cell_beyond = false;
+  ledger::DeviceOutcome recorded_outcome = ledger::DeviceOutcome::kRecovered;  // of the first Device
+  bool device_certificate_revoked = false;
+  // The revocation list in the folder: when it was issued, and who is revoked since when.
+  Millis list_issued_later{0};
+  std::string revoked;
+  Millis revoked_later{0};
+  // Closed before anything was directed; and what may not be there then.
+  bool false_alarm = false, intent_without_direction = false, admitted_without_direction = false;
+  bool never_admitted = false, empty_journal = false;
 };
 
 class EvidenceStory {
@@ -49,6 +74,7 @@ class EvidenceStory {
   explicit EvidenceStory(const Spoiled& spoiled = {});
   const std::string& folder() const { return folder_; }
   Digest anchor() const { return anchor_; }
+  procedures::test::People& people() { return people_; }
 
  private:
   struct Command {
@@ -65,6 +91,9 @@ class EvidenceStory {
   void Draft();
   void TellCeremony();
   void TellCampaign();
+  void TellFalseAlarm();
+  void TellKeyguard(const std::string& what, uint64_t records, const Digest& head);
+  Bytes List();
   std::vector<Command> Commands();
   void WriteCampaignLog(const std::vector<Command>& commands);
   Bytes Answer(const Command& command);
@@ -92,6 +121,7 @@ class EvidenceStory {
   uint64_t events_ = 0;
   std::string direction_text_;
   Digest request_{};
+  Digest first_journal_head_{};
 };
 
 }  // namespace smki::cli::test
