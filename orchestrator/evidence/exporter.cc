@@ -14,7 +14,7 @@ namespace smki::orchestrator {
 namespace {
 
 constexpr Millis kCallDeadline{30000};
-constexpr Millis kRetryDelay{1000};
+constexpr Millis kLongestDelay{16'000};
 constexpr size_t kChunk = 1 << 20;
 constexpr size_t kMaxNote = 16 * 1024;
 constexpr char kOrchestratorName[] = "orchestrator";
@@ -90,7 +90,8 @@ void Exporter::Again(const Status& why) {
   spdlog::warn("{}: the evidence folder is not complete yet: {}", incident_.state.id, Message(why));
   stream_.reset();
   journal_.reset();
-  core_.outside.executor.PostAfter(kRetryDelay, Guard([this] { Start(); }));
+  core_.outside.executor.PostAfter(delay_, Guard([this] { Start(); }));
+  delay_ = std::min(delay_ * 2, kLongestDelay);
 }
 
 Status Exporter::WriteFiles() {
@@ -196,9 +197,13 @@ Status Exporter::KeepJournal() {
 
 // The last of what the checkpoint covers: a report that was changed afterwards is found like any other file (I3).
 Status Exporter::NameReport() {
+  // The report tells of every entry, so naming it makes it old: once is enough until something else happens.
+  if (reported_ == core_.book.ledger().head().entries) return OkStatus();
   SMKI_RETURN_IF_ERROR(WriteReport(core_, incident_));
   SMKI_RETURN_IF_ERROR(NameFile("report", kReportFile));
-  return NameFile("report-json", kReportJsonFile);
+  SMKI_RETURN_IF_ERROR(NameFile("report-json", kReportJsonFile));
+  reported_ = core_.book.ledger().head().entries;
+  return OkStatus();
 }
 
 void Exporter::Sign() {

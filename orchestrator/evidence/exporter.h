@@ -53,6 +53,8 @@ class Exporter {
   std::unique_ptr<Transport::Watch> stream_;
   std::unique_ptr<AppendFile> journal_;
   Status journal_status_;
+  uint64_t reported_ = 0;  // entries of the ledger when the report was last named
+  Millis delay_{1000};     // before the next try
   Lifeline lifeline_;
 };
 
