@@ -35,6 +35,7 @@ int RunCommandLine(int argc, const char* const* argv) {
   AddIncidentCommands(app, command);
   AddDirectionCommands(app, command);
   AddCeremonyCommands(app, command);
+  AddShareCommands(app, command);
   AddKeyguardCommands(app, command);
   AddPolicyCommands(app, command);
   AddRepositoryCommands(app, command);

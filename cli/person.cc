@@ -8,6 +8,8 @@
 namespace smki::cli {
 namespace {
 
+constexpr size_t kMaxShareFile = 64 * 1024;
+
 StatusOr<pki::Certificate> ReadCertificate(const std::string& path) {
   SMKI_ASSIGN_OR_RETURN(const Bytes pem, PosixFiles().Read(path, 64 * 1024));
   auto certificate = pki::Certificate::FromPem(AsText(pem));
@@ -78,13 +80,27 @@ StatusOr<procedures::PresentedShare> Person::PresentShare(const procedures::Cere
     return FailedPrecondition("{} names no share of the {} key; add it under `shares`", site_.file, request.key);
   }
   if (site_.agree.key.empty()) return FailedPrecondition("{} names no `agree` key for {}", site_.file, id());
-  SMKI_ASSIGN_OR_RETURN(const Bytes envelope, PosixFiles().Read(share->second, 64 * 1024));
+  SMKI_ASSIGN_OR_RETURN(const Bytes envelope, PosixFiles().Read(share->second, kMaxShareFile));
   SMKI_ASSIGN_OR_RETURN(const pki::Certificate agreement_certificate, ReadCertificate(site_.agree.certificate));
   SMKI_ASSIGN_OR_RETURN(const pki::PrivateKey agreement_key, ReadKey(site_.agree.key));
   SMKI_ASSIGN_OR_RETURN(const pki::Certificate signing_certificate, ReadCertificate(site_.sign.certificate));
   SMKI_ASSIGN_OR_RETURN(pki::PrivateKey signing_key, ReadKey(site_.sign.key));
   const procedures::CustodianKeys keys{agreement_key, agreement_certificate, signing_key, signing_certificate};
   return procedures::PresentShare(policy_, request, request_text, id(), envelope, keys, SystemClock().Now());
+}
+
+StatusOr<procedures::ShareCheck> Person::CheckShare(const std::string& file) const {
+  if (site_.agree.key.empty()) {
+    return FailedPrecondition("{} names no `agree` key for {}, and a share opens with nothing else. Next: add it",
+                              site_.file, id());
+  }
+  SMKI_ASSIGN_OR_RETURN(const Bytes envelope, PosixFiles().Read(file, kMaxShareFile));
+  SMKI_ASSIGN_OR_RETURN(const pki::Certificate certificate, ReadCertificate(site_.agree.certificate));
+  SMKI_ASSIGN_OR_RETURN(const pki::PrivateKey key, ReadKey(site_.agree.key));
+  auto check =
+      procedures::CheckShareAtHome(policy_, policy_digest_, id(), envelope, key, certificate, SystemClock().Now());
+  if (!check.ok()) return WithContext(check.status(), file);
+  return check;
 }
 
 StatusOr<recovery::v1::Recovery::Stub*> Person::Orchestrator() {
