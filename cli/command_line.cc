@@ -36,6 +36,7 @@ int RunCommandLine(int argc, const char* const* argv) {
   AddDirectionCommands(app, command);
   AddCeremonyCommands(app, command);
   AddShareCommands(app, command);
+  AddCustodyCommands(app, command);
   AddKeyguardCommands(app, command);
   AddPolicyCommands(app, command);
   AddRepositoryCommands(app, command);

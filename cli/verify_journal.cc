@@ -93,6 +93,7 @@ class JournalCheck {
       case JournalType::kDirection:
       case JournalType::kProven:
       case JournalType::kRefusal:
+      case JournalType::kCustody:
         return OkStatus();
     }
     Find(record.number, fmt::format("a record of unknown type {}", record.type));

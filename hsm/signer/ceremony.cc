@@ -16,15 +16,15 @@ namespace {
 constexpr char kCustodianRole[] = "key-custodian";
 
 // I4: nobody acts in two conflicting roles in one incident.
-Status CheckRoles(const std::string& person, const AdmittedDirection& admitted) {
-  for (const procedures::RoleConflict& conflict : admitted.policy.conflicts) {
+Status CheckRoles(const std::string& person, const AskedFor& asked) {
+  for (const procedures::RoleConflict& conflict : asked.policy.conflicts) {
     if (conflict.a != kCustodianRole && conflict.b != kCustodianRole) continue;
     const std::string& other = conflict.a == kCustodianRole ? conflict.b : conflict.a;
-    const procedures::Person* const known = admitted.policy.FindPerson(person);
+    const procedures::Person* const known = asked.policy.FindPerson(person);
     if (known == nullptr || !known->HasRole(other)) continue;
-    if (admitted.approvers.contains(person) || admitted.direction.requested_by == person) {
-      return Refuse(Reason::kROLE_CONFLICT, fmt::format("{} acted as {} for {} and cannot present a share", person,
-                                                        other, admitted.direction.id));
+    if (asked.approvers.contains(person) || asked.requested_by == person) {
+      return Refuse(Reason::kROLE_CONFLICT,
+                    fmt::format("{} acted as {} for {} and cannot present a share", person, other, asked.id));
     }
   }
   return OkStatus();
@@ -46,7 +46,25 @@ Status JudgeSignature(const procedures::SignatureFinding& finding, const procedu
 
 }  // namespace
 
-StatusOr<Ceremony> Ceremony::Begin(const AdmittedDirection& admitted, const Journal& journal, pki::PrivateKey& identity,
+AskedFor AskedForBy(const AdmittedDirection& admitted) {
+  const procedures::Direction& d = admitted.direction;
+  AskedFor out{admitted.policy,
+               admitted.verifier,
+               admitted.approvers,
+               admitted.policy_digest,
+               d.incident,
+               d.id,
+               d.key,
+               d.requested_by,
+               admitted.digest,
+               0,
+               d.limits.total,
+               admitted.ledger_head};
+  for (const procedures::Population& population : admitted.populations) out.devices += population.devices.size();
+  return out;
+}
+
+StatusOr<Ceremony> Ceremony::Begin(const AskedFor& asked, const Journal& journal, pki::PrivateKey& identity,
                                    const pki::Certificate& identity_certificate, Random& random, UtcTime now) {
   SMKI_ASSIGN_OR_RETURN(pki::PrivateKey key, pki::PrivateKey::Generate());
   Bytes serial = random.Take(16);
@@ -57,22 +75,22 @@ StatusOr<Ceremony> Ceremony::Begin(const AdmittedDirection& admitted, const Jour
                         pki::SelfSignedAgreementCertificate(key, id, serial, start, start + kCeremonyLife));
   Ceremony out(std::move(key), std::move(certificate));
   procedures::CeremonyRequest& r = out.request_;
-  r.environment = admitted.policy.environment;
+  r.environment = asked.policy.environment;
   r.id = id;
-  r.incident = admitted.direction.incident;
-  r.direction = admitted.digest;
-  r.direction_id = admitted.direction.id;
-  r.key = admitted.direction.key;
-  r.policy = admitted.policy_digest;
-  r.policy_version = admitted.policy.version;
-  r.threshold = admitted.custody().threshold;
-  for (const procedures::Population& population : admitted.populations) r.devices += population.devices.size();
-  r.total = admitted.direction.limits.total;
+  r.incident = asked.incident;
+  r.direction = asked.digest;
+  r.direction_id = asked.id;
+  r.key = asked.key;
+  r.policy = asked.policy_digest;
+  r.policy_version = asked.policy.version;
+  r.threshold = asked.custody().threshold;
+  r.devices = asked.devices;
+  r.total = asked.total;
   r.keyguard_time = start;
   r.expires = start + kCeremonyLife;
   r.journal_records = journal.records();
   r.journal_head = journal.head();
-  r.ledger_head = admitted.ledger_head;
+  r.ledger_head = asked.ledger_head;
   r.ceremony_certificate.bytes = out.certificate_.der();
   out.text_ = Render(r);
   out.digest_ = pki::Sha256(out.text_);
@@ -98,14 +116,13 @@ Status Ceremony::CheckText(const procedures::SharePresentation& presentation, co
   return OkStatus();
 }
 
-StatusOr<Ceremony::Presented> Ceremony::Judge(const PresentFrame& frame, const AdmittedDirection& admitted,
-                                              UtcTime now) const {
+StatusOr<Ceremony::Presented> Ceremony::Judge(const PresentFrame& frame, const AskedFor& asked, UtcTime now) const {
   if (IsExpired(now))
     return Refuse(Reason::kCEREMONY_EXPIRED,
                   fmt::format("{} expired at {}", request_.id, FormatTime(request_.expires)));
   const auto presentation = procedures::ParseSharePresentation(frame.presentation);
   if (!presentation.ok()) return Refuse(Reason::kSHARE_MALFORMED, Message(presentation.status()));
-  const procedures::KeyCustody& custody = admitted.custody();
+  const procedures::KeyCustody& custody = asked.custody();
   const bool is_custodian = std::any_of(custody.custodians.begin(), custody.custodians.end(),
                                         [&](const auto& share) { return share.person == presentation->person; });
   if (!is_custodian) {
@@ -113,10 +130,10 @@ StatusOr<Ceremony::Presented> Ceremony::Judge(const PresentFrame& frame, const A
                   fmt::format("{} is no custodian of the {} key", presentation->person, custody.key));
   }
   SMKI_RETURN_IF_ERROR(JudgeSignature(
-      admitted.verifier.Verify(AsBytes(frame.presentation), frame.signature, now, procedures::kPresentationHint),
+      asked.verifier.Verify(AsBytes(frame.presentation), frame.signature, now, procedures::kPresentationHint),
       *presentation));
   SMKI_RETURN_IF_ERROR(CheckText(*presentation, frame));
-  SMKI_RETURN_IF_ERROR(CheckRoles(presentation->person, admitted));
+  SMKI_RETURN_IF_ERROR(CheckRoles(presentation->person, asked));
 
   const auto opened = pki::OpenEnvelope(frame.envelope, key_, certificate_);
   if (!opened.ok()) return Refuse(Reason::kSHARE_MALFORMED, Message(opened.status()));

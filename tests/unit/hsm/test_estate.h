@@ -54,6 +54,11 @@ class SoftwareToken : public KeyToken {
  public:
   SoftwareToken() : key(Must(pki::PrivateKey::Generate())) {}
   StatusOr<TokenBinding> ReadBinding() override { return binding; }
+  StatusOr<std::vector<TokenBinding>> ReadBindings() override {
+    std::vector<TokenBinding> out{binding};
+    if (left_behind) out.push_back(*left_behind);
+    return out;
+  }
   StatusOr<TokenWitness> ReadWitness() override { return witness; }
   StatusOr<pki::PublicKey> ReadPublicKey() override { return key.public_key(); }
   StatusOr<std::unique_ptr<BatchSigner>> Open(const Secret& tried) override;
@@ -63,13 +68,31 @@ class SoftwareToken : public KeyToken {
     return OkStatus();
   }
   void Close() override { open = false; }
+  ::smki::Status CheckSecret(const Secret& tried) override {
+    if (!ConstantTimeEqual(tried.span(), secret)) return PermissionDenied("C_Login returned CKR_PIN_INCORRECT");
+    return OkStatus();
+  }
+  ::smki::Status ChangeSecret(const Secret& old, const Secret& next) override {
+    SMKI_RETURN_IF_ERROR(CheckSecret(old));
+    if (change_fails) return Unavailable("C_SetPIN returned CKR_DEVICE_ERROR");
+    secret = ToBytes(next.span());
+    return OkStatus();
+  }
+  ::smki::Status WriteBinding(const TokenBinding& b) override {
+    if (binding_fails) return Unavailable("C_CreateObject returned CKR_DEVICE_ERROR");
+    binding = b;
+    left_behind.reset();
+    return OkStatus();
+  }
 
   pki::PrivateKey key;
   Bytes secret;
   TokenBinding binding;
+  std::optional<TokenBinding> left_behind;  // by a crash while the binding was replaced, or by an intruder
   TokenWitness witness;
   bool open = false;
   bool witness_fails = false;
+  bool change_fails = false, binding_fails = false;
   // The key that signs, where a test wants it to be another than the one shown.
   std::optional<pki::PrivateKey> impostor;
 };
