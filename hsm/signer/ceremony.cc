@@ -37,7 +37,7 @@ Status JudgeSignature(const procedures::SignatureFinding& finding, const procedu
                              finding.fault == Reason::kSIGNER_CERTIFICATE_REVOKED ||
                              finding.fault == Reason::kREVOCATION_LIST_STALE;
   if (of_the_signer) return Refuse(*finding.fault, finding.detail);
-  if (finding.fault) return Refuse(Reason::kSHARE_MALFORMED, "its signature: " + finding.detail);
+  if (finding.fault) return Refuse(Reason::kSHARE_MALFORMED, presentation.person + "'s signature: " + finding.detail);
   if (finding.person != presentation.person) {
     return Refuse(Reason::kSHARE_FROM_STRANGER, fmt::format("{} signed for {}", finding.person, presentation.person));
   }
@@ -102,26 +102,28 @@ StatusOr<Ceremony> Ceremony::Begin(const AskedFor& asked, const Journal& journal
 Status Ceremony::CheckText(const procedures::SharePresentation& presentation, const PresentFrame& frame) const {
   if (presentation.environment != request_.environment) {
     return Refuse(Reason::kENVIRONMENT_MISMATCH,
-                  fmt::format("the presentation is of {}, this ceremony of {}", presentation.environment.ToString(),
-                              request_.environment.ToString()));
+                  fmt::format("{}'s presentation is of {}, this ceremony of {}", presentation.person,
+                              presentation.environment.ToString(), request_.environment.ToString()));
   }
   if (presentation.request != digest_ || presentation.ceremony != request_.id || presentation.key != request_.key) {
-    return Refuse(Reason::kSHARE_REPLAYED,
-                  fmt::format("it was made for ceremony {}, this is {}", presentation.ceremony, request_.id));
+    return Refuse(Reason::kSHARE_REPLAYED, fmt::format("{}'s presentation was made for ceremony {}, this is {}",
+                                                       presentation.person, presentation.ceremony, request_.id));
   }
   if (presentation.envelope != pki::Sha256(frame.envelope)) {
-    return Refuse(Reason::kSHARE_MALFORMED, "the envelope is not the one that the custodian signed for");
+    return Refuse(Reason::kSHARE_MALFORMED,
+                  fmt::format("the envelope is not the one that {} signed for", presentation.person));
   }
   if (shares_.contains(presentation.person)) return Refuse(Reason::kSHARE_DUPLICATE, presentation.person);
   return OkStatus();
 }
 
 StatusOr<Ceremony::Presented> Ceremony::Judge(const PresentFrame& frame, const AskedFor& asked, UtcTime now) const {
-  if (IsExpired(now))
-    return Refuse(Reason::kCEREMONY_EXPIRED,
-                  fmt::format("{} expired at {}", request_.id, FormatTime(request_.expires)));
   const auto presentation = procedures::ParseSharePresentation(frame.presentation);
   if (!presentation.ok()) return Refuse(Reason::kSHARE_MALFORMED, Message(presentation.status()));
+  if (IsExpired(now)) {
+    return Refuse(Reason::kCEREMONY_EXPIRED, fmt::format("{}'s share for {}, which expired at {}", presentation->person,
+                                                         request_.id, FormatTime(request_.expires)));
+  }
   const procedures::KeyCustody& custody = asked.custody();
   const bool is_custodian = std::any_of(custody.custodians.begin(), custody.custodians.end(),
                                         [&](const auto& share) { return share.person == presentation->person; });
@@ -136,10 +138,16 @@ StatusOr<Ceremony::Presented> Ceremony::Judge(const PresentFrame& frame, const A
   SMKI_RETURN_IF_ERROR(CheckRoles(presentation->person, asked));
 
   const auto opened = pki::OpenEnvelope(frame.envelope, key_, certificate_);
-  if (!opened.ok()) return Refuse(Reason::kSHARE_MALFORMED, Message(opened.status()));
-  SMKI_ASSIGN_OR_RETURN(procedures::ShareRecord record, procedures::DecodeShareRecord(opened->span()));
-  SMKI_RETURN_IF_ERROR(procedures::CheckShare(record, request_.environment, custody, presentation->person));
-  return Presented{presentation->person, std::move(record.share)};
+  if (!opened.ok()) {
+    return Refuse(Reason::kSHARE_MALFORMED,
+                  fmt::format("{}'s envelope: {}", presentation->person, Message(opened.status())));
+  }
+  auto record = procedures::DecodeShareRecord(opened->span());
+  if (!record.ok()) {
+    return Refuse(Reason::kSHARE_MALFORMED, fmt::format("what {}'s envelope holds is no share", presentation->person));
+  }
+  SMKI_RETURN_IF_ERROR(procedures::CheckShare(*record, request_.environment, custody, presentation->person));
+  return Presented{presentation->person, std::move(record->share)};
 }
 
 StatusOr<Secret> Ceremony::Combine() const {

@@ -194,18 +194,17 @@ StatusOr<CeremonyFrame> CustodyChanging::Present(const PresentFrame& request, Ut
 Status CustodyChanging::MakeOffer(UtcTime now) {
   auto old_secret = old_ceremony_.Combine();
   if (!old_secret.ok()) return Refuse(Reason::kSHARE_WRONG, Message(old_secret.status()));
-  const Status opens = token_.CheckSecret(*old_secret);
-  if (opens.code() == StatusCode::kPermissionDenied) {
-    return Refuse(Reason::kSHARE_WRONG, "the shares do not open the token: " + Message(opens));
+  auto signers = token_.Open(*old_secret);
+  if (signers.status().code() == StatusCode::kPermissionDenied) {
+    return Refuse(Reason::kSHARE_WRONG, "the shares do not open the token: " + Message(signers.status()));
   }
-  SMKI_RETURN_IF_ERROR(opens);
-  if (const ledger::JournalCustody* const unfinished = parts_.journal.history().UnfinishedCustody(change().key)) {
-    ledger::JournalCustody outcome = *unfinished;
-    outcome.time = now;
-    outcome.stage = "abandoned";
-    outcome.detail = "the old shares still open the token";
-    SMKI_RETURN_IF_ERROR(Append(outcome));
-  }
+  SMKI_RETURN_IF_ERROR(signers.status());
+  signers->reset();
+  // If an earlier change was left unfinished, which shares open the token is known now.
+  const Status settled =
+      ConcludeCustody(parts_, token_, {policy_.environment, change().key, policy_.version, change().policy}, now);
+  token_.Close();
+  SMKI_RETURN_IF_ERROR(settled);
   SMKI_ASSIGN_OR_RETURN(Custody custody, MakeCustody(change().environment, change().key, change().custodians,
                                                      static_cast<uint8_t>(change().threshold), parts_.random));
   std::vector<Digest> commitments;

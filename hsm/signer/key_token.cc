@@ -69,12 +69,6 @@ class Pkcs11KeyToken : public KeyToken {
 
   void Close() override { session_->Logout().IgnoreError(); }
 
-  Status CheckSecret(const Secret& secret) override {
-    SMKI_RETURN_IF_ERROR(session_->Login(PinOf(secret)));
-    Close();
-    return OkStatus();
-  }
-
   Status ChangeSecret(const Secret& old, const Secret& next) override {
     SMKI_RETURN_IF_ERROR(session_->Login(PinOf(old)));
     const Status changed = session_->SetPin(PinOf(old), PinOf(next));

@@ -26,8 +26,8 @@ class KeyToken {
   virtual Status WriteWitness(const TokenWitness& witness) = 0;  // only while open
   virtual void Close() = 0;
 
-  // For a custody change; the token is closed before and after. kPermissionDenied for a wrong secret.
-  virtual Status CheckSecret(const Secret& secret) = 0;
+  // For a custody change; the token is closed before and after. kPermissionDenied if `old` is wrong: nothing has
+  // changed.
   virtual Status ChangeSecret(const Secret& old, const Secret& next) = 0;
   virtual Status WriteBinding(const TokenBinding& binding) = 0;  // only while open
 };

@@ -16,6 +16,7 @@ namespace {
 constexpr size_t kMaxBundleOctets = size_t{1} << 30;
 constexpr size_t kMaxCertificates = 64 * 40;  // groups, cells and path of each
 constexpr char kAsked[] = "closed as asked";
+constexpr char kNotInTime[] = "not every share was shown in time";
 
 template <typename T>
 StatusOr<Bytes> Answer(StatusOr<T> result) {
@@ -307,6 +308,7 @@ StatusOr<CeremonyFrame> Signer::BeginCustody(const BeginCustodyFrame& request) {
     return Refuse(Reason::kWRONG_DIRECTION, fmt::format("{} is prepared; custody is changed between incidents",
                                                         activation_->admitted.direction.id));
   }
+  if (custody_ != nullptr && custody_->IsExpired(Now())) EndCustody(kNotInTime);
   if (custody_ != nullptr && custody_->digest() == pki::Sha256(request.change)) return custody_->frame();
   if (custody_ != nullptr) {
     return Refuse(Reason::kWRONG_DIRECTION, fmt::format("{} is under way", custody_->change().id));
@@ -364,7 +366,7 @@ Status Signer::CheckTime() {
 }
 
 void Signer::Tick() {
-  if (custody_ != nullptr && custody_->IsExpired(Now())) EndCustody("not every share was shown in time");
+  if (custody_ != nullptr && custody_->IsExpired(Now())) EndCustody(kNotInTime);
   if (activation_ == nullptr) return;
   if (activation_->open()) {
     Refused(CheckTime()).IgnoreError();

@@ -372,16 +372,8 @@ TEST_F(CustodyChangeTest, AHaltOfThePmaEndsIt) {
 TEST_F(CustodyChangeTest, I5_AppointmentAndCeasing) {
   // nel is unknown to the policy; mona and nils cease.
   auto& nel = estate_.persons["nel.new"];
-  for (const bool signing : {true, false}) {
-    pki::PrivateKey key = Must(pki::PrivateKey::Generate());
-    Bytes serial = estate_.random.Take(16);
-    serial[0] = 0x42;
-    pki::Certificate certificate = Must(pki::IssuePersonCertificate(
-        {&estate_.persons_authority.key, estate_.persons_authority.certificate.subject}, "nel.new", "org-nel",
-        key.public_key(), signing ? pki::kDigitalSignature : pki::kKeyAgreement, serial,
-        estate_.clock.Now() - std::chrono::hours(1), estate_.clock.Now() + std::chrono::hours(1000), false));
-    (signing ? nel.sign : nel.agree).emplace(test::Identity{std::move(key), std::move(certificate)});
-  }
+  nel.sign.emplace(estate_.IssueFor("nel.new", pki::kDigitalSignature));
+  nel.agree.emplace(estate_.IssueFor("nel.new", pki::kKeyAgreement));
   change_.change = "appoint";
   change_.custodians = {"kira.custodian", "liam.custodian", "otto.custodian", "nel.new"};
   change_.threshold = 2;
@@ -453,6 +445,31 @@ TEST_F(CustodyChangeTest, I10_AnUnfinishedChangeLetsNoThirdPolicyIn) {
   estate_.policy.version = 2;
   estate_.policy.previous = change_.policy;
   EXPECT_TRUE(IsRefusal(estate_.Prepare().status(), Reason::kPOLICY_DIGEST_MISMATCH));
+}
+
+TEST_F(CustodyChangeTest, I5_TheNextChangeSettlesOneThatTheTokenHadTakenAlready) {
+  Offer();
+  estate_.token("recovery").binding_fails = true;
+  EXPECT_FALSE(ConfirmAll().ok());
+  estate_.token("recovery").binding_fails = false;
+  TakeTheNew();
+  estate_.StartSigner();
+  Draft("CUS-2", 'b');
+  Offer();
+  EXPECT_EQ(estate_.token("recovery").binding.policy_version, 2u) << "the binding has followed";
+  EXPECT_TRUE(PosixFiles().Exists(Folder() + ".record.yaml"));
+  ASSERT_TRUE(ConfirmAll().ok());
+  TakeTheNew();
+  EXPECT_EQ(estate_.policy.version, 3u);
+  const auto opened = OpenAndSign();
+  EXPECT_TRUE(opened.ok()) << opened;
+}
+
+TEST_F(CustodyChangeTest, AnExpiredOneMakesRoomForTheNext) {
+  Offer();
+  estate_.clock.Advance(kCeremonyLife + std::chrono::seconds(1));
+  Draft("CUS-2", 'b');
+  EXPECT_TRUE(Begin().ok());
 }
 
 TEST_F(CustodyChangeTest, I5_TwoBindingsLeftByACrashAreUnderstood) {

@@ -68,12 +68,8 @@ class SoftwareToken : public KeyToken {
     return OkStatus();
   }
   void Close() override { open = false; }
-  ::smki::Status CheckSecret(const Secret& tried) override {
-    if (!ConstantTimeEqual(tried.span(), secret)) return PermissionDenied("C_Login returned CKR_PIN_INCORRECT");
-    return OkStatus();
-  }
   ::smki::Status ChangeSecret(const Secret& old, const Secret& next) override {
-    SMKI_RETURN_IF_ERROR(CheckSecret(old));
+    if (!ConstantTimeEqual(old.span(), secret)) return PermissionDenied("C_SetPIN returned CKR_PIN_INCORRECT");
     if (change_fails) return Unavailable("C_SetPIN returned CKR_DEVICE_ERROR");
     secret = ToBytes(next.span());
     return OkStatus();
@@ -110,6 +106,8 @@ class TestEstate {
   void BindTokens();
   // Directs the use of this key instead of the software token's: for tests with a real token.
   void UseRecoveryKey(const pki::PublicKey& key);
+  // Certificate and key of somebody who may be unknown to the policy.
+  Identity IssueFor(const std::string& id, pki::KeyUsageBits usage) { return IssuePerson(id, "org-" + id, usage); }
   // A transport certificate of `id`.
   Identity MakeTransport(const std::string& id);
   // Puts count and digest of the current populations into the Direction.
