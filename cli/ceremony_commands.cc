@@ -61,8 +61,11 @@ void ShowCheck(const Command& command, const Ceremony& ceremony, const CeremonyR
   fact("asked by", style.Good("the keyguard of the trust policy; its signature is good"));
   fact("environment", request.environment.ToString());
   fact("opens", fmt::format("the {} key", request.key));
-  fact("for", fmt::format("incident {}, Direction {}", request.incident, request.direction_id));
-  fact("direction", ToHex(request.direction));
+  // A custody change: no Device, no signature (docs/formats/custody-change.md).
+  const bool custody = request.direction_id.starts_with("CUS-");
+  fact("for", custody ? fmt::format("changing who holds its shares, {}; see smkictl custody show", request.direction_id)
+                      : fmt::format("incident {}, Direction {}", request.incident, request.direction_id));
+  fact(custody ? "change" : "direction", ToHex(request.direction));
   fact("limits", fmt::format("{}, {} signatures in all", Count(request.devices, "Device"), Count(request.total)));
   fact("its time", FormatTime(request.keyguard_time) + ", the request ends at " + FormatTime(request.expires));
   fact("journal",

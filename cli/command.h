@@ -77,6 +77,8 @@ void AddIncidentCommands(CLI::App& app, Command& command);
 void AddDirectionCommands(CLI::App& app, Command& command);
 void AddCeremonyCommands(CLI::App& app, Command& command);
 void AddKeyguardCommands(CLI::App& app, Command& command);
+void AddShareCommands(CLI::App& app, Command& command);
+void AddCustodyCommands(CLI::App& app, Command& command);
 void AddPolicyCommands(CLI::App& app, Command& command);
 void AddRepositoryCommands(CLI::App& app, Command& command);
 void AddRunbookCommands(CLI::App& app, Command& command);

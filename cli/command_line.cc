@@ -35,6 +35,8 @@ int RunCommandLine(int argc, const char* const* argv) {
   AddIncidentCommands(app, command);
   AddDirectionCommands(app, command);
   AddCeremonyCommands(app, command);
+  AddShareCommands(app, command);
+  AddCustodyCommands(app, command);
   AddKeyguardCommands(app, command);
   AddPolicyCommands(app, command);
   AddRepositoryCommands(app, command);

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "cli/command.h"
+#include "cli/margin.h"
 #include "pki/digest.h"
 
 namespace smki::cli {
@@ -10,7 +11,18 @@ namespace {
 
 using keyguard::v1::KeyguardPersons;
 
-Json KeyguardJson(const keyguard::v1::Status& status) {
+bool SamePolicy(const keyguard::v1::Status& status, const Person& person) {
+  return AsText(person.policy_digest()) == status.policy_digest();
+}
+
+Json KeyguardJson(const keyguard::v1::Status& status, const Person& person) {
+  Json margins = Json::array();  // by the policy at hand: worth something only if it is the keyguard's
+  for (const procedures::KeyCustody& key : person.policy().keys) {
+    if (!SamePolicy(status, person)) break;
+    Json entry = {{"key", key.key}, {"custodians", key.custodians.size()}, {"threshold", key.threshold}};
+    entry.update(MarginJson(key.key, key.custodians.size(), key.threshold));
+    margins.push_back(entry);
+  }
   Json counts = Json::array();
   for (const auto& count : status.refusal_counts())
     counts.push_back({{"code", count.code()}, {"count", count.count()}});
@@ -33,6 +45,7 @@ Json KeyguardJson(const keyguard::v1::Status& status) {
           {"refusal_counts", counts},
           {"journal", {{"records", status.journal_records()}, {"head", ToHex(AsBytes(status.journal_head()))}}},
           {"policy", {{"version", status.policy_version()}, {"sha256", ToHex(AsBytes(status.policy_digest()))}}},
+          {"margins", margins},
           {"time", FormatTime({status.time_ms()})}};
 }
 
@@ -58,8 +71,10 @@ std::string KeyguardText(const keyguard::v1::Status& status, const Person& perso
   fact("journal", fmt::format("{} records, head {}", Count(status.journal_records()),
                               ToHex(AsBytes(status.journal_head())).substr(0, 16)));
   fact("policy", fmt::format("version {}, {}", status.policy_version(),
-                             AsText(person.policy_digest()) == status.policy_digest() ? "the same as yours"
-                                                                                      : "NOT THE SAME AS YOURS"));
+                             SamePolicy(status, person) ? "the same as yours" : "NOT THE SAME AS YOURS"));
+  if (SamePolicy(status, person)) {
+    for (const procedures::KeyCustody& key : person.policy().keys) out += MarginFact(key, style, 13);
+  }
   fact("its time", FormatTime({status.time_ms()}));
   return out;
 }
@@ -74,7 +89,9 @@ Json PolicyJson(const Person& person) {
   for (const procedures::KeyCustody& key : policy.keys) {
     Json custodians = Json::array();
     for (const procedures::CustodianShare& share : key.custodians) custodians.push_back(share.person);
-    keys.push_back({{"key", key.key}, {"token", key.token}, {"threshold", key.threshold}, {"custodians", custodians}});
+    Json entry = {{"key", key.key}, {"token", key.token}, {"threshold", key.threshold}, {"custodians", custodians}};
+    entry.update(MarginJson(key.key, key.custodians.size(), key.threshold));
+    keys.push_back(entry);
   }
   return {{"sha256", ToHex(person.policy_digest())},
           {"version", policy.version},
@@ -115,7 +132,7 @@ std::string PolicyText(const Person& person, const Style& style) {
   for (const procedures::KeyCustody& key : policy.keys) {
     std::string names;
     for (const procedures::CustodianShare& share : key.custodians) names += (names.empty() ? "" : ", ") + share.person;
-    out += Fact(key.key, fmt::format("{} of {}: {}", key.threshold, key.custodians.size(), names), 13, 4);
+    out += MarginFact(key, style, 13, 4) + Fact("", names, 13, 4);
   }
   out += "\n" + style.Strong("  Allowed") + "\n";
   for (const procedures::AllowedUse& use : policy.allowed) {
@@ -140,7 +157,7 @@ void AddKeyguardCommands(CLI::App& app, Command& command) {
       SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*stub, &KeyguardPersons::Stub::GetStatus, keyguard::v1::GetStatusRequest(),
                                             status, kCallDeadline));
       if (command.json()) {
-        command.Print(KeyguardJson(status));
+        command.Print(KeyguardJson(status, person));
       } else {
         command.Print(KeyguardText(status, person, command.style()));
       }

@@ -8,6 +8,8 @@
 namespace smki::cli {
 namespace {
 
+constexpr size_t kMaxShareFile = 64 * 1024;
+
 StatusOr<pki::Certificate> ReadCertificate(const std::string& path) {
   SMKI_ASSIGN_OR_RETURN(const Bytes pem, PosixFiles().Read(path, 64 * 1024));
   auto certificate = pki::Certificate::FromPem(AsText(pem));
@@ -77,16 +79,38 @@ StatusOr<procedures::PresentedShare> Person::PresentShare(const procedures::Cere
   if (share == site_.shares.end()) {
     return FailedPrecondition("{} names no share of the {} key; add it under `shares`", site_.file, request.key);
   }
+  return PresentShare(policy_, share->second, request, request_text);
+}
+
+StatusOr<procedures::PresentedShare> Person::PresentShare(const procedures::TrustPolicy& policy,
+                                                          const std::string& file,
+                                                          const procedures::CeremonyRequest& request,
+                                                          std::string_view request_text) const {
   if (site_.agree.key.empty()) return FailedPrecondition("{} names no `agree` key for {}", site_.file, id());
-  SMKI_ASSIGN_OR_RETURN(const Bytes envelope, PosixFiles().Read(share->second, 64 * 1024));
+  SMKI_ASSIGN_OR_RETURN(const Bytes envelope, PosixFiles().Read(file, kMaxShareFile));
   SMKI_ASSIGN_OR_RETURN(const pki::Certificate agreement_certificate, ReadCertificate(site_.agree.certificate));
   SMKI_ASSIGN_OR_RETURN(const pki::PrivateKey agreement_key, ReadKey(site_.agree.key));
   SMKI_ASSIGN_OR_RETURN(const pki::Certificate signing_certificate, ReadCertificate(site_.sign.certificate));
   SMKI_ASSIGN_OR_RETURN(pki::PrivateKey signing_key, ReadKey(site_.sign.key));
   const procedures::CustodianKeys keys{agreement_key, agreement_certificate, signing_key, signing_certificate};
-  auto shown = procedures::PresentShare(policy_, request, request_text, id(), envelope, keys, SystemClock().Now());
-  if (!shown.ok()) return WithContext(shown.status(), "your share in " + share->second);
+  auto shown = procedures::PresentShare(policy, request, request_text, id(), envelope, keys, SystemClock().Now());
+  if (!shown.ok()) return WithContext(shown.status(), "your share in " + file);
   return shown;
+}
+
+StatusOr<procedures::ShareCheck> Person::CheckShare(const std::string& file, const procedures::TrustPolicy& policy,
+                                                    const Digest& policy_digest) const {
+  if (site_.agree.key.empty()) {
+    return FailedPrecondition("{} names no `agree` key for {}, and a share opens with nothing else. Next: add it",
+                              site_.file, id());
+  }
+  SMKI_ASSIGN_OR_RETURN(const Bytes envelope, PosixFiles().Read(file, kMaxShareFile));
+  SMKI_ASSIGN_OR_RETURN(const pki::Certificate certificate, ReadCertificate(site_.agree.certificate));
+  SMKI_ASSIGN_OR_RETURN(const pki::PrivateKey key, ReadKey(site_.agree.key));
+  auto check =
+      procedures::CheckShareAtHome(policy, policy_digest, id(), envelope, key, certificate, SystemClock().Now());
+  if (!check.ok()) return WithContext(check.status(), file);
+  return check;
 }
 
 StatusOr<recovery::v1::Recovery::Stub*> Person::Orchestrator() {

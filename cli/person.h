@@ -11,6 +11,7 @@
 #include "pki/key.h"
 #include "procedures/documents.h"
 #include "procedures/evidence/share.h"
+#include "procedures/evidence/share_check.h"
 #include "procedures/evidence/signed_document.h"
 #include "procedures/policy.h"
 #include "smki/keyguard/v1/keyguard.grpc.pb.h"
@@ -45,6 +46,18 @@ class Person {
   // Shows this person's share of the key `request` asks for; procedures::CheckCeremonyRequest has accepted the request.
   StatusOr<procedures::PresentedShare> PresentShare(const procedures::CeremonyRequest& request,
                                                     std::string_view request_text) const;
+  // The same with the share in `file`, under `policy`: for a share that is not in force yet.
+  StatusOr<procedures::PresentedShare> PresentShare(const procedures::TrustPolicy& policy, const std::string& file,
+                                                    const procedures::CeremonyRequest& request,
+                                                    std::string_view request_text) const;
+
+  // Opens the share in `file` with this person's agreement key and holds it against the trust policy; no server is
+  // asked. Errors name the file.
+  StatusOr<procedures::ShareCheck> CheckShare(const std::string& file) const {
+    return CheckShare(file, policy_, policy_digest_);
+  }
+  StatusOr<procedures::ShareCheck> CheckShare(const std::string& file, const procedures::TrustPolicy& policy,
+                                              const Digest& policy_digest) const;
 
   StatusOr<recovery::v1::Recovery::Stub*> Orchestrator();
   StatusOr<keyguard::v1::KeyguardPersons::Stub*> Keyguard();

@@ -132,6 +132,8 @@ class JournalCheck {
         return With(record, ledger::DecodeJournalProven(record.payload), &JournalCheck::Proven);
       case JournalType::kRefusal:
         return With(record, ledger::DecodeJournalRefusal(record.payload), &JournalCheck::Refusal);
+      case JournalType::kCustody:
+        return OkStatus();
     }
     Find(record.number, fmt::format("a record of unknown type {}", record.type));
     return OkStatus();

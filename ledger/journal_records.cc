@@ -229,4 +229,45 @@ StatusOr<JournalOrder> DecodeJournalOrder(ByteSpan payload) {
   return r;
 }
 
+Bytes Encode(const JournalCustody& r) {
+  WireWriter out;
+  Put(out, r.time);
+  out.Text(r.stage);
+  out.Fixed(r.change);
+  out.Text(r.id);
+  out.Text(r.key);
+  out.Text(r.environment);
+  out.Text(r.nonce);
+  out.U64(r.from_version);
+  out.Fixed(r.from);
+  out.Fixed(r.to);
+  out.U32(static_cast<uint32_t>(r.custodians.size()));
+  for (const std::string& person : r.custodians) out.Text(person);
+  out.Text(r.detail);
+  Put(out, r.newest_evidence);
+  return out.Take();
+}
+StatusOr<JournalCustody> DecodeJournalCustody(ByteSpan payload) {
+  WireReader in(payload);
+  JournalCustody r;
+  r.time = Time(in);
+  r.stage = in.Text();
+  r.change = in.Digest();
+  r.id = in.Text();
+  r.key = in.Text();
+  r.environment = in.Text();
+  r.nonce = in.Text();
+  r.from_version = in.U64();
+  r.from = in.Digest();
+  r.to = in.Digest();
+  const uint32_t count = in.U32();
+  SMKI_RETURN_IF_ERROR(Fits(count, 4, payload, "custody"));
+  r.custodians.resize(count);
+  for (std::string& person : r.custodians) person = in.Text();
+  r.detail = in.Text();
+  r.newest_evidence = Time(in);
+  SMKI_RETURN_IF_ERROR(in.Finish("custody record"));
+  return r;
+}
+
 }  // namespace smki::ledger

@@ -25,6 +25,7 @@ enum class JournalType : uint8_t {
   kClosed = 7,      // the key was closed
   kRefusal = 8,
   kOrder = 9,  // halt, withdraw, resume
+  kCustody = 10,
 };
 
 struct JournalDirection {
@@ -84,6 +85,20 @@ struct JournalOrder {
   Digest direction{};
   Bytes document, cms;
 };
+// One stage of a custody change (docs/formats/custody-change.md). From "changing" to "changed" or "abandoned" the token
+// may open with either set of shares, never with neither.
+struct JournalCustody {
+  UtcTime time;
+  std::string stage;  // begun | offered | changing | changed | abandoned
+  Digest change{};
+  std::string id, key, environment, nonce;
+  uint64_t from_version = 0;
+  Digest from{};                        // the policy in force
+  Digest to{};                          // the next version; zeros while it is only begun
+  std::vector<std::string> custodians;  // of the new shares
+  std::string detail;                   // abandoned: why
+  UtcTime newest_evidence;              // newest time in approvals and revocation list
+};
 
 Bytes Encode(const JournalDirection&);
 Bytes Encode(const JournalAttendance&);
@@ -94,6 +109,7 @@ Bytes Encode(const JournalProven&);
 Bytes Encode(const JournalClosed&);
 Bytes Encode(const JournalRefusal&);
 Bytes Encode(const JournalOrder&);
+Bytes Encode(const JournalCustody&);
 StatusOr<JournalDirection> DecodeJournalDirection(ByteSpan);
 StatusOr<JournalAttendance> DecodeJournalAttendance(ByteSpan);
 StatusOr<JournalOpened> DecodeJournalOpened(ByteSpan);
@@ -103,5 +119,6 @@ StatusOr<JournalProven> DecodeJournalProven(ByteSpan);
 StatusOr<JournalClosed> DecodeJournalClosed(ByteSpan);
 StatusOr<JournalRefusal> DecodeJournalRefusal(ByteSpan);
 StatusOr<JournalOrder> DecodeJournalOrder(ByteSpan);
+StatusOr<JournalCustody> DecodeJournalCustody(ByteSpan);
 
 }  // namespace smki::ledger

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "procedures/canonical_archive.h"
+#include "procedures/person_archive.h"
 #include "procedures/words.h"
 
 namespace smki::procedures {
@@ -13,16 +13,6 @@ constexpr size_t kMaxPersons = 1000;
 constexpr size_t kMaxSeats = 64;
 constexpr size_t kMaxList = 64;
 constexpr uint64_t kMaxShareIndex = 255;
-
-template <typename Archive>
-void PersonFields(Archive& a, Person& p) {
-  a.Field("id", p.id);
-  a.Field("name", p.name);
-  a.Field("organisation", p.organisation);
-  a.Values("roles", p.roles);
-  a.Field("signingCertificate", p.signing_certificate);
-  a.Field("agreementCertificate", p.agreement_certificate);
-}
 
 template <typename Archive>
 void KeyFields(Archive& a, KeyCustody& k) {

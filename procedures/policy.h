@@ -97,6 +97,14 @@ struct SignatureFinding {
 Status JudgeApprovals(const TrustPolicy& policy, const Direction& direction,
                       const std::vector<SignatureFinding>& approvals, UtcTime now);
 
+// The same for any document that takes the PMA's quorum.
+struct ForApproval {
+  std::string id, requested_by;
+  UtcTime drafted;
+};
+Status JudgeApprovals(const TrustPolicy& policy, const ForApproval& document,
+                      const std::vector<SignatureFinding>& approvals, UtcTime now);
+
 // Static admission of a Direction at `now`: environment, validity, allowed use, incident. OK or a refusal.
 Status JudgeDirection(const TrustPolicy& policy, const Direction& direction, const std::string& incident, UtcTime now);
 

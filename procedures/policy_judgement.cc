@@ -9,21 +9,21 @@ namespace {
 
 constexpr Millis kClockTolerance = std::chrono::minutes(5);
 
-Status JudgeApproval(const TrustPolicy& policy, const Direction& direction, const SignatureFinding& approval,
+Status JudgeApproval(const TrustPolicy& policy, const ForApproval& document, const SignatureFinding& approval,
                      UtcTime now) {
   if (approval.fault) return Refuse(*approval.fault, approval.detail);
   const Person* person = policy.FindPerson(approval.person);
   if (person == nullptr || policy.SeatOf(person->id) == nullptr) {
     return Refuse(Reason::kAPPROVAL_NOT_A_MEMBER, fmt::format("'{}' has no seat in the PMA", approval.person));
   }
-  if (person->id == direction.requested_by) {
-    return Refuse(Reason::kAPPROVAL_BY_REQUESTER, fmt::format("{} requested {}", person->id, direction.id));
+  if (person->id == document.requested_by) {
+    return Refuse(Reason::kAPPROVAL_BY_REQUESTER, fmt::format("{} requested {}", person->id, document.id));
   }
-  if (approval.signing_time < direction.drafted || approval.signing_time > now + kClockTolerance) {
+  if (approval.signing_time < document.drafted || approval.signing_time > now + kClockTolerance) {
     return Refuse(
         Reason::kAPPROVAL_OUTSIDE_VALIDITY,
         fmt::format("{} signed at {}; {} was drafted at {} and it is {}", person->id, FormatTime(approval.signing_time),
-                    direction.id, FormatTime(direction.drafted), FormatTime(now)));
+                    document.id, FormatTime(document.drafted), FormatTime(now)));
   }
   return OkStatus();
 }
@@ -32,10 +32,15 @@ Status JudgeApproval(const TrustPolicy& policy, const Direction& direction, cons
 
 Status JudgeApprovals(const TrustPolicy& policy, const Direction& direction,
                       const std::vector<SignatureFinding>& approvals, UtcTime now) {
-  if (approvals.empty()) return Refuse(Reason::kDIRECTION_UNSIGNED, fmt::format("{} has no approval", direction.id));
+  return JudgeApprovals(policy, ForApproval{direction.id, direction.requested_by, direction.drafted}, approvals, now);
+}
+
+Status JudgeApprovals(const TrustPolicy& policy, const ForApproval& document,
+                      const std::vector<SignatureFinding>& approvals, UtcTime now) {
+  if (approvals.empty()) return Refuse(Reason::kDIRECTION_UNSIGNED, fmt::format("{} has no approval", document.id));
   std::set<std::string> seats, organisations;
   for (const SignatureFinding& approval : approvals) {
-    SMKI_RETURN_IF_ERROR(JudgeApproval(policy, direction, approval, now));
+    SMKI_RETURN_IF_ERROR(JudgeApproval(policy, document, approval, now));
     const Seat* seat = policy.SeatOf(approval.person);
     if (!seats.insert(seat->name).second) {
       return Refuse(Reason::kAPPROVAL_DUPLICATE_MEMBER,
@@ -49,7 +54,7 @@ Status JudgeApprovals(const TrustPolicy& policy, const Direction& direction,
   }
   if (approvals.size() < policy.approvals_needed) {
     return Refuse(Reason::kQUORUM_SHORT,
-                  fmt::format("{} of {} approvals of {}", approvals.size(), policy.approvals_needed, direction.id));
+                  fmt::format("{} of {} approvals of {}", approvals.size(), policy.approvals_needed, document.id));
   }
   return OkStatus();
 }

@@ -83,6 +83,10 @@ namespace smki::procedures {
   X(SHARES_TOO_FEW, "the threshold of custodians has not presented", "more custodians must present")                   \
   X(NO_CEREMONY, "no ceremony is under way", "prepare a Direction first")                                              \
   X(CEREMONY_EXPIRED, "the ceremony request has expired", "prepare the Direction again")                               \
+  X(CUSTODY_CHANGE_INVALID, "the custody change breaks a rule of its format, or changes nothing it says",              \
+    "draft it again with smkictl custody draft")                                                                       \
+  X(CUSTODY_CHANGE_EXPIRED, "the custody change's validity has ended", "ask the PMA for a new one")                    \
+  X(NO_CUSTODY_CHANGE, "no custody change is under way", "begin one with smkictl custody begin")                       \
   X(KEY_CLOSED, "the key is closed", "open it again in a ceremony")                                                    \
   X(KEY_HALTED, "the PMA has halted this Direction", "resuming takes the PMA's quorum and a ceremony")                 \
   X(KEY_EXPIRED, "the activation has reached its end", "open the key again in a ceremony")                             \

@@ -2,8 +2,11 @@
 
 #include <spdlog/spdlog.h>
 
+#include <mutex>
+
 #include "base/fail_point.h"
 #include "hsm/keyguard/translate.h"
+#include "procedures/custody_change.h"
 #include "procedures/reason.h"
 #include "proto/rpc/server.h"
 #include "proto/rpc/status.h"
@@ -285,12 +288,43 @@ class PersonsService : public kg::KeyguardPersons::CallbackService {
                                 [response](StatusFrame f) { FromFrame(std::move(f), *response->mutable_status()); });
   }
 
+  // --- Custody changes ---
+  grpc::ServerUnaryReactor* BeginCustodyChange(grpc::CallbackServerContext* context,
+                                               const kg::BeginCustodyChangeRequest* request,
+                                               kg::BeginCustodyChangeResponse* response) override {
+    auto frame = ToFrame(*request);
+    if (!frame.ok()) return FinishRefused(signer_, frame.status(), context->DefaultReactor());
+    return Forward<CeremonyFrame>(context, MakeFrame(FrameType::kBeginCustody, *frame),
+                                  [this, response, change = request->change()](CeremonyFrame f) {
+                                    Appoint(change);
+                                    FromFrame(std::move(f), *response->mutable_ceremony());
+                                  });
+  }
+  grpc::ServerUnaryReactor* GetCustody(grpc::CallbackServerContext* context, const kg::GetCustodyRequest*,
+                                       kg::Custody* response) override {
+    return Forward<CustodyFrame>(context, MakeFrame(FrameType::kGetCustody, GetCustodyFrame{rpc::CallerOf(*context)}),
+                                 [response](CustodyFrame f) { FromFrame(std::move(f), *response); });
+  }
+
  private:
+  // Those whom the change that the signer has just admitted appoints may fetch their share and show it back; the policy
+  // at hand does not know them yet.
+  void Appoint(const std::string& text) {
+    const auto change = procedures::ParseCustodyChange(text);
+    if (!change.ok()) return;
+    const std::lock_guard<std::mutex> lock(appointed_mutex_);
+    for (const procedures::Person& person : change->persons) appointed_.insert(person.id);
+  }
+  bool IsKnown(const std::string& caller) {
+    const std::lock_guard<std::mutex> lock(appointed_mutex_);
+    return persons_.contains(caller) || appointed_.contains(caller);
+  }
+
   template <typename F, typename Fill>
   grpc::ServerUnaryReactor* Forward(grpc::CallbackServerContext* context, Bytes frame, Fill fill) {
     grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
     const std::string caller = rpc::CallerOf(*context);
-    if (!persons_.contains(caller)) {
+    if (!IsKnown(caller)) {
       return FinishRefused(signer_,
                            Refuse(Reason::kNOT_PERMITTED, fmt::format("'{}' is no person of the trust policy", caller)),
                            reactor);
@@ -300,6 +334,8 @@ class PersonsService : public kg::KeyguardPersons::CallbackService {
 
   SignerProcess& signer_;
   const std::set<std::string> persons_;
+  std::mutex appointed_mutex_;
+  std::set<std::string> appointed_;
 };
 
 }  // namespace

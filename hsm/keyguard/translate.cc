@@ -105,6 +105,22 @@ OrderFrame ToFrame(const kg::OrderRequest& request) {
   return {request.order(), ToOctets(request.signature())};
 }
 
+StatusOr<BeginCustodyFrame> ToFrame(const kg::BeginCustodyChangeRequest& request) {
+  BeginCustodyFrame out;
+  SMKI_RETURN_IF_ERROR(AtMost(procedures::kMaxDocument, request.change().size(), "change"));
+  SMKI_RETURN_IF_ERROR(AtMost(procedures::kMaxPolicy, request.policy().size(), "policy"));
+  SMKI_RETURN_IF_ERROR(AtMost(kMaxRevocationList, request.revocation_list().size(), "revocation_list"));
+  SMKI_RETURN_IF_ERROR(AtMost(kMaxApprovals, static_cast<size_t>(request.approvals_size()), "approvals"));
+  out.change = request.change();
+  for (const std::string& approval : request.approvals()) {
+    SMKI_RETURN_IF_ERROR(AtMost(kMaxSmall, approval.size(), "approvals"));
+    out.approvals.push_back(ToOctets(approval));
+  }
+  out.policy = ToOctets(request.policy());
+  out.revocation_list = ToOctets(request.revocation_list());
+  return out;
+}
+
 void FromFrame(CeremonyFrame frame, kg::Ceremony& out) {
   out.set_request(std::move(frame.request));
   out.set_signature(Octets(frame.signature));
@@ -135,6 +151,15 @@ void FromFrame(ProvedFrame frame, kg::ProveResponse& out) {
     r.set_reason(std::move(refusal.reason));
     r.set_detail(std::move(refusal.detail));
   }
+}
+
+void FromFrame(CustodyFrame frame, kg::Custody& out) {
+  out.set_change(std::move(frame.change));
+  for (const Bytes& approval : frame.approvals) out.add_approvals(Octets(approval));
+  out.set_offered(frame.offered);
+  out.set_policy(std::move(frame.policy));
+  FromFrame(std::move(frame.ceremony), *out.mutable_ceremony());
+  out.set_envelope(Octets(frame.envelope));
 }
 
 void FromFrame(StatusFrame frame, kg::Status& out) {

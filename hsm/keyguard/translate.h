@@ -14,10 +14,12 @@ StatusOr<ProveFrame> ToFrame(const kg::ProveRequest& request);
 StatusOr<CloseFrame> ToFrame(const kg::CloseRequest& request);
 PresentFrame ToFrame(const kg::PresentShareRequest& request);
 OrderFrame ToFrame(const kg::OrderRequest& request);
+StatusOr<BeginCustodyFrame> ToFrame(const kg::BeginCustodyChangeRequest& request);
 
 void FromFrame(CeremonyFrame frame, kg::Ceremony& out);
 void FromFrame(SignedFrame frame, kg::SignResponse& out);
 void FromFrame(ProvedFrame frame, kg::ProveResponse& out);
 void FromFrame(StatusFrame frame, kg::Status& out);
+void FromFrame(CustodyFrame frame, kg::Custody& out);
 
 }  // namespace smki::hsm

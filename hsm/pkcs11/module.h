@@ -77,6 +77,8 @@ class Session {
   Status Logout();
   // As security officer: sets the user PIN.
   Status InitPin(const Secret& pin);
+  // As user: replaces the user PIN. kPermissionDenied if `old` is not the PIN; nothing has changed then.
+  Status SetPin(const Secret& old, const Secret& next);
 
   // Makes a P-256 key pair in the token, CKA_ID 01; the private key is sensitive, not extractable and only signs.
   // Refuses a label that is taken.

@@ -54,6 +54,12 @@ Status Session::InitPin(const Secret& pin) {
                     "the token's user PIN");
 }
 
+Status Session::SetPin(const Secret& old, const Secret& next) {
+  return FromResult(
+      module_->functions().list->C_SetPIN(handle_, PinOctets(old), old.size(), PinOctets(next), next.size()),
+      "C_SetPIN", "the token's user PIN");
+}
+
 StatusOr<pki::PublicKey> Session::GenerateKeyPair(const std::string& label) {
   if (FindOne(CKO_PUBLIC_KEY, label, "public key").status().code() != StatusCode::kNotFound) {
     return FailedPrecondition("the token has a key '{}' already; it is not made again", label);

@@ -38,6 +38,15 @@ Status CheckBinding(const TokenBinding& binding, const std::string& key, const p
   return OkStatus();
 }
 
+// A policy that a custody change has replaced is replaced for the tokens of the other keys, too.
+void FollowSuccession(TokenBinding& binding, const History& history) {
+  for (auto next = history.succession.find(binding.policy); next != history.succession.end();
+       next = history.succession.find(binding.policy)) {
+    binding.policy = next->second.to;
+    binding.policy_version = next->second.from_version + 1;
+  }
+}
+
 Status CheckHistory(const procedures::Direction& direction, const Digest& digest, const procedures::TrustPolicy& policy,
                     const History& history) {
   const auto nonce = history.nonces.find(direction.nonce);
@@ -125,6 +134,32 @@ StatusOr<AdmittedGroup> MakeGroup(const procedures::Direction& direction, const 
 
 }  // namespace
 
+Status CheckTokenPolicy(KeyToken& token, const std::string& key, const procedures::TrustPolicy& policy,
+                        const Digest& policy_digest, const Journal& journal) {
+  SMKI_ASSIGN_OR_RETURN(std::vector<TokenBinding> bindings, token.ReadBindings());
+  if (bindings.empty()) return FailedPrecondition("the {} token says nothing of the trust policy it obeys", key);
+  for (TokenBinding& binding : bindings) FollowSuccession(binding, journal.history());
+  const auto older = [](const TokenBinding& a, const TokenBinding& b) { return a.policy_version < b.policy_version; };
+  TokenBinding expected = *std::max_element(bindings.begin(), bindings.end(), older);
+
+  const ledger::JournalCustody* const unfinished = journal.history().UnfinishedCustody(key);
+  for (const TokenBinding& binding : bindings) {
+    const bool explained = unfinished == nullptr
+                               ? binding.policy == expected.policy
+                               : binding.policy == unfinished->from || binding.policy == unfinished->to;
+    if (explained) continue;
+    return Refuse(Reason::kPOLICY_DIGEST_MISMATCH,
+                  fmt::format("the {} token names the trust policy {} too, and no custody change explains it", key,
+                              ToHex(binding.policy)));
+  }
+  // The secret was changed, or not, before the binding was: one that names the old policy says nothing of it.
+  if (unfinished != nullptr && expected.policy == unfinished->from && policy_digest == unfinished->to) {
+    expected.policy = unfinished->to;
+    expected.policy_version = unfinished->from_version + 1;
+  }
+  return CheckBinding(expected, key, policy, policy_digest);
+}
+
 Status CheckWitness(const TokenWitness& witness, const Journal& journal) {
   if (witness.journal_records == 0) return OkStatus();
   if (witness.journal_records > journal.records()) {
@@ -150,8 +185,7 @@ StatusOr<AdmittedDirection> AdmitBundle(const Bundle& bundle, const KeyTokens& t
   auto policy = procedures::ParsePolicy(AsText(header.policy));
   if (!policy.ok()) return Refuse(Reason::kPOLICY_INCOMPLETE, Message(policy.status()));
   const Digest policy_digest = pki::Sha256(header.policy);
-  SMKI_ASSIGN_OR_RETURN(const TokenBinding binding, token->second->ReadBinding());
-  SMKI_RETURN_IF_ERROR(CheckBinding(binding, header.key, *policy, policy_digest));
+  SMKI_RETURN_IF_ERROR(CheckTokenPolicy(*token->second, header.key, *policy, policy_digest, journal));
   SMKI_ASSIGN_OR_RETURN(const TokenWitness witness, token->second->ReadWitness());
   SMKI_RETURN_IF_ERROR(CheckWitness(witness, journal));
 

@@ -57,6 +57,12 @@ struct AdmittedDirection {
 StatusOr<AdmittedDirection> AdmitBundle(const Bundle& bundle, const KeyTokens& tokens, const Journal& journal,
                                         ByteSpan kept_list, UtcTime now);
 
+// Is `policy` what the token obeys (I8, I10)? Environment, key, version, digest. A custody change that is on record as
+// carried out, of whichever key, moves every token on to its new policy. While one of this key is unfinished
+// (custody_change.h) it may be either of the two policies: which, the shares will show.
+Status CheckTokenPolicy(KeyToken& token, const std::string& key, const procedures::TrustPolicy& policy,
+                        const Digest& policy_digest, const Journal& journal);
+
 // JOURNAL_ROLLED_BACK if the token has seen a longer or another journal than this one (I10).
 Status CheckWitness(const TokenWitness& witness, const Journal& journal);
 

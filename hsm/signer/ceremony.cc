@@ -16,15 +16,15 @@ namespace {
 constexpr char kCustodianRole[] = "key-custodian";
 
 // I4: nobody acts in two conflicting roles in one incident.
-Status CheckRoles(const std::string& person, const AdmittedDirection& admitted) {
-  for (const procedures::RoleConflict& conflict : admitted.policy.conflicts) {
+Status CheckRoles(const std::string& person, const AskedFor& asked) {
+  for (const procedures::RoleConflict& conflict : asked.policy.conflicts) {
     if (conflict.a != kCustodianRole && conflict.b != kCustodianRole) continue;
     const std::string& other = conflict.a == kCustodianRole ? conflict.b : conflict.a;
-    const procedures::Person* const known = admitted.policy.FindPerson(person);
+    const procedures::Person* const known = asked.policy.FindPerson(person);
     if (known == nullptr || !known->HasRole(other)) continue;
-    if (admitted.approvers.contains(person) || admitted.direction.requested_by == person) {
-      return Refuse(Reason::kROLE_CONFLICT, fmt::format("{} acted as {} for {} and cannot present a share", person,
-                                                        other, admitted.direction.id));
+    if (asked.approvers.contains(person) || asked.requested_by == person) {
+      return Refuse(Reason::kROLE_CONFLICT,
+                    fmt::format("{} acted as {} for {} and cannot present a share", person, other, asked.id));
     }
   }
   return OkStatus();
@@ -37,7 +37,7 @@ Status JudgeSignature(const procedures::SignatureFinding& finding, const procedu
                              finding.fault == Reason::kSIGNER_CERTIFICATE_REVOKED ||
                              finding.fault == Reason::kREVOCATION_LIST_STALE;
   if (of_the_signer) return Refuse(*finding.fault, finding.detail);
-  if (finding.fault) return Refuse(Reason::kSHARE_MALFORMED, "its signature: " + finding.detail);
+  if (finding.fault) return Refuse(Reason::kSHARE_MALFORMED, presentation.person + "'s signature: " + finding.detail);
   if (finding.person != presentation.person) {
     return Refuse(Reason::kSHARE_FROM_STRANGER, fmt::format("{} signed for {}", finding.person, presentation.person));
   }
@@ -46,7 +46,25 @@ Status JudgeSignature(const procedures::SignatureFinding& finding, const procedu
 
 }  // namespace
 
-StatusOr<Ceremony> Ceremony::Begin(const AdmittedDirection& admitted, const Journal& journal, pki::PrivateKey& identity,
+AskedFor AskedForBy(const AdmittedDirection& admitted) {
+  const procedures::Direction& d = admitted.direction;
+  AskedFor out{admitted.policy,
+               admitted.verifier,
+               admitted.approvers,
+               admitted.policy_digest,
+               d.incident,
+               d.id,
+               d.key,
+               d.requested_by,
+               admitted.digest,
+               0,
+               d.limits.total,
+               admitted.ledger_head};
+  for (const procedures::Population& population : admitted.populations) out.devices += population.devices.size();
+  return out;
+}
+
+StatusOr<Ceremony> Ceremony::Begin(const AskedFor& asked, const Journal& journal, pki::PrivateKey& identity,
                                    const pki::Certificate& identity_certificate, Random& random, UtcTime now) {
   SMKI_ASSIGN_OR_RETURN(pki::PrivateKey key, pki::PrivateKey::Generate());
   Bytes serial = random.Take(16);
@@ -57,22 +75,22 @@ StatusOr<Ceremony> Ceremony::Begin(const AdmittedDirection& admitted, const Jour
                         pki::SelfSignedAgreementCertificate(key, id, serial, start, start + kCeremonyLife));
   Ceremony out(std::move(key), std::move(certificate));
   procedures::CeremonyRequest& r = out.request_;
-  r.environment = admitted.policy.environment;
+  r.environment = asked.policy.environment;
   r.id = id;
-  r.incident = admitted.direction.incident;
-  r.direction = admitted.digest;
-  r.direction_id = admitted.direction.id;
-  r.key = admitted.direction.key;
-  r.policy = admitted.policy_digest;
-  r.policy_version = admitted.policy.version;
-  r.threshold = admitted.custody().threshold;
-  for (const procedures::Population& population : admitted.populations) r.devices += population.devices.size();
-  r.total = admitted.direction.limits.total;
+  r.incident = asked.incident;
+  r.direction = asked.digest;
+  r.direction_id = asked.id;
+  r.key = asked.key;
+  r.policy = asked.policy_digest;
+  r.policy_version = asked.policy.version;
+  r.threshold = asked.custody().threshold;
+  r.devices = asked.devices;
+  r.total = asked.total;
   r.keyguard_time = start;
   r.expires = start + kCeremonyLife;
   r.journal_records = journal.records();
   r.journal_head = journal.head();
-  r.ledger_head = admitted.ledger_head;
+  r.ledger_head = asked.ledger_head;
   r.ceremony_certificate.bytes = out.certificate_.der();
   out.text_ = Render(r);
   out.digest_ = pki::Sha256(out.text_);
@@ -84,28 +102,29 @@ StatusOr<Ceremony> Ceremony::Begin(const AdmittedDirection& admitted, const Jour
 Status Ceremony::CheckText(const procedures::SharePresentation& presentation, const PresentFrame& frame) const {
   if (presentation.environment != request_.environment) {
     return Refuse(Reason::kENVIRONMENT_MISMATCH,
-                  fmt::format("the presentation is of {}, this ceremony of {}", presentation.environment.ToString(),
-                              request_.environment.ToString()));
+                  fmt::format("{}'s presentation is of {}, this ceremony of {}", presentation.person,
+                              presentation.environment.ToString(), request_.environment.ToString()));
   }
   if (presentation.request != digest_ || presentation.ceremony != request_.id || presentation.key != request_.key) {
-    return Refuse(Reason::kSHARE_REPLAYED,
-                  fmt::format("it was made for ceremony {}, this is {}", presentation.ceremony, request_.id));
+    return Refuse(Reason::kSHARE_REPLAYED, fmt::format("{}'s presentation was made for ceremony {}, this is {}",
+                                                       presentation.person, presentation.ceremony, request_.id));
   }
   if (presentation.envelope != pki::Sha256(frame.envelope)) {
-    return Refuse(Reason::kSHARE_MALFORMED, "the envelope is not the one that the custodian signed for");
+    return Refuse(Reason::kSHARE_MALFORMED,
+                  fmt::format("the envelope is not the one that {} signed for", presentation.person));
   }
   if (shares_.contains(presentation.person)) return Refuse(Reason::kSHARE_DUPLICATE, presentation.person);
   return OkStatus();
 }
 
-StatusOr<Ceremony::Presented> Ceremony::Judge(const PresentFrame& frame, const AdmittedDirection& admitted,
-                                              UtcTime now) const {
-  if (IsExpired(now))
-    return Refuse(Reason::kCEREMONY_EXPIRED,
-                  fmt::format("{} expired at {}", request_.id, FormatTime(request_.expires)));
+StatusOr<Ceremony::Presented> Ceremony::Judge(const PresentFrame& frame, const AskedFor& asked, UtcTime now) const {
   const auto presentation = procedures::ParseSharePresentation(frame.presentation);
   if (!presentation.ok()) return Refuse(Reason::kSHARE_MALFORMED, Message(presentation.status()));
-  const procedures::KeyCustody& custody = admitted.custody();
+  if (IsExpired(now)) {
+    return Refuse(Reason::kCEREMONY_EXPIRED, fmt::format("{}'s share for {}, which expired at {}", presentation->person,
+                                                         request_.id, FormatTime(request_.expires)));
+  }
+  const procedures::KeyCustody& custody = asked.custody();
   const bool is_custodian = std::any_of(custody.custodians.begin(), custody.custodians.end(),
                                         [&](const auto& share) { return share.person == presentation->person; });
   if (!is_custodian) {
@@ -113,16 +132,22 @@ StatusOr<Ceremony::Presented> Ceremony::Judge(const PresentFrame& frame, const A
                   fmt::format("{} is no custodian of the {} key", presentation->person, custody.key));
   }
   SMKI_RETURN_IF_ERROR(JudgeSignature(
-      admitted.verifier.Verify(AsBytes(frame.presentation), frame.signature, now, procedures::kPresentationHint),
+      asked.verifier.Verify(AsBytes(frame.presentation), frame.signature, now, procedures::kPresentationHint),
       *presentation));
   SMKI_RETURN_IF_ERROR(CheckText(*presentation, frame));
-  SMKI_RETURN_IF_ERROR(CheckRoles(presentation->person, admitted));
+  SMKI_RETURN_IF_ERROR(CheckRoles(presentation->person, asked));
 
   const auto opened = pki::OpenEnvelope(frame.envelope, key_, certificate_);
-  if (!opened.ok()) return Refuse(Reason::kSHARE_MALFORMED, Message(opened.status()));
-  SMKI_ASSIGN_OR_RETURN(procedures::ShareRecord record, procedures::DecodeShareRecord(opened->span()));
-  SMKI_RETURN_IF_ERROR(procedures::CheckShare(record, request_.environment, custody, presentation->person));
-  return Presented{presentation->person, std::move(record.share)};
+  if (!opened.ok()) {
+    return Refuse(Reason::kSHARE_MALFORMED,
+                  fmt::format("{}'s envelope: {}", presentation->person, Message(opened.status())));
+  }
+  auto record = procedures::DecodeShareRecord(opened->span());
+  if (!record.ok()) {
+    return Refuse(Reason::kSHARE_MALFORMED, fmt::format("what {}'s envelope holds is no share", presentation->person));
+  }
+  SMKI_RETURN_IF_ERROR(procedures::CheckShare(*record, request_.environment, custody, presentation->person));
+  return Presented{presentation->person, std::move(record->share)};
 }
 
 StatusOr<Secret> Ceremony::Combine() const {

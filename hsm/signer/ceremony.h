@@ -1,5 +1,5 @@
-// Asking the custodians of one key to open it for one Direction: a fresh key, a signed request, and the shares that
-// come.
+// Asking the custodians of one key to open it for one Direction, or to change its custody: a fresh key, a signed
+// request, and the shares that come.
 //
 // Not thread-safe. A Ceremony ends with its object: shares, ceremony key and what was combined are zeroised.
 #pragma once
@@ -17,10 +17,24 @@ namespace smki::hsm {
 // A request may be answered for this long.
 inline constexpr Millis kCeremonyLife = std::chrono::hours(1);
 
+// For what, under which policy, the custodians of which key are asked. Lives no longer than what it refers to.
+struct AskedFor {
+  const procedures::TrustPolicy& policy;
+  const procedures::PolicyVerifier& verifier;
+  const std::set<std::string>& approvers;
+  Digest policy_digest{};
+  std::string incident, id, key, requested_by;  // `id` of the Direction or the custody change
+  Digest digest{};                              // of its text
+  uint64_t devices = 0, total = 0;
+  Digest ledger_head{};
+  const procedures::KeyCustody& custody() const { return *policy.FindKey(key); }
+};
+AskedFor AskedForBy(const AdmittedDirection& admitted);
+
 class Ceremony {
  public:
   // Makes the ceremony key and the request, signed by the keyguard's identity.
-  static StatusOr<Ceremony> Begin(const AdmittedDirection& admitted, const Journal& journal, pki::PrivateKey& identity,
+  static StatusOr<Ceremony> Begin(const AskedFor& asked, const Journal& journal, pki::PrivateKey& identity,
                                   const pki::Certificate& identity_certificate, Random& random, UtcTime now);
 
   // Judges one presentation. Returns the custodian whose share it is, and the share; nothing is counted before Accept,
@@ -29,9 +43,10 @@ class Ceremony {
     std::string person;
     Secret share;
   };
-  StatusOr<Presented> Judge(const PresentFrame& frame, const AdmittedDirection& admitted, UtcTime now) const;
+  StatusOr<Presented> Judge(const PresentFrame& frame, const AskedFor& asked, UtcTime now) const;
   void Accept(Presented presented) { shares_.emplace(std::move(presented.person), std::move(presented.share)); }
 
+  size_t count() const { return shares_.size(); }
   bool complete() const { return shares_.size() >= request_.threshold; }
   // The token's secret, from a threshold of shares.
   StatusOr<Secret> Combine() const;

@@ -31,8 +31,10 @@ enum class FrameType : uint8_t {
   kStatus = 11,
   kOrder = 12,
   kRefusal = 13,  // the keyguard refused a caller; to be recorded
-  kOk = 128,      // payload: the answer
-  kError = 129,   // payload: ErrorFrame
+  kBeginCustody = 14,
+  kGetCustody = 15,
+  kOk = 128,     // payload: the answer
+  kError = 129,  // payload: ErrorFrame
 };
 
 inline constexpr size_t kMaxFrame = 80 << 20;
@@ -116,6 +118,23 @@ struct RefusalFrame {
 struct OrderFrame {
   std::string order;
   Bytes signature;
+};
+struct BeginCustodyFrame {
+  std::string change;  // CustodyChange, canonical text
+  std::vector<Bytes> approvals;
+  Bytes policy, revocation_list;
+};
+struct GetCustodyFrame {
+  std::string person;  // who asks
+};
+// How far the custody change is, and what a new custodian needs to look at their share and show it back.
+struct CustodyFrame {
+  std::string change;
+  std::vector<Bytes> approvals;
+  bool offered = false;    // the old custodians have presented; the rest is here only then
+  std::string policy;      // the next version
+  CeremonyFrame ceremony;  // the one under way: of the old custodians, then of the new
+  Bytes envelope;          // the asking person's new share, to their own agreement certificate; empty if they get none
 };
 struct RefusalCount {
   std::string code;

@@ -28,6 +28,11 @@ const DirectionHistory* History::Find(const Digest& direction) const {
   return it == directions.end() ? nullptr : &it->second;
 }
 
+const ledger::JournalCustody* History::UnfinishedCustody(const std::string& key) const {
+  const auto it = unfinished_custody.find(key);
+  return it == unfinished_custody.end() ? nullptr : &it->second;
+}
+
 OrderState StateOfOrders(const std::vector<ledger::JournalOrder>& orders, const procedures::TrustPolicy& policy) {
   std::set<std::string> withdrawing, resuming, resuming_organisations;
   bool halted = false;
@@ -133,6 +138,23 @@ Status Journal::Apply(const ledger::Record& r) {
       history_.directions[o.direction].orders.push_back(std::move(o));
       return OkStatus();
     }
+    case JournalType::kCustody: {
+      SMKI_ASSIGN_OR_RETURN(auto c, ledger::DecodeJournalCustody(r.payload));
+      Seen(c.time);
+      Seen(c.newest_evidence);
+      history_.nonces.emplace(c.nonce, c.change);
+      if (c.stage == "changing") {
+        history_.unfinished_custody[c.key] = std::move(c);
+      } else if (c.stage == "changed" || c.stage == "abandoned") {
+        const auto unfinished = history_.unfinished_custody.find(c.key);
+        // One that was abandoned before it touched the token leaves an earlier one as it is.
+        if (unfinished != history_.unfinished_custody.end() && unfinished->second.to == c.to) {
+          history_.unfinished_custody.erase(unfinished);
+        }
+        if (c.stage == "changed") history_.succession[c.from] = std::move(c);
+      }
+      return OkStatus();
+    }
   }
   return DataLoss("record type {} is unknown to this version", r.type);
 }
@@ -173,6 +195,10 @@ StatusOr<uint64_t> Journal::Append(ledger::JournalClosed record) {
 StatusOr<uint64_t> Journal::Append(ledger::JournalOrder record) {
   record.time = Lifted(record.time);
   return Write(JournalType::kOrder, Encode(record));
+}
+StatusOr<uint64_t> Journal::Append(ledger::JournalCustody record) {
+  record.time = Lifted(record.time);
+  return Write(JournalType::kCustody, Encode(record));
 }
 StatusOr<uint64_t> Journal::Append(const ledger::JournalSignatures& record) {
   SMKI_RETURN_IF_ERROR(Write(JournalType::kSignatures, Encode(record)).status());

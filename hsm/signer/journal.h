@@ -45,13 +45,20 @@ struct History {
   std::map<std::string, Digest> nonces;
   std::optional<Digest> newest_direction;  // admitted last
   std::optional<Digest> open;              // opened and not closed since
-  UtcTime newest;                          // of any record, approval or revocation list seen (I10)
-  uint64_t epoch = 0;                      // activations
+  // Custody changes by key that were begun on the token and whose outcome is not recorded: a crash came between.
+  std::map<std::string, ledger::JournalCustody> unfinished_custody;
+  // By policy that is in force no more: the change that made the next one. Tokens of other keys follow it
+  // (admission.h).
+  std::map<Digest, ledger::JournalCustody> succession;
+  UtcTime newest;      // of any record, approval or revocation list seen (I10)
+  uint64_t epoch = 0;  // activations
   uint64_t refusals = 0;
   std::map<std::string, uint64_t> refusal_counts;
 
   uint64_t HighestCounter() const;  // of all admitted ranges; 0 if there is none
   const DirectionHistory* Find(const Digest& direction) const;
+  // Null if every custody change of this key has its outcome.
+  const ledger::JournalCustody* UnfinishedCustody(const std::string& key) const;
 };
 
 // What the orders for one Direction amount to under `policy`: one seat halts; withdrawals_needed seats withdraw for
@@ -74,6 +81,7 @@ class Journal {
   StatusOr<uint64_t> Append(ledger::JournalProven record);
   StatusOr<uint64_t> Append(ledger::JournalClosed record);
   StatusOr<uint64_t> Append(ledger::JournalOrder record);
+  StatusOr<uint64_t> Append(ledger::JournalCustody record);
   // Returns the offset in the file of the first signature.
   StatusOr<uint64_t> Append(const ledger::JournalSignatures& record);
   // Bounded: the first 100 of a code in a minute are records, the rest a count in the next one.

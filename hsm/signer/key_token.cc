@@ -25,12 +25,21 @@ class Pkcs11KeyToken : public KeyToken {
       : slot_(std::move(slot)), session_(std::move(session)), label_(std::move(label)), threads_(threads) {}
 
   StatusOr<TokenBinding> ReadBinding() override {
-    SMKI_ASSIGN_OR_RETURN(const std::vector<Bytes> found, session_->ReadData(kBindingLabel));
+    SMKI_ASSIGN_OR_RETURN(std::vector<TokenBinding> found, ReadBindings());
     if (found.size() != 1) {
       return FailedPrecondition("token '{}' has {} data objects '{}'; one is expected", slot_.token_label(),
                                 found.size(), kBindingLabel);
     }
-    return ParseTokenBinding(AsText(found[0]));
+    return std::move(found[0]);
+  }
+
+  StatusOr<std::vector<TokenBinding>> ReadBindings() override {
+    SMKI_ASSIGN_OR_RETURN(const std::vector<Bytes> found, session_->ReadData(kBindingLabel));
+    std::vector<TokenBinding> out;
+    for (const Bytes& text : found) {
+      SMKI_ASSIGN_OR_RETURN(out.emplace_back(), ParseTokenBinding(AsText(text)));
+    }
+    return out;
   }
 
   StatusOr<TokenWitness> ReadWitness() override {
@@ -59,6 +68,17 @@ class Pkcs11KeyToken : public KeyToken {
   }
 
   void Close() override { session_->Logout().IgnoreError(); }
+
+  Status ChangeSecret(const Secret& old, const Secret& next) override {
+    SMKI_RETURN_IF_ERROR(session_->Login(PinOf(old)));
+    const Status changed = session_->SetPin(PinOf(old), PinOf(next));
+    Close();
+    return changed;
+  }
+
+  Status WriteBinding(const TokenBinding& binding) override {
+    return session_->WriteData(kBindingLabel, AsBytes(Render(binding)));
+  }
 
  private:
   StatusOr<std::unique_ptr<BatchSigner>> MakeSigners() {

@@ -16,7 +16,8 @@ class KeyToken {
  public:
   virtual ~KeyToken() = default;
   // Readable without its secret.
-  virtual StatusOr<TokenBinding> ReadBinding() = 0;
+  virtual StatusOr<TokenBinding> ReadBinding() = 0;                // exactly one, else kFailedPrecondition
+  virtual StatusOr<std::vector<TokenBinding>> ReadBindings() = 0;  // a crash while it is replaced leaves two
   virtual StatusOr<TokenWitness> ReadWitness() = 0;
   virtual StatusOr<pki::PublicKey> ReadPublicKey() = 0;
 
@@ -24,6 +25,11 @@ class KeyToken {
   virtual StatusOr<std::unique_ptr<BatchSigner>> Open(const Secret& secret) = 0;
   virtual Status WriteWitness(const TokenWitness& witness) = 0;  // only while open
   virtual void Close() = 0;
+
+  // For a custody change; the token is closed before and after. kPermissionDenied if `old` is wrong: nothing has
+  // changed.
+  virtual Status ChangeSecret(const Secret& old, const Secret& next) = 0;
+  virtual Status WriteBinding(const TokenBinding& binding) = 0;  // only while open
 };
 
 using KeyTokens = std::map<std::string, std::unique_ptr<KeyToken>>;  // by key name

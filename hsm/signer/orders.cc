@@ -24,11 +24,8 @@ StatusOr<Bytes> Signer::KeptRevocationList() {
 // its token obeys.
 Status Signer::CheckPolicyIsTheTokens() {
   for (const auto& [name, token] : parts_.tokens) {
-    SMKI_ASSIGN_OR_RETURN(const TokenBinding binding, token->ReadBinding());
-    if (binding.policy == policy_digest_) continue;
-    return Refuse(Reason::kPOLICY_DIGEST_MISMATCH,
-                  fmt::format("the {} token is bound to the trust policy {}, this keyguard has {}", name,
-                              ToHex(binding.policy), ToHex(policy_digest_)));
+    const Status bound = CheckTokenPolicy(*token, name, policy_, policy_digest_, *journal_);
+    if (!bound.ok()) return bound;
   }
   return OkStatus();
 }
@@ -94,6 +91,10 @@ StatusOr<StatusFrame> Signer::Order(const OrderFrame& request) {
       EndActivation(fmt::format("{}: {} by {}: {}", procedures::TextOf(reason).code, order->order, order->person,
                                 order->reason.text));
     }
+  }
+  if (custody_ != nullptr && custody_->digest() == order->direction &&
+      StateOfOrders(journal_->history().Find(order->direction)->orders, policy_) != OrderState::kNone) {
+    EndCustody(fmt::format("{} by {}: {}", order->order, order->person, order->reason.text));
   }
   return MakeStatus();
 }

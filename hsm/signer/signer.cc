@@ -16,6 +16,7 @@ namespace {
 constexpr size_t kMaxBundleOctets = size_t{1} << 30;
 constexpr size_t kMaxCertificates = 64 * 40;  // groups, cells and path of each
 constexpr char kAsked[] = "closed as asked";
+constexpr char kNotInTime[] = "not every share was shown in time";
 
 template <typename T>
 StatusOr<Bytes> Answer(StatusOr<T> result) {
@@ -97,7 +98,17 @@ StatusOr<Bytes> Signer::Handle(const Frame& request) {
   switch (request.type) {
     case FrameType::kPrepareEnd:
       return Answer(Prepare());
+    case FrameType::kBeginCustody: {
+      SMKI_ASSIGN_OR_RETURN(const BeginCustodyFrame frame, DecodePayload<BeginCustodyFrame>(request.payload));
+      return Answer(BeginCustody(frame));
+    }
+    case FrameType::kGetCustody: {
+      SMKI_ASSIGN_OR_RETURN(const GetCustodyFrame frame, DecodePayload<GetCustodyFrame>(request.payload));
+      if (custody_ == nullptr) return Refuse(Reason::kNO_CUSTODY_CHANGE, "nothing is to be fetched");
+      return MakeFrame(FrameType::kOk, custody_->Describe(frame.person));
+    }
     case FrameType::kGetCeremony:
+      if (custody_ != nullptr) return MakeFrame(FrameType::kOk, custody_->frame());
       if (activation_ == nullptr) return Refuse(Reason::kNO_CEREMONY, "the key is closed");
       return MakeFrame(FrameType::kOk, activation_->ceremony.frame(activation_->open()));
     case FrameType::kPresent: {
@@ -136,6 +147,7 @@ Status Signer::Refused(Status refusal) {
   if (reason.empty()) return refusal;
   Status recorded = journal_->RecordRefusal(reason, Message(refusal), Now());
   if (!recorded.ok()) {
+    custody_.reset();
     FailClosed(recorded);
     return recorded;
   }
@@ -206,7 +218,9 @@ StatusOr<CeremonyFrame> Signer::Prepare() {
     journal_->Sync();
   }
   FailPoint("signer.prepare.journalled");
-  SMKI_ASSIGN_OR_RETURN(Ceremony ceremony, Ceremony::Begin(admitted, *journal_, parts_.identity,
+  // An incident waits for nobody. Nothing has changed in the token yet.
+  EndCustody("an incident came first");
+  SMKI_ASSIGN_OR_RETURN(Ceremony ceremony, Ceremony::Begin(AskedForBy(admitted), *journal_, parts_.identity,
                                                            parts_.identity_certificate, parts_.random, now));
   KeyToken* const token = parts_.tokens.at(admitted.direction.key).get();
   activation_.reset(new Activation{std::move(admitted), token, std::move(ceremony), nullptr, nullptr, {}, {}});
@@ -217,13 +231,15 @@ StatusOr<CeremonyFrame> Signer::Prepare() {
 
 StatusOr<CeremonyFrame> Signer::Present(const PresentFrame& request) {
   SMKI_RETURN_IF_ERROR(CheckTime());
+  if (custody_ != nullptr) return PresentForCustody(request);
   if (activation_ == nullptr) return Refuse(Reason::kNO_CEREMONY, "the key is closed");
   if (activation_->open()) return Refuse(Reason::kNO_CEREMONY, "the key is open already; no more shares are needed");
   if (Now() > activation_->admitted.direction.not_after) {
     return Refuse(Reason::kDIRECTION_EXPIRED, activation_->admitted.direction.id);
   }
   Ceremony& ceremony = activation_->ceremony;
-  SMKI_ASSIGN_OR_RETURN(Ceremony::Presented presented, ceremony.Judge(request, activation_->admitted, Now()));
+  SMKI_ASSIGN_OR_RETURN(Ceremony::Presented presented,
+                        ceremony.Judge(request, AskedForBy(activation_->admitted), Now()));
   SMKI_RETURN_IF_ERROR(
       journal_->Append(ledger::JournalAttendance{Now(), ceremony.request_digest(), presented.person}).status());
   journal_->Sync();
@@ -250,8 +266,13 @@ Status Signer::OpenKey() {
     return Refuse(Reason::kSHARE_WRONG, "the shares do not open the token: " + Message(signers.status()));
   }
   SMKI_RETURN_IF_ERROR(signers.status());
+  // Which shares open it is known now.
+  const procedures::TrustPolicy& policy = a.admitted.policy;
+  const Status settled =
+      ConcludeCustody(PartsForCustody(), *a.token,
+                      {policy.environment, a.admitted.direction.key, policy.version, a.admitted.policy_digest}, Now());
   ledger::JournalOpened record{Now(), a.admitted.digest, a.ceremony.request_digest(), journal_->history().epoch + 1};
-  Status status = journal_->Append(record).status();
+  Status status = settled.ok() ? journal_->Append(record).status() : settled;
   if (status.ok()) {
     journal_->Sync();
     status = a.token->WriteWitness({record.epoch, journal_->records(), journal_->head()});
@@ -267,6 +288,49 @@ Status Signer::OpenKey() {
   a.opened_at = Now();
   a.opened_since_boot = parts_.clock.SinceBoot();
   return OkStatus();
+}
+
+// --- Custody changes ---
+
+CustodyParts Signer::PartsForCustody() {
+  return {parts_.random,
+          parts_.files,
+          DirectoryOf(parts_.journal_path) + "/custody",
+          parts_.revocation_list_path,
+          parts_.identity,
+          parts_.identity_certificate,
+          *journal_};
+}
+
+StatusOr<CeremonyFrame> Signer::BeginCustody(const BeginCustodyFrame& request) {
+  SMKI_RETURN_IF_ERROR(CheckTime());
+  if (activation_ != nullptr) {
+    return Refuse(Reason::kWRONG_DIRECTION, fmt::format("{} is prepared; custody is changed between incidents",
+                                                        activation_->admitted.direction.id));
+  }
+  if (custody_ != nullptr && custody_->IsExpired(Now())) EndCustody(kNotInTime);
+  if (custody_ != nullptr && custody_->digest() == pki::Sha256(request.change)) return custody_->frame();
+  if (custody_ != nullptr) {
+    return Refuse(Reason::kWRONG_DIRECTION, fmt::format("{} is under way", custody_->change().id));
+  }
+  SMKI_ASSIGN_OR_RETURN(const Bytes kept_list, KeptRevocationList());
+  SMKI_ASSIGN_OR_RETURN(custody_, CustodyChanging::Begin(PartsForCustody(), request, parts_.tokens, kept_list, Now()));
+  return custody_->frame();
+}
+
+StatusOr<CeremonyFrame> Signer::PresentForCustody(const PresentFrame& request) {
+  StatusOr<CeremonyFrame> answer = custody_->Present(request, Now());
+  if (custody_->over()) {
+    ended_ = true;  // memory that a token's secret was in is not used again
+    custody_.reset();
+  }
+  return answer;
+}
+
+void Signer::EndCustody(const std::string& why) {
+  if (custody_ == nullptr) return;
+  custody_->Abandon(why, Now()).IgnoreError();  // unrecorded it has changed nothing either
+  custody_.reset();
 }
 
 // --- Time and the end ---
@@ -302,6 +366,7 @@ Status Signer::CheckTime() {
 }
 
 void Signer::Tick() {
+  if (custody_ != nullptr && custody_->IsExpired(Now())) EndCustody(kNotInTime);
   if (activation_ == nullptr) return;
   if (activation_->open()) {
     Refused(CheckTime()).IgnoreError();
@@ -312,6 +377,7 @@ void Signer::Tick() {
 
 void Signer::EndActivation(const std::string& why) {
   FinishJobs(true);
+  EndCustody(why);
   if (activation_ == nullptr) return;
   // Moved away first: nothing that fails below may find the key still open.
   const std::unique_ptr<Activation> ending = std::move(activation_);
@@ -427,6 +493,17 @@ StatusFrame Signer::MakeStatus() const {
   for (const auto& [code, count] : history.refusal_counts) s.refusal_counts.push_back({code, count});
   s.counter_floor = history.HighestCounter();
 
+  if (custody_ != nullptr) {
+    const CeremonyFrame ceremony = custody_->frame();
+    s.state = KeyState::kCeremony;
+    s.key = custody_->change().key;
+    s.direction = custody_->digest();
+    s.direction_id = custody_->change().id;
+    s.ceremony = custody_->ceremony_id();
+    s.presented = ceremony.presented;
+    s.threshold = ceremony.threshold;
+    return s;
+  }
   const std::optional<Digest> digest =
       activation_ != nullptr ? std::optional<Digest>(activation_->admitted.digest) : history.newest_direction;
   const DirectionHistory* const past = digest ? history.Find(*digest) : nullptr;

@@ -21,6 +21,7 @@
 #include "base/random.h"
 #include "hsm/signer/admission.h"
 #include "hsm/signer/ceremony.h"
+#include "hsm/signer/custody_change.h"
 #include "hsm/signer/frames.h"
 #include "hsm/signer/gate.h"
 #include "hsm/signer/journal.h"
@@ -110,6 +111,12 @@ class Signer {
   Status Refused(Status refusal);
   UtcTime Now() { return parts_.clock.Now(); }
 
+  // --- Custody changes, between activations (signer.cc; custody_change.h does the work) ---
+  StatusOr<CeremonyFrame> BeginCustody(const BeginCustodyFrame& request);
+  StatusOr<CeremonyFrame> PresentForCustody(const PresentFrame& request);
+  void EndCustody(const std::string& why);
+  CustodyParts PartsForCustody();
+
   // --- Signing (signing.cc) ---
   void BeginSign(const SignFrame& request);
   StatusOr<std::unique_ptr<SignJob>> AdmitSign(const SignFrame& request);
@@ -136,6 +143,7 @@ class Signer {
   Status bundle_status_;
   size_t bundle_octets_ = 0;
   std::unique_ptr<Activation> activation_;
+  std::unique_ptr<CustodyChanging> custody_;  // never beside an activation
   std::deque<Pending> pending_;
   bool ended_ = false;
 };

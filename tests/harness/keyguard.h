@@ -40,6 +40,9 @@ class Keyguard {
   StatusOr<kg::Status> Order(const std::string& order, const Bundle& bundle, const std::string& person);
   StatusOr<kg::Status> Order(const std::string& order, const Bundle& bundle, const std::string& person,
                              const procedures::Environment& environment);
+  // Custody changes, as `person`.
+  StatusOr<kg::Ceremony> BeginCustody(const std::string& person, const kg::BeginCustodyChangeRequest& request);
+  StatusOr<kg::Custody> GetCustody(const std::string& person);
   Status Close(const Bundle& bundle);
   StatusOr<kg::Status> GetStatus();
   // How many refusals with this code the journal has recorded.

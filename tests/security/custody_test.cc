@@ -1,9 +1,12 @@
 // Custodians, shares and ceremonies under attack, through the keyguard's persons' listener.
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "base/clock.h"
 #include "procedures/documents.h"
 #include "procedures/evidence/share.h"
+#include "proto/rpc/server.h"
 #include "tests/harness/keyguard.h"
 
 namespace smki::test {
@@ -120,6 +123,84 @@ TEST_F(CustodyUnderAttack, I5_ARelayWithACeremonyKeyOfItsOwnIsNoticedByTheCustod
   EXPECT_FALSE(procedures::CheckCeremonyRequest(estate_->policy(), estate_->policy_text(), altered,
                                                 AsBytes(ceremony.signature()), "kira.custodian", now)
                    .ok());
+}
+
+// A taken keyguard host without the keyguard's identity: it answers in the keyguard's place and wants the shares for a
+// ceremony key of its own.
+class Relay : public kg::KeyguardPersons::Service {
+ public:
+  grpc::Status GetCeremony(grpc::ServerContext*, const kg::GetCeremonyRequest*, kg::Ceremony* response) override {
+    ++asked;
+    *response = ceremony;
+    return grpc::Status::OK;
+  }
+  grpc::Status PresentShare(grpc::ServerContext*, const kg::PresentShareRequest*, kg::PresentShareResponse*) override {
+    ++received;
+    return grpc::Status::OK;
+  }
+  kg::Ceremony ceremony;
+  std::atomic<int> asked{0}, received{0};
+};
+
+TEST_F(CustodyUnderAttack, I5_ARelayWithACeremonyKeyOfItsOwnGetsNothing) {
+  const kg::Ceremony honest = SMKI_MUST(keyguard_->Prepare(bundle_));
+  Relay relay;
+  const rpc::TlsMaterial tls{estate_->Read("tls/ca.pem"), estate_->Read("tls/keyguard.crt.pem"),
+                             estate_->Read("tls/keyguard.key.pem")};
+  const auto server = SMKI_MUST(rpc::Server::Start("127.0.0.1:0", tls, {&relay}));
+  const std::string site = "persons/kira.custodian/client.yaml";
+  std::string text = estate_->Read(site);
+  const size_t at = text.find("keyguard: ") + 10;
+  text.replace(at, text.find('\n', at) - at, server->address());
+  estate_->Write(site, text);
+  const auto present = [&] {
+    return SMKI_MUST(sim::RunProcess({Program("smkictl"), "--site", estate_->Path(site), "ceremony", "present"}, {},
+                                     Millis(30'000)));
+  };
+
+  procedures::CeremonyRequest request = SMKI_MUST(procedures::ParseCeremonyRequest(honest.request()));
+  pki::PrivateKey key = SMKI_MUST(pki::PrivateKey::Generate());
+  const UtcTime now = SystemClock().Now();
+  const pki::Certificate certificate = SMKI_MUST(pki::SelfSignedAgreementCertificate(
+      key, "ceremony", Bytes(16, 0x11), now - Millis(1000), now + Millis(1'000'000)));
+  request.ceremony_certificate.bytes = certificate.der();
+  const std::string altered = procedures::Render(request);
+  // With the keyguard's signature over the honest request, with none, and signed by whoever the relay can be.
+  PersonKeys& insider = estate_->person("owen.operator");
+  const std::vector<std::string> signatures = {
+      honest.signature(), "",
+      ToString(SMKI_MUST(pki::SignDetached(AsBytes(altered), insider.sign, insider.sign_certificate, now,
+                                           procedures::kCeremonyHint)))};
+  for (const std::string& signature : signatures) {
+    relay.ceremony = honest;
+    relay.ceremony.set_request(altered);
+    relay.ceremony.set_signature(signature);
+    const sim::ProcessExit exit = present();
+    EXPECT_EQ(exit.code, 1) << exit.out;
+    EXPECT_NE(exit.err.find("NOT_PERMITTED"), std::string::npos) << exit.err;
+  }
+  EXPECT_EQ(relay.asked, 3) << "smkictl spoke to the relay";
+  EXPECT_EQ(relay.received, 0) << "and gave it nothing";
+  // One that passes the honest request on gets an envelope that it cannot open.
+  relay.ceremony = honest;
+  EXPECT_EQ(present().code, 0);
+  EXPECT_EQ(relay.received, 1);
+  EXPECT_EQ(SMKI_MUST(keyguard_->GetStatus()).presented_size(), 0);
+  const kg::PresentShareRequest passed = SMKI_MUST(keyguard_->MakePresentation("kira.custodian", honest));
+  EXPECT_FALSE(pki::OpenEnvelope(AsBytes(passed.envelope()), key, certificate).ok());
+}
+
+TEST_F(CustodyUnderAttack, I5_ARefusedShareIsNamedByItsCustodian) {
+  const kg::Ceremony first = SMKI_MUST(keyguard_->Prepare(bundle_));
+  const kg::PresentShareRequest recorded = SMKI_MUST(keyguard_->MakePresentation("kira.custodian", first));
+  ASSERT_TRUE(keyguard_->Present("kira.custodian", recorded).ok());
+  const auto twice = keyguard_->Present("kira.custodian", recorded);
+  EXPECT_NE(Message(twice.status()).find("kira.custodian"), std::string::npos) << Message(twice.status());
+  ASSERT_TRUE(keyguard_->Close(bundle_).ok());
+  ASSERT_TRUE(keyguard_->Prepare(bundle_).ok());
+  const auto replayed = keyguard_->Present("liam.custodian", recorded);
+  EXPECT_EQ(ReasonOf(replayed.status()), "SHARE_REPLAYED");
+  EXPECT_NE(Message(replayed.status()).find("kira.custodian"), std::string::npos) << "whoever brings it";
 }
 
 TEST_F(CustodyUnderAttack, I5_AKilledKeyguardNeedsTheSharesAgainButRemembersItsBurns) {

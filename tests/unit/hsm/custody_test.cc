@@ -3,6 +3,7 @@
 
 #include "hsm/custody/provision.h"
 #include "hsm/custody/shares.h"
+#include "hsm/signer/key_token.h"
 #include "pki/digest.h"
 #include "procedures/reason.h"
 #include "tests/unit/hsm/soft_token.h"
@@ -146,6 +147,69 @@ TEST(ProvisionToken, MakesATokenThatOnlyTheSecretOpens) {
   ASSERT_TRUE(signer.ok()) << signer.status();
   EXPECT_EQ((*signer)->public_key(), *key);
   EXPECT_EQ(ToString((*slot->OpenSession(pkcs11::Access::kReadOnly))->ReadData(kBindingLabel)->at(0)), Render(binding));
+}
+
+// Notes what was drawn.
+class NotedRandom : public SeededRandom {
+ public:
+  using SeededRandom::SeededRandom;
+  void Fill(std::span<uint8_t> out) override {
+    SeededRandom::Fill(out);
+    drawn.push_back(ToBytes(out));
+  }
+  std::vector<Bytes> drawn;
+};
+
+// With the SO PIN alone SoftHSM sets the user PIN anew: it must be as good a secret, another one, and forgotten.
+TEST(ProvisionToken, TheSecurityOfficersPinIsARandomSecretOfItsOwn) {
+  test::SoftHsm hsm;
+  NotedRandom random(9);
+  const Custody custody = MakeTestCustody();
+  const TokenBinding binding{kDrill, "recovery", 1, pki::Sha256("policy")};
+  ASSERT_TRUE(ProvisionToken(hsm.module(), "smki-recovery-estate-7", custody.secret, binding, random).ok());
+  ASSERT_EQ(random.drawn.size(), 1u);
+  EXPECT_EQ(random.drawn[0].size(), kPinSecret) << "32 octets, never a memorable PIN";
+  EXPECT_NE(ToHex(random.drawn[0]), ToHex(custody.secret.span()));
+
+  const auto slot = hsm.module().FindToken(*pkcs11::TokenUri::Parse("smki-recovery-estate-7"));
+  const auto session = *slot->OpenSession(pkcs11::Access::kReadWrite);
+  EXPECT_FALSE(session->LoginSecurityOfficer(PinOf(custody.secret)).ok()) << "the custodians are not the SO";
+  EXPECT_FALSE(session->Login(PinOf(Secret(random.drawn[0]))).ok()) << "the SO is no custodian";
+  const auto as_officer = session->LoginSecurityOfficer(PinOf(Secret(random.drawn[0])));
+  EXPECT_TRUE(as_officer.ok()) << "it is the SO PIN, and nobody has it: " << as_officer;
+}
+
+TEST(Custody, I5_EachKeyHasASecretOfItsOwn) {
+  SeededRandom random(7);
+  const Custody first = *MakeCustody(kDrill, "recovery", kPersons, 3, random);
+  const Custody second = *MakeCustody(kDrill, "contingency", kPersons, 3, random);
+  EXPECT_EQ(first.secret.size(), kPinSecret);
+  EXPECT_NE(ToHex(first.secret.span()), ToHex(second.secret.span()));
+  EXPECT_FALSE(CombineShares({&first.shares[0].share, &first.shares[1].share, &second.shares[2].share}).ok())
+      << "shares of two keys do not mix";
+}
+
+// The new secret takes the old one's place in a real token: key and data objects stay.
+TEST(ChangeOfSecret, OnlyTheNewSecretOpensTheTokenAndTheKeyIsTheSame) {
+  test::SoftHsm hsm;
+  SeededRandom random(9);
+  const Custody custody = MakeTestCustody();
+  const TokenBinding binding{kDrill, "recovery", 1, pki::Sha256("policy")};
+  const auto key = ProvisionToken(hsm.module(), "smki-recovery-estate-7", custody.secret, binding, random);
+  ASSERT_TRUE(key.ok());
+  const Secret next(random.Take(kPinSecret));
+  const auto token = *FindKeyToken(hsm.module(), "recovery", "pkcs11:token=smki-recovery-estate-7", 1);
+  EXPECT_EQ(token->ChangeSecret(next, custody.secret).code(), StatusCode::kPermissionDenied);
+  ASSERT_TRUE(token->ChangeSecret(custody.secret, next).ok()) << "a wrong old secret has changed nothing";
+  EXPECT_EQ(token->Open(custody.secret).status().code(), StatusCode::kPermissionDenied);
+  auto signers = token->Open(next);
+  ASSERT_TRUE(signers.ok()) << signers.status();
+  EXPECT_EQ(*token->ReadPublicKey(), *key);
+  const TokenBinding after{kDrill, "recovery", 2, pki::Sha256("next policy")};
+  ASSERT_TRUE(token->WriteBinding(after).ok());
+  signers->reset();
+  token->Close();
+  EXPECT_EQ(Render(*token->ReadBinding()), Render(after));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "hsm/keyguard/translate.h"
 #include "ledger/record_log.h"
 #include "pki/digest.h"
+#include "procedures/custody_change.h"
 #include "procedures/reason.h"
 #include "proto/rpc/channel.h"
 #include "proto/rpc/server.h"
@@ -228,6 +229,47 @@ TEST_F(KeyguardTest, I4_OnlyTheOrchestratorAndPersonsOfThePolicyMayCall) {
                                          kg::GetStatusRequest(), response, kDeadline),
                         Reason::kNOT_PERMITTED));
   EXPECT_EQ(GetStatus().refusals(), 3u);
+}
+
+TEST_F(KeyguardTest, I4_WhomAnAdmittedChangeAppointsMayFetchTheirShareAndNobodyElseUnknown) {
+  const auto fetch = [&](const std::string& as) {
+    kg::Custody custody;
+    return rpc::CallAndWait(*Person(as), &kg::KeyguardPersons::Stub::GetCustody, kg::GetCustodyRequest(), custody,
+                            kDeadline);
+  };
+  EXPECT_TRUE(IsRefusal(fetch("nel.new"), Reason::kNOT_PERMITTED));
+  procedures::CustodyChange change;
+  change.id = "CUS-1";
+  change.environment = estate_.policy.environment;
+  change.key = "recovery";
+  change.change = "appoint";
+  change.policy_version = estate_.policy.version;
+  change.policy = pki::Sha256(estate_.PolicyText());
+  change.threshold = 2;
+  change.custodians = {"kira.custodian", "liam.custodian", "nel.new"};
+  const test::Identity sign = estate_.IssueFor("nel.new", pki::kDigitalSignature);
+  const test::Identity agree = estate_.IssueFor("nel.new", pki::kKeyAgreement);
+  change.persons = {
+      {"nel.new", {"Nel New"}, "org-nel", {"key-custodian"}, {sign.certificate.der()}, {agree.certificate.der()}}};
+  change.requested_by = "lena.lead";
+  change.nonce = std::string(32, 'e');
+  change.drafted = UtcTime{estate_.clock.Now().ms / 1000 * 1000} - std::chrono::hours(2);
+  change.not_after = change.drafted + std::chrono::hours(24);
+  change.rationale = {"a test"};
+  kg::BeginCustodyChangeRequest request;
+  request.set_change(Render(change));
+  for (const char* member : {"anna.pma", "carla.pma", "dario.pma"}) {
+    request.add_approvals(ToString(estate_.Approve(member, request.change(), "smki custody change CUS-1")));
+  }
+  request.set_policy(estate_.PolicyText());
+  request.set_revocation_list(ToString(estate_.RevocationList()));
+  kg::BeginCustodyChangeResponse response;
+  const auto begun = rpc::CallAndWait(*Person("anna.pma"), &kg::KeyguardPersons::Stub::BeginCustodyChange, request,
+                                      response, kDeadline);
+  ASSERT_TRUE(begun.ok()) << begun;
+  const auto fetched = fetch("nel.new");
+  EXPECT_TRUE(fetched.ok()) << fetched;
+  EXPECT_TRUE(IsRefusal(fetch("stranger"), Reason::kNOT_PERMITTED));
 }
 
 TEST_F(KeyguardTest, I1_RefusesRequestsThatAreOutOfShape) {

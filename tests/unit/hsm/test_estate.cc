@@ -21,6 +21,9 @@ class BorrowedToken : public KeyToken {
   StatusOr<pki::PublicKey> ReadPublicKey() override { return token_.ReadPublicKey(); }
   StatusOr<std::unique_ptr<BatchSigner>> Open(const Secret& secret) override { return token_.Open(secret); }
   ::smki::Status WriteWitness(const TokenWitness& witness) override { return token_.WriteWitness(witness); }
+  StatusOr<std::vector<TokenBinding>> ReadBindings() override { return token_.ReadBindings(); }
+  ::smki::Status ChangeSecret(const Secret& old, const Secret& next) override { return token_.ChangeSecret(old, next); }
+  ::smki::Status WriteBinding(const TokenBinding& binding) override { return token_.WriteBinding(binding); }
   void Close() override { token_.Close(); }
 
  private:

@@ -54,6 +54,11 @@ class SoftwareToken : public KeyToken {
  public:
   SoftwareToken() : key(Must(pki::PrivateKey::Generate())) {}
   StatusOr<TokenBinding> ReadBinding() override { return binding; }
+  StatusOr<std::vector<TokenBinding>> ReadBindings() override {
+    std::vector<TokenBinding> out{binding};
+    if (left_behind) out.push_back(*left_behind);
+    return out;
+  }
   StatusOr<TokenWitness> ReadWitness() override { return witness; }
   StatusOr<pki::PublicKey> ReadPublicKey() override { return key.public_key(); }
   StatusOr<std::unique_ptr<BatchSigner>> Open(const Secret& tried) override;
@@ -63,14 +68,28 @@ class SoftwareToken : public KeyToken {
     return OkStatus();
   }
   void Close() override { open = false; }
+  ::smki::Status ChangeSecret(const Secret& old, const Secret& next) override {
+    if (!ConstantTimeEqual(old.span(), secret)) return PermissionDenied("C_SetPIN returned CKR_PIN_INCORRECT");
+    if (change_fails) return Unavailable("C_SetPIN returned CKR_DEVICE_ERROR");
+    secret = ToBytes(next.span());
+    return OkStatus();
+  }
+  ::smki::Status WriteBinding(const TokenBinding& b) override {
+    if (binding_fails) return Unavailable("C_CreateObject returned CKR_DEVICE_ERROR");
+    binding = b;
+    left_behind.reset();
+    return OkStatus();
+  }
 
   pki::PrivateKey key;
   Bytes secret;
   TokenBinding binding;
+  std::optional<TokenBinding> left_behind;  // by a crash while the binding was replaced, or by an intruder
   TokenWitness witness;
   bool open = false;
   bool witness_fails = false;
   const ::smki::test::Disk* disk = nullptr;  // the signer's: what is signed was burned, and is durable (I2)
+  bool change_fails = false, binding_fails = false;
   // The key that signs, where a test wants it to be another than the one shown.
   std::optional<pki::PrivateKey> impostor;
 };
@@ -88,6 +107,8 @@ class TestEstate {
   void BindTokens();
   // Directs the use of this key instead of the software token's: for tests with a real token.
   void UseRecoveryKey(const pki::PublicKey& key);
+  // Certificate and key of somebody who may be unknown to the policy.
+  Identity IssueFor(const std::string& id, pki::KeyUsageBits usage) { return IssuePerson(id, "org-" + id, usage); }
   // A transport certificate of `id`.
   Identity MakeTransport(const std::string& id);
   // Puts count and digest of the current populations into the Direction.
