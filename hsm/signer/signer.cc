@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/fail_point.h"
+#include "hsm/signer/forget.h"
 #include "hsm/signer/proof.h"
 #include "pki/digest.h"
 
@@ -224,6 +225,7 @@ StatusOr<CeremonyFrame> Signer::Present(const PresentFrame& request) {
   }
   Ceremony& ceremony = activation_->ceremony;
   SMKI_ASSIGN_OR_RETURN(Ceremony::Presented presented, ceremony.Judge(request, activation_->admitted, Now()));
+  ForgetLeftovers();
   SMKI_RETURN_IF_ERROR(
       journal_->Append(ledger::JournalAttendance{Now(), ceremony.request_digest(), presented.person}).status());
   journal_->Sync();
@@ -231,6 +233,8 @@ StatusOr<CeremonyFrame> Signer::Present(const PresentFrame& request) {
   ceremony.Accept(std::move(presented));
   if (!ceremony.complete()) return ceremony.frame(false);
   const Status opened = OpenKey();
+  ceremony.Forget();
+  ForgetLeftovers();
   if (!opened.ok()) {
     // Its shares are of no use to anybody now: the next attempt is a new ceremony.
     activation_.reset();
