@@ -1,7 +1,6 @@
 #include "hsm/signer/key_token.h"
 
 #include "hsm/custody/shares.h"
-#include "hsm/signer/forget.h"
 
 namespace smki::hsm {
 namespace {
@@ -50,7 +49,6 @@ class Pkcs11KeyToken : public KeyToken {
 
   StatusOr<std::unique_ptr<BatchSigner>> Open(const Secret& secret) override {
     SMKI_RETURN_IF_ERROR(session_->Login(PinOf(secret)));
-    ForgetLeftovers();  // before threads begin with a copy of our registers
     auto signer = MakeSigners();
     if (!signer.ok()) Close();
     return signer;
