@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <set>
 
 #include "hsm/custody/shares.h"
 #include "pki/cms.h"
@@ -116,6 +117,21 @@ TEST_F(Memory, I5_ClosingEndsTheProcessAndItsSuccessorKnowsNothing) {
   EXPECT_FALSE(std::ifstream("/proc/" + std::to_string(child) + "/maps").good())
       << "the process that held the key lives";
   ExpectNothingIn(successor, "the successor of the signer");
+}
+
+TEST_F(Memory, I5_TheChildGetsNoEnvironmentButWhatItNeeds) {
+  keyguard_.reset();
+  keyguard_ = Keyguard::Start(*estate_, {"LD_PRELOAD_OF_A_THIEF=/tmp/thief.so", "SMKI_OF_A_TEST=1"});
+  const auto environment = [](pid_t process) {
+    std::ifstream in("/proc/" + std::to_string(process) + "/environ");
+    std::set<std::string> names;
+    for (std::string entry; std::getline(in, entry, '\0');) names.insert(entry.substr(0, entry.find('=')));
+    return names;
+  };
+  EXPECT_EQ(environment(Parent()).count("LD_PRELOAD_OF_A_THIEF"), 1u);
+  const std::set<std::string> found = environment(Child());
+  EXPECT_EQ(found.count("SMKI_OF_A_TEST"), 1u) << "what is looked at is not the environment";
+  for (const std::string& name : found) EXPECT_TRUE(name == "SOFTHSM2_CONF" || name.starts_with("SMKI_")) << name;
 }
 
 TEST_F(Memory, I5_TheChildCannotBeDumpedOrTraced) {
