@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "cli/command.h"
+#include "cli/receipt.h"
 #include "pki/digest.h"
 
 namespace smki::cli {
@@ -24,6 +25,35 @@ StatusOr<Ceremony> FetchCeremony(Person& person) {
 StatusOr<CeremonyRequest> Check(const Person& person, const Ceremony& ceremony) {
   return procedures::CheckCeremonyRequest(person.policy(), person.policy_text(), ceremony.request(),
                                           AsBytes(ceremony.signature()), person.id(), SystemClock().Now());
+}
+
+StatusOr<keyguard::v1::Status> AskStatus(Person& person, uint64_t records_seen) {
+  SMKI_ASSIGN_OR_RETURN(KeyguardPersons::Stub * stub, person.Keyguard());
+  keyguard::v1::GetStatusRequest request;
+  request.set_journal_records_seen(records_seen);
+  keyguard::v1::Status status;
+  SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*stub, &KeyguardPersons::Stub::GetStatus, request, status, kCallDeadline));
+  return status;
+}
+
+// Refuses a keyguard whose journal does not go on from what this person has seen of it; else keeps what is seen now.
+// Returns what was kept before.
+StatusOr<std::optional<Receipt>> RenewReceipt(Person& person) {
+  const std::string path = ReceiptPath(person.site().file);
+  const Digest keyguard = pki::Sha256(person.policy().keyguard_certificate.bytes);
+  SMKI_ASSIGN_OR_RETURN(const std::optional<Receipt> kept, ReadReceipt(PosixFiles(), path));
+  if (kept && (kept->keyguard != keyguard || kept->environment != person.policy().environment)) {
+    return FailedPrecondition(
+        "{} is of another keyguard than the trust policy's. Next: ask the PMA whether the keyguard was replaced; if "
+        "so, "
+        "put the file away and check again",
+        path);
+  }
+  SMKI_ASSIGN_OR_RETURN(const keyguard::v1::Status status, AskStatus(person, kept ? kept->journal_records : 0));
+  if (kept) SMKI_RETURN_IF_ERROR(CheckReceipt(*kept, status));
+  SMKI_ASSIGN_OR_RETURN(const Receipt seen, ReceiptOf(status, keyguard));
+  SMKI_RETURN_IF_ERROR(PosixFiles().WriteDurably(path, AsBytes(Render(seen))));
+  return kept;
 }
 
 std::string Names(const Ceremony& ceremony) {
@@ -50,9 +80,13 @@ Json CeremonyJson(const Ceremony& ceremony, const CeremonyRequest& request) {
           {"open", ceremony.open()}};
 }
 
-void ShowCheck(const Command& command, const Ceremony& ceremony, const CeremonyRequest& request) {
+void ShowCheck(const Command& command, const Ceremony& ceremony, const CeremonyRequest& request,
+               const std::optional<Receipt>& receipt) {
   if (command.json()) {
-    command.Print(CeremonyJson(ceremony, request));
+    Json json = CeremonyJson(ceremony, request);
+    json["receipt"] = receipt ? Json{{"time", FormatTime(receipt->time)}, {"journal_records", receipt->journal_records}}
+                              : Json(nullptr);
+    command.Print(json);
     return;
   }
   const Style& style = command.style();
@@ -70,6 +104,9 @@ void ShowCheck(const Command& command, const Ceremony& ceremony, const CeremonyR
   fact("its time", FormatTime(request.keyguard_time) + ", the request ends at " + FormatTime(request.expires));
   fact("journal",
        fmt::format("{} records, head {}", request.journal_records, ToHex(request.journal_head).substr(0, 16)));
+  fact("receipt", receipt ? style.Good(fmt::format("the journal goes on from the {} records you saw at {}",
+                                                   receipt->journal_records, FormatTime(receipt->time)))
+                          : "you have seen no journal of this keyguard before; from now on you have");
   fact("ceremony key", ToHex(pki::Sha256(request.ceremony_certificate.bytes)));
   fact("shares", fmt::format("{} of {} presented: {}", ceremony.presented_size(), request.threshold, Names(ceremony)));
   out += "\n";
@@ -83,6 +120,7 @@ Status Present(const Command& command, const std::string& expected_id) {
   SMKI_ASSIGN_OR_RETURN(Person person, command.LoadPerson());
   SMKI_ASSIGN_OR_RETURN(const Ceremony ceremony, FetchCeremony(person));
   SMKI_ASSIGN_OR_RETURN(const CeremonyRequest request, Check(person, ceremony));
+  SMKI_RETURN_IF_ERROR(RenewReceipt(person).status());
   if (!expected_id.empty() && request.id != expected_id) {
     return FailedPrecondition("the keyguard asks for ceremony {}, not {}; check it again before you present",
                               request.id, expected_id);
@@ -95,6 +133,8 @@ Status Present(const Command& command, const std::string& expected_id) {
   present.set_envelope(ToString(share.envelope));
   keyguard::v1::PresentShareResponse response;
   SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*stub, &KeyguardPersons::Stub::PresentShare, present, response, kCallDeadline));
+  // The share has been shown; a receipt that cannot be renewed now is older, not wrong.
+  const Status renewed = RenewReceipt(person).status();
   if (command.json()) {
     command.Print(CeremonyJson(response.ceremony(), request));
     return OkStatus();
@@ -106,6 +146,10 @@ Status Present(const Command& command, const std::string& expected_id) {
                                  Names(response.ceremony())),
                      10) +
                 Fact("key", response.ceremony().open() ? "open" : "closed until enough custodians have presented", 10) +
+                Fact("receipt",
+                     renewed.ok() ? "of the keyguard's journal, kept beside your site file"
+                                  : "not renewed: " + Printable(Message(renewed)),
+                     10) +
                 Fact("next", "nothing more from you; put the share away", 10));
   return OkStatus();
 }
@@ -123,7 +167,8 @@ void AddCeremonyCommands(CLI::App& app, Command& command) {
       SMKI_ASSIGN_OR_RETURN(Person person, command.LoadPerson());
       SMKI_ASSIGN_OR_RETURN(const Ceremony ceremony, FetchCeremony(person));
       SMKI_ASSIGN_OR_RETURN(const CeremonyRequest request, Check(person, ceremony));
-      ShowCheck(command, ceremony, request);
+      SMKI_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, RenewReceipt(person));
+      ShowCheck(command, ceremony, request, receipt);
       return OkStatus();
     });
   });

@@ -25,6 +25,24 @@ StatusOr<std::unique_ptr<Countersigner>> Countersigner::Make(Parts parts) {
   return out;
 }
 
+Status Countersigner::Compare(const ledger::Head& head) const {
+  const bool forked = head.entries == newest_.entries && head.hash != newest_.hash && newest_.entries > 0;
+  if (head.entries >= newest_.entries && !forked) return OkStatus();
+  return Refuse(Reason::kJOURNAL_ROLLED_BACK,
+                fmt::format("this ledger has {} entries and head {}; {} entries with head {} were signed before",
+                            head.entries, ToHex(head.hash), newest_.entries, ToHex(newest_.hash)));
+}
+
+ledger::Head Countersigner::newest() const {
+  const std::lock_guard lock(mutex_);
+  return newest_;
+}
+
+Status Countersigner::CheckNotBehind(const ledger::Head& head) const {
+  const std::lock_guard lock(mutex_);
+  return Compare(head);
+}
+
 StatusOr<std::string> Countersigner::Countersign(std::string_view note) {
   const std::lock_guard lock(mutex_);
   const auto parsed = ledger::ParseSignedNote(note);
@@ -39,12 +57,7 @@ StatusOr<std::string> Countersigner::Countersign(std::string_view note) {
     return Refuse(Reason::kBAD_REQUEST, "the checkpoint is not signed by the orchestrator of the trust policy");
   }
   const ledger::Head& head = checkpoint.head;
-  const bool forked = head.entries == newest_.entries && head.hash != newest_.hash && newest_.entries > 0;
-  if (head.entries < newest_.entries || forked) {
-    return Refuse(Reason::kJOURNAL_ROLLED_BACK,
-                  fmt::format("this ledger has {} entries and head {}; {} entries with head {} were signed before",
-                              head.entries, ToHex(head.hash), newest_.entries, ToHex(newest_.hash)));
-  }
+  SMKI_RETURN_IF_ERROR(Compare(head));
   SMKI_ASSIGN_OR_RETURN(const std::string line, ledger::SignatureLine(parsed->body, parts_.name, parts_.identity));
   SMKI_RETURN_IF_ERROR(parts_.files.WriteDurably(parts_.path, AsBytes(parsed->body + "\n" + line)));
   newest_ = head;

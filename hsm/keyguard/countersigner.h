@@ -30,10 +30,16 @@ class Countersigner {
   // signed by the orchestrator or of another environment; JOURNAL_ROLLED_BACK if the ledger is older than one seen, or
   // another.
   StatusOr<std::string> Countersign(std::string_view note);
+  // The newest head signed.
+  ledger::Head newest() const;
+  // JOURNAL_ROLLED_BACK if a ledger with this head is older than the newest signed, or another.
+  Status CheckNotBehind(const ledger::Head& head) const;
 
  private:
   explicit Countersigner(Parts parts) : parts_(std::move(parts)) {}
-  std::mutex mutex_;
+  Status Compare(const ledger::Head& head) const;  // holding mutex_
+
+  mutable std::mutex mutex_;
   Parts parts_;
   ledger::Head newest_;
 };

@@ -62,8 +62,9 @@ Status CheckOrchestrator(const std::string& caller) {
 // Collects the stream, then hands it over in one piece, so that two of them never mix.
 class PrepareReactor : public grpc::ServerReadReactor<kg::PrepareRequest> {
  public:
-  PrepareReactor(SignerProcess& signer, const Status& permitted, kg::PrepareResponse* response)
-      : signer_(signer), response_(response), status_(permitted) {
+  PrepareReactor(SignerProcess& signer, const Countersigner& countersigner, const Status& permitted,
+                 kg::PrepareResponse* response)
+      : signer_(signer), countersigner_(countersigner), response_(response), status_(permitted) {
     StartRead(&part_);
   }
 
@@ -84,6 +85,7 @@ class PrepareReactor : public grpc::ServerReadReactor<kg::PrepareRequest> {
     if (part_.has_header() != frames_.empty()) return Refuse(Reason::kBAD_REQUEST, "the header comes first, and once");
     if (part_.has_header()) {
       SMKI_ASSIGN_OR_RETURN(const PrepareFrame header, ToFrame(part_.header()));
+      SMKI_RETURN_IF_ERROR(countersigner_.CheckNotBehind({header.ledger_sequence + 1, header.ledger_head}));
       frames_.push_back(MakeFrame(FrameType::kPrepareBegin, header));
     } else if (part_.has_population()) {
       const kg::PopulationPart& population = part_.population();
@@ -121,6 +123,7 @@ class PrepareReactor : public grpc::ServerReadReactor<kg::PrepareRequest> {
   }
 
   SignerProcess& signer_;
+  const Countersigner& countersigner_;
   kg::PrepareResponse* response_;
   kg::PrepareRequest part_;
   std::vector<Bytes> frames_;
@@ -194,7 +197,7 @@ class KeyguardService : public kg::Keyguard::CallbackService {
 
   grpc::ServerReadReactor<kg::PrepareRequest>* Prepare(grpc::CallbackServerContext* context,
                                                        kg::PrepareResponse* response) override {
-    return new PrepareReactor(signer_, CheckOrchestrator(rpc::CallerOf(*context)), response);
+    return new PrepareReactor(signer_, countersigner_, CheckOrchestrator(rpc::CallerOf(*context)), response);
   }
 
   grpc::ServerUnaryReactor* Sign(grpc::CallbackServerContext* context, const kg::SignRequest* request,
@@ -221,11 +224,18 @@ class KeyguardService : public kg::Keyguard::CallbackService {
           FromFrame(std::move(f), *response->mutable_status());
         });
   }
-  grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context, const kg::GetStatusRequest*,
+  grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context, const kg::GetStatusRequest* request,
                                       kg::Status* response) override {
     return Forward<StatusFrame>(
-        context, FrameType::kStatus, [] { return StatusOr<EmptyFrame>(EmptyFrame{}); },
-        [response](StatusFrame f) { FromFrame(std::move(f), *response); });
+        context, FrameType::kStatus, [&] { return StatusOr<StatusRequestFrame>(ToFrame(*request)); },
+        [this, response](StatusFrame f) {
+          const ledger::Head signed_head = countersigner_.newest();
+          if (signed_head.entries > 0 && (!f.ledger_head || signed_head.entries - 1 > f.ledger_sequence)) {
+            f.ledger_sequence = signed_head.entries - 1;
+            f.ledger_head = signed_head.hash;
+          }
+          FromFrame(std::move(f), *response);
+        });
   }
 
   grpc::ServerUnaryReactor* Countersign(grpc::CallbackServerContext* context, const kg::CountersignRequest* request,
@@ -266,9 +276,9 @@ class PersonsService : public kg::KeyguardPersons::CallbackService {
   PersonsService(SignerProcess& signer, std::set<std::string> persons)
       : signer_(signer), persons_(std::move(persons)) {}
 
-  grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context, const kg::GetStatusRequest*,
+  grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context, const kg::GetStatusRequest* request,
                                       kg::Status* response) override {
-    return Forward<StatusFrame>(context, MakeFrame(FrameType::kStatus, EmptyFrame{}),
+    return Forward<StatusFrame>(context, MakeFrame(FrameType::kStatus, ToFrame(*request)),
                                 [response](StatusFrame f) { FromFrame(std::move(f), *response); });
   }
   grpc::ServerUnaryReactor* GetCeremony(grpc::CallbackServerContext* context, const kg::GetCeremonyRequest*,

@@ -42,11 +42,18 @@ Status FromErrno(const std::string& what, int error) {
   return Unavailable("{}: {}", what, std::strerror(error));
 }
 
-// The child's environment. A fail point that has killed one child must not kill its successors too.
+bool StartsWith(const char* entry, std::string_view start) {
+  return std::string_view(entry).starts_with(start);
+}
+
+// Of our environment the child gets what says where SoftHSM is configured, and fail points of tests: no search path, no
+// LD_PRELOAD. A fail point that has killed one child must not kill its successors too.
 std::vector<char*> ChildEnvironment(bool with_fail_point) {
   std::vector<char*> out;
   for (char** entry = environ; *entry != nullptr; ++entry) {
-    if (with_fail_point || std::strncmp(*entry, "SMKI_FAIL_POINT=", 16) != 0) out.push_back(*entry);
+    const bool needed = StartsWith(*entry, "SOFTHSM2_CONF=") || StartsWith(*entry, "SMKI_");
+    if (!needed || (!with_fail_point && StartsWith(*entry, "SMKI_FAIL_POINT="))) continue;
+    out.push_back(*entry);
   }
   out.push_back(nullptr);
   return out;
@@ -199,6 +206,10 @@ struct SignerProcess::Impl {
     pid = -1;
     const bool orderly = WIFEXITED(result) && WEXITSTATUS(result) == 0;
     if (WIFSIGNALED(result)) with_fail_point = false;
+    if (WIFSIGNALED(result) && WTERMSIG(result) == SIGSYS) {
+      spdlog::critical(
+          "the signer asked the kernel for what it must not have and was ended; look who is in this machine");
+    }
     if (configured && !orderly && !stopping) spdlog::error("the signer ended unexpectedly; the key is closed");
     std::deque<Request> unanswered;
     unanswered.swap(in_flight);

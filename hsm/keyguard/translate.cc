@@ -101,6 +101,10 @@ PresentFrame ToFrame(const kg::PresentShareRequest& request) {
   return {request.presentation(), ToOctets(request.signature()), ToOctets(request.envelope())};
 }
 
+StatusRequestFrame ToFrame(const kg::GetStatusRequest& request) {
+  return {request.journal_records_seen()};
+}
+
 OrderFrame ToFrame(const kg::OrderRequest& request) {
   return {request.order(), ToOctets(request.signature())};
 }
@@ -191,6 +195,10 @@ void FromFrame(StatusFrame frame, kg::Status& out) {
     c.set_count(count.count);
   }
   out.set_counter_floor(frame.counter_floor);
+  if (frame.journal_head_seen) out.set_journal_head_seen(Octets(*frame.journal_head_seen));
+  out.set_epoch(frame.epoch);
+  out.set_ledger_sequence(frame.ledger_sequence);
+  if (frame.ledger_head) out.set_ledger_head(Octets(*frame.ledger_head));
 }
 
 }  // namespace smki::hsm

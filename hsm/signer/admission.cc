@@ -81,6 +81,21 @@ Status CheckHistory(const procedures::Direction& direction, const Digest& digest
   return OkStatus();
 }
 
+// I3: the ledger that this Direction comes from goes on from the newest head that this keyguard was shown.
+Status CheckLedger(const PrepareFrame& header, const History& history) {
+  if (!history.ledger_head) return OkStatus();
+  const bool forked = header.ledger_sequence == history.ledger_sequence && header.ledger_head != *history.ledger_head;
+  if (header.ledger_sequence > history.ledger_sequence ||
+      (header.ledger_sequence == history.ledger_sequence && !forked))
+    return OkStatus();
+  return Refuse(
+      Reason::kJOURNAL_ROLLED_BACK,
+      fmt::format("the orchestrator's ledger ends with entry {} and head {}; this keyguard was shown entry {} "
+                  "with head {}",
+                  header.ledger_sequence, ToHex(header.ledger_head), history.ledger_sequence,
+                  ToHex(*history.ledger_head)));
+}
+
 StatusOr<gbcs::Mode> ModeOf(const std::string& name) {
   for (const gbcs::Mode mode : {gbcs::Mode::kAnyExceptAbnormalRootByRecovery, gbcs::Mode::kAnyByContingency}) {
     if (gbcs::Name(mode) == name) return mode;
@@ -188,6 +203,7 @@ StatusOr<AdmittedDirection> AdmitBundle(const Bundle& bundle, const KeyTokens& t
   SMKI_RETURN_IF_ERROR(CheckTokenPolicy(*token->second, header.key, *policy, policy_digest, journal));
   SMKI_ASSIGN_OR_RETURN(const TokenWitness witness, token->second->ReadWitness());
   SMKI_RETURN_IF_ERROR(CheckWitness(witness, journal));
+  SMKI_RETURN_IF_ERROR(CheckLedger(header, journal.history()));
 
   SMKI_ASSIGN_OR_RETURN(procedures::PolicyVerifier verifier, procedures::PolicyVerifier::Make(*policy));
   // One that has become stale, or is of another authority, holds nobody up: the list handed over is judged next.

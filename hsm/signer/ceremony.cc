@@ -137,7 +137,8 @@ StatusOr<Ceremony::Presented> Ceremony::Judge(const PresentFrame& frame, const A
   SMKI_RETURN_IF_ERROR(CheckText(*presentation, frame));
   SMKI_RETURN_IF_ERROR(CheckRoles(presentation->person, asked));
 
-  const auto opened = pki::OpenEnvelope(frame.envelope, key_, certificate_);
+  if (!key_) return Refuse(Reason::kNO_CEREMONY, "its key is forgotten; no more shares are needed");
+  const auto opened = pki::OpenEnvelope(frame.envelope, *key_, certificate_);
   if (!opened.ok()) {
     return Refuse(Reason::kSHARE_MALFORMED,
                   fmt::format("{}'s envelope: {}", presentation->person, Message(opened.status())));
@@ -158,11 +159,16 @@ StatusOr<Secret> Ceremony::Combine() const {
   return CombineShares(shares);
 }
 
+void Ceremony::Forget() {
+  shares_.clear();
+  key_.reset();
+}
+
 CeremonyFrame Ceremony::frame(bool open) const {
   CeremonyFrame out;
   out.request = text_;
   out.signature = signature_;
-  for (const auto& [person, share] : shares_) out.presented.push_back(person);
+  out.presented.assign(presented_.begin(), presented_.end());
   out.threshold = static_cast<uint32_t>(request_.threshold);
   out.open = open;
   return out;

@@ -5,6 +5,8 @@
 #pragma once
 
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 
 #include "base/random.h"
@@ -44,12 +46,18 @@ class Ceremony {
     Secret share;
   };
   StatusOr<Presented> Judge(const PresentFrame& frame, const AskedFor& asked, UtcTime now) const;
-  void Accept(Presented presented) { shares_.emplace(std::move(presented.person), std::move(presented.share)); }
+  void Accept(Presented presented) {
+    presented_.insert(presented.person);
+    shares_.emplace(std::move(presented.person), std::move(presented.share));
+  }
 
   size_t count() const { return shares_.size(); }
   bool complete() const { return shares_.size() >= request_.threshold; }
   // The token's secret, from a threshold of shares.
   StatusOr<Secret> Combine() const;
+  // Zeroises the shares and the ceremony key, which have done their work. Who presented is still known; nothing more
+  // can be judged, accepted or combined.
+  void Forget();
 
   const procedures::CeremonyRequest& request() const { return request_; }
   const Digest& request_digest() const { return digest_; }
@@ -61,13 +69,14 @@ class Ceremony {
       : key_(std::move(key)), certificate_(std::move(certificate)) {}
   Status CheckText(const procedures::SharePresentation& presentation, const PresentFrame& frame) const;
 
-  pki::PrivateKey key_;
+  std::optional<pki::PrivateKey> key_;
   pki::Certificate certificate_;
   procedures::CeremonyRequest request_;
   std::string text_;
   Digest digest_{};
   Bytes signature_;
   std::map<std::string, Secret> shares_;  // by person
+  std::set<std::string> presented_;
 };
 
 }  // namespace smki::hsm

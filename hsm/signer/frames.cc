@@ -138,7 +138,8 @@ SMKI_FIELDS(RefusalCount, m.code, m.count)
 SMKI_FIELDS(StatusFrame, m.state, m.environment, m.estate, m.key, m.incident, m.direction, m.direction_id, m.ceremony,
             m.presented, m.threshold, m.signatures, m.refusals, m.outstanding, m.proven, m.total_limit, m.open_until,
             m.journal_records, m.journal_octets, m.journal_head, m.closed_because, m.policy_digest, m.policy_version,
-            m.time, m.refusal_counts, m.counter_floor)
+            m.time, m.refusal_counts, m.counter_floor, m.journal_head_seen, m.epoch, m.ledger_sequence, m.ledger_head)
+SMKI_FIELDS(StatusRequestFrame, m.journal_records_seen)
 SMKI_FIELDS(ErrorFrame, m.code, m.message, m.reason)
 #undef SMKI_FIELDS
 template <typename A, typename M>
@@ -212,6 +213,7 @@ SMKI_FRAME(BeginCustodyFrame)
 SMKI_FRAME(GetCustodyFrame)
 SMKI_FRAME(CustodyFrame)
 SMKI_FRAME(StatusFrame)
+SMKI_FRAME(StatusRequestFrame)
 SMKI_FRAME(ErrorFrame)
 SMKI_FRAME(EmptyFrame)
 #undef SMKI_FRAME

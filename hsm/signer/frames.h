@@ -140,6 +140,10 @@ struct RefusalCount {
   std::string code;
   uint64_t count = 0;
 };
+// May be left out.
+struct StatusRequestFrame {
+  uint64_t journal_records_seen = 0;  // 0: none; the answer has the journal's head after so many records
+};
 enum class KeyState : uint8_t { kClosed = 0, kCeremony = 1, kOpen = 2 };
 struct StatusFrame {
   KeyState state = KeyState::kClosed;
@@ -158,6 +162,10 @@ struct StatusFrame {
   UtcTime time;
   std::vector<RefusalCount> refusal_counts;
   uint64_t counter_floor = 0;
+  std::optional<Digest> journal_head_seen;
+  uint64_t epoch = 0;
+  uint64_t ledger_sequence = 0;
+  std::optional<Digest> ledger_head;
 };
 struct ErrorFrame {
   uint32_t code = 0;  // absl::StatusCode

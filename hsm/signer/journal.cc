@@ -65,6 +65,12 @@ StatusOr<std::unique_ptr<Journal>> Journal::Open(FileSystem& files, const std::s
   return journal;
 }
 
+void Journal::SeenLedger(uint64_t sequence, const Digest& head) {
+  if (history_.ledger_head && sequence <= history_.ledger_sequence) return;
+  history_.ledger_sequence = sequence;
+  history_.ledger_head = head;
+}
+
 Status Journal::Apply(const ledger::Record& r) {
   const RecordPlace place{r.number, r.payload_offset, static_cast<uint32_t>(r.payload.size()),
                           static_cast<JournalType>(r.type)};
@@ -75,6 +81,7 @@ Status Journal::Apply(const ledger::Record& r) {
       SMKI_ASSIGN_OR_RETURN(const auto d, ledger::DecodeJournalDirection(r.payload));
       Seen(d.time);
       Seen(d.newest_evidence);
+      SeenLedger(d.ledger_sequence, d.ledger_head);
       history_.nonces.emplace(d.nonce, d.digest);
       history_.newest_direction = d.digest;
       history_.directions[d.digest].admitted = d;
@@ -96,6 +103,7 @@ Status Journal::Apply(const ledger::Record& r) {
     case JournalType::kBurn: {
       SMKI_ASSIGN_OR_RETURN(const auto b, ledger::DecodeJournalBurn(r.payload));
       Seen(b.time);
+      SeenLedger(b.ledger_sequence, b.ledger_head);
       history_.directions[b.direction].places.push_back(place);
       unsigned_burns_.emplace(r.number, b.direction);
       return OkStatus();

@@ -50,8 +50,10 @@ struct History {
   // By policy that is in force no more: the change that made the next one. Tokens of other keys follow it
   // (admission.h).
   std::map<Digest, ledger::JournalCustody> succession;
-  UtcTime newest;      // of any record, approval or revocation list seen (I10)
-  uint64_t epoch = 0;  // activations
+  UtcTime newest;                          // of any record, approval or revocation list seen (I10)
+  uint64_t epoch = 0;                      // activations
+  uint64_t ledger_sequence = 0;            // newest ledger head shown by the orchestrator
+  std::optional<Digest> ledger_head;
   uint64_t refusals = 0;
   std::map<std::string, uint64_t> refusal_counts;
 
@@ -110,6 +112,7 @@ class Journal {
   Journal() = default;
   StatusOr<uint64_t> Write(ledger::JournalType type, const Bytes& payload);
   Status Apply(const ledger::Record& record);
+  void SeenLedger(uint64_t sequence, const Digest& head);
   void Seen(UtcTime time) { history_.newest = std::max(history_.newest, time); }
   UtcTime Lifted(UtcTime time) const { return std::max(history_.newest, time); }
   Status FlushWindow(const std::string& reason, RefusalWindow& window, UtcTime now);

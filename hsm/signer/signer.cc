@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/fail_point.h"
+#include "hsm/signer/forget.h"
 #include "hsm/signer/proof.h"
 #include "pki/digest.h"
 
@@ -123,8 +124,17 @@ StatusOr<Bytes> Signer::Handle(const Frame& request) {
       SMKI_ASSIGN_OR_RETURN(const CloseFrame frame, DecodePayload<CloseFrame>(request.payload));
       return Answer(Close(frame));
     }
-    case FrameType::kStatus:
-      return MakeFrame(FrameType::kOk, MakeStatus());
+    case FrameType::kStatus: {
+      StatusFrame status = MakeStatus();
+      if (!request.payload.empty()) {
+        SMKI_ASSIGN_OR_RETURN(const StatusRequestFrame frame, DecodePayload<StatusRequestFrame>(request.payload));
+        const uint64_t seen = frame.journal_records_seen;
+        if (seen > 0 && seen <= journal_->records()) {
+          SMKI_ASSIGN_OR_RETURN(status.journal_head_seen, journal_->HeadAfter(seen));
+        }
+      }
+      return MakeFrame(FrameType::kOk, status);
+    }
     case FrameType::kOrder: {
       SMKI_ASSIGN_OR_RETURN(const OrderFrame frame, DecodePayload<OrderFrame>(request.payload));
       return Answer(Order(frame));
@@ -240,6 +250,7 @@ StatusOr<CeremonyFrame> Signer::Present(const PresentFrame& request) {
   Ceremony& ceremony = activation_->ceremony;
   SMKI_ASSIGN_OR_RETURN(Ceremony::Presented presented,
                         ceremony.Judge(request, AskedForBy(activation_->admitted), Now()));
+  ForgetLeftovers();
   SMKI_RETURN_IF_ERROR(
       journal_->Append(ledger::JournalAttendance{Now(), ceremony.request_digest(), presented.person}).status());
   journal_->Sync();
@@ -247,6 +258,7 @@ StatusOr<CeremonyFrame> Signer::Present(const PresentFrame& request) {
   ceremony.Accept(std::move(presented));
   if (!ceremony.complete()) return ceremony.frame(false);
   const Status opened = OpenKey();
+  ceremony.Forget();
   if (!opened.ok()) {
     // Its shares are of no use to anybody now: the next attempt is a new ceremony.
     activation_.reset();
@@ -259,6 +271,9 @@ Status Signer::OpenKey() {
   Activation& a = *activation_;
   auto gate = std::make_unique<Gate>(a.admitted.direction, std::move(a.admitted.populations));
   SMKI_RETURN_IF_ERROR(journal_->Replay(a.admitted.digest, *gate));
+  // Since the Direction was admitted, another keyguard may have opened this token.
+  SMKI_ASSIGN_OR_RETURN(const TokenWitness witness, a.token->ReadWitness());
+  SMKI_RETURN_IF_ERROR(CheckWitness(witness, *journal_));
   auto secret = a.ceremony.Combine();
   if (!secret.ok()) return Refuse(Reason::kSHARE_WRONG, Message(secret.status()));
   auto signers = a.token->Open(*secret);
@@ -492,6 +507,9 @@ StatusFrame Signer::MakeStatus() const {
   s.refusals = history.refusals;
   for (const auto& [code, count] : history.refusal_counts) s.refusal_counts.push_back({code, count});
   s.counter_floor = history.HighestCounter();
+  s.epoch = history.epoch;
+  s.ledger_sequence = history.ledger_sequence;
+  s.ledger_head = history.ledger_head;
 
   if (custody_ != nullptr) {
     const CeremonyFrame ceremony = custody_->frame();

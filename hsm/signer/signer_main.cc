@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "base/lock.h"
+#include "hsm/signer/confine.h"
 #include "hsm/signer/signer.h"
 
 namespace smki::hsm {
@@ -105,6 +106,8 @@ StatusOr<Running> Configure(const Frame& frame) {
   SMKI_ASSIGN_OR_RETURN(
       out.signer, Signer::Make({SystemClock(), SystemRandom(), PosixFiles(), c.journal, revocation_list,
                                 std::move(identity), std::move(certificate), std::move(c.policy), std::move(tokens)}));
+  // Now everything is open that must be found by name; no foreign octet has been read yet.
+  SMKI_RETURN_IF_ERROR(ConfineProcess());
   return out;
 }
 

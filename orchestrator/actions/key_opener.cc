@@ -5,9 +5,14 @@
 #include "orchestrator/incident/event_codec.h"
 #include "pki/cms.h"
 #include "procedures/documents.h"
+#include "procedures/reason.h"
 #include "proto/rpc/channel.h"
 
 namespace smki::orchestrator {
+
+using procedures::Reason;
+using procedures::Refuse;
+
 namespace {
 
 constexpr Millis kCallDeadline{30000};
@@ -47,9 +52,10 @@ void KeyOpener::Open(Done done) {
 }
 
 void KeyOpener::Look() {
-  rpc::Call<keyguard::v1::Status>(core_.outside.keyguard, "/smki.keyguard.v1.Keyguard/GetStatus",
-                                  keyguard::v1::GetStatusRequest(), kCallDeadline,
-                                  lifeline_.Guard([this](StatusOr<keyguard::v1::Status> status) {
+  keyguard::v1::GetStatusRequest request;
+  request.set_journal_records_seen(core_.book.journal_seen().records);
+  rpc::Call<keyguard::v1::Status>(core_.outside.keyguard, "/smki.keyguard.v1.Keyguard/GetStatus", request,
+                                  kCallDeadline, lifeline_.Guard([this](StatusOr<keyguard::v1::Status> status) {
                                     if (status.ok()) return OnStatus(*status);
                                     if (!Passing(status.status())) return Finish(status.status());
                                     waiting_for_ = "the keyguard: " + Message(status.status());
@@ -57,7 +63,26 @@ void KeyOpener::Look() {
                                   }));
 }
 
+Status KeyOpener::CheckWitnesses(const keyguard::v1::Status& status) const {
+  const IncidentBook::JournalSeen& seen = core_.book.journal_seen();
+  if (status.journal_records() < seen.records ||
+      (seen.records > 0 && status.journal_head_seen() != AsText(seen.head))) {
+    return Refuse(Reason::kJOURNAL_ROLLED_BACK,
+                  fmt::format("the keyguard's journal has {} records; this ledger has seen {} with head {}, which are "
+                              "not in it: its disk was set back, or it is another keyguard",
+                              status.journal_records(), seen.records, ToHex(seen.head)));
+  }
+  if (status.ledger_head().empty()) return OkStatus();
+  SMKI_ASSIGN_OR_RETURN(const std::vector<ledger::Entry> shown, core_.book.ledger().Read(status.ledger_sequence(), 1));
+  if (!shown.empty() && AsText(shown[0].hash) == status.ledger_head()) return OkStatus();
+  return Refuse(Reason::kJOURNAL_ROLLED_BACK,
+                fmt::format("the keyguard was shown ledger entry {} with head {}, which is not in this ledger: the "
+                            "orchestrator's disk was set back",
+                            status.ledger_sequence(), ToHex(AsBytes(status.ledger_head()))));
+}
+
 void KeyOpener::OnStatus(const keyguard::v1::Status& status) {
+  if (const Status seen = CheckWitnesses(status); !seen.ok()) return Finish(seen);
   const bool ours = status.direction_digest() == AsText(use_->digest);
   if (status.state() == keyguard::v1::Status::OPEN && ours) return Finish(RecordOpened(status));
   const bool asked =

@@ -31,6 +31,9 @@ class KeyOpener {
  private:
   void Look();
   void OnStatus(const keyguard::v1::Status& status);
+  // JOURNAL_ROLLED_BACK if the keyguard's journal does not go on from what our ledger knows of it, or our ledger not
+  // from what the keyguard was shown of it.
+  Status CheckWitnesses(const keyguard::v1::Status& status) const;
   void Prepare();
   Status OnCeremony(const keyguard::v1::Ceremony& ceremony);
   Status RecordOpened(const keyguard::v1::Status& status);

@@ -225,6 +225,8 @@ Status IncidentBook::FoldOther(Incident& incident, const ledger::Entry& entry) {
     incident.refusals[payload.reason()] += std::max<uint64_t>(payload.count(), 1);
   } else if (entry.kind == "keyguard") {
     SMKI_ASSIGN_OR_RETURN(const auto payload, PayloadOf<ledger::v1::KeyguardRecord>(entry));
+    if (payload.journal_records() >= journal_seen_.records)
+      journal_seen_ = {payload.journal_records(), DigestOf(payload.journal_head())};
     if (payload.what() == "ceremony-requested") incident.ceremonies.insert(payload.detail());
     if (payload.what() == "opened") incident.ceremonies_opened.insert(payload.detail());
   } else if (entry.kind == "checkpoint") {

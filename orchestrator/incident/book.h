@@ -100,6 +100,12 @@ class IncidentBook {
     Digest hash{};
   };
   Newest newest() const;
+  // The newest the ledger knows of the keyguard's journal; 0 records: nothing yet.
+  struct JournalSeen {
+    uint64_t records = 0;
+    Digest head{};
+  };
+  const JournalSeen& journal_seen() const { return journal_seen_; }
   ledger::Ledger& ledger() { return *ledger_; }
   const ledger::Ledger& ledger() const { return *ledger_; }
   // Called for each entry after it was folded.
@@ -118,6 +124,7 @@ class IncidentBook {
   Clock& clock_;
   std::unique_ptr<ledger::Ledger> ledger_;
   std::vector<std::unique_ptr<Incident>> incidents_;
+  JournalSeen journal_seen_;
   std::vector<std::function<void(const ledger::Entry&)>> observers_;
 };
 

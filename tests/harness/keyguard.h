@@ -49,6 +49,7 @@ class Keyguard {
   uint64_t Refusals(const std::string& code);
   StatusOr<Bytes> Journal();
 
+  pid_t pid() const { return process_->pid(); }
   void Kill();      // SIGKILL, and waits
   bool WaitDead();  // until it ends by itself
 

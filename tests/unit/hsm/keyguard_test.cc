@@ -312,6 +312,17 @@ TEST_F(KeyguardTest, I3_CountersignsTheOrchestratorsCheckpoint) {
                                  "keyguard", *estate_.keyguard.certificate.public_key));
 }
 
+TEST_F(KeyguardTest, I3_PreparesForNoLedgerThatEndsBeforeOneCountersigned) {
+  const std::string body = ledger::RenderCheckpoint({"smki-ledger/drill/estate-7", {9, Digest{1}}});
+  const auto line = countersigner_->Countersign(
+      body + "\n" + Must(ledger::SignatureLine(body, "orchestrator", estate_.orchestrator.key)));
+  ASSERT_TRUE(line.ok()) << line.status();
+  EXPECT_EQ(GetStatus().ledger_sequence(), 8u);
+  EXPECT_EQ(GetStatus().ledger_head(), ToString(Digest{1}));
+  EXPECT_TRUE(IsRefusal(Prepare(*Orchestrator()).status(), Reason::kJOURNAL_ROLLED_BACK));
+  EXPECT_EQ(GetStatus().refusals(), 1u);
+}
+
 TEST_F(KeyguardTest, SaysWhyTheSignerCannotStart) {
   Stop();
   ConfigureFrame configuration = configuration_;

@@ -7,6 +7,8 @@
 namespace smki::hsm::test {
 namespace {
 
+constexpr uint64_t kLedgerSequence = 17;
+
 constexpr Millis kYear = std::chrono::hours(24 * 365);
 const procedures::Environment kDrill{"drill", "estate-7"};
 const std::vector<std::string> kCustodians = {"kira.custodian", "liam.custodian", "mona.custodian", "nils.custodian",
@@ -267,6 +269,7 @@ Bundle TestEstate::MakeBundle() {
   }
   bundle.header.policy = ToBytes(AsBytes(PolicyText()));
   bundle.header.revocation_list = RevocationList();
+  bundle.header.ledger_sequence = kLedgerSequence;
   for (const auto& [group, population] : populations) bundle.populations[group] = EncodePopulation(population);
   bundle.certificates = handed_over;
   return bundle;
@@ -326,7 +329,7 @@ PresentFrame TestEstate::Presentation(const std::string& person, const CeremonyF
 }
 
 SignFrame TestEstate::SignRequest(const std::string& group, std::vector<SignItem> items) const {
-  return {DirectionDigest(), group, std::move(items), 17, Digest{}};
+  return {DirectionDigest(), group, std::move(items), kLedgerSequence, Digest{}};
 }
 
 ProofItem TestEstate::Proof(const SignedItem& signed_item, const std::function<void(gbcs::ExecutionOutcome&)>& bend) {
