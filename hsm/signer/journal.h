@@ -50,9 +50,9 @@ struct History {
   // By policy that is in force no more: the change that made the next one. Tokens of other keys follow it
   // (admission.h).
   std::map<Digest, ledger::JournalCustody> succession;
-  UtcTime newest;                          // of any record, approval or revocation list seen (I10)
-  uint64_t epoch = 0;                      // activations
-  uint64_t ledger_sequence = 0;            // newest ledger head shown by the orchestrator
+  UtcTime newest;                // of any record, approval or revocation list seen (I10)
+  uint64_t epoch = 0;            // activations
+  uint64_t ledger_sequence = 0;  // newest ledger head shown by the orchestrator
   std::optional<Digest> ledger_head;
   uint64_t refusals = 0;
   std::map<std::string, uint64_t> refusal_counts;
