@@ -187,12 +187,16 @@ Attack Forge(const std::string& name, const std::string& says,
   return {name, "PROOF_INVALID", says, [forge](TakenOrchestrator& host) -> Status {
             Bundle canary = host.MakeBundle();
             canary.direction.limits.outstanding = 1;
+            // Two Devices of the estate: their certificates are for everybody to read.
+            const Eui64 first = host.estate().devices().begin()->first;
+            const Eui64 second = std::next(host.estate().devices().begin())->first;
+            host.estate().SetPopulation(canary, 0, {first, second});
             host.estate().Reapprove(canary);
             host.OpenInstead(canary);
-            const auto signed_one = host.keyguard().Sign(canary, kEsme, {{TestDevice(0, 0), 1}});
+            const auto signed_one = host.keyguard().Sign(canary, kEsme, {{first, 1}});
             if (!signed_one.ok()) return signed_one.status();
             const Status verdict = Verdict(host.keyguard().Prove(canary, forge(host, canary, signed_one->commands(0))));
-            const Status next = Verdict(host.keyguard().Sign(canary, kEsme, {{TestDevice(0, 1), 1}}));
+            const Status next = Verdict(host.keyguard().Sign(canary, kEsme, {{second, 1}}));
             EXPECT_EQ(ReasonOf(next), "OUTSTANDING_LIMIT") << "the canary was opened by a forged response";
             return verdict;
           }};
@@ -243,8 +247,16 @@ kg::Proof SelfMadeDevice(TakenOrchestrator& host, const Bundle& bundle, const kg
   return proof;
 }
 
+// The same under the Device's own certificate.
+kg::Proof GenuineCertificate(TakenOrchestrator& host, const Bundle& bundle, const kg::SignedCommand& command) {
+  kg::Proof proof = SelfMadeDevice(host, bundle, command);
+  proof.set_device_certificate(ToString(host.estate().devices().at(Eui64(command.device())).der()));
+  return proof;
+}
+
 const Attack kForged[] = {
     Forge("ADeviceOfItsOwnMaking", "", SelfMadeDevice),
+    Forge("ADevicesOwnCertificateAndAnotherKeysSignature", "signature does not verify", GenuineCertificate),
     Forge("ADeviceOfItsOwnMakingUnderAnAuthorityOfItsOwn", "no Device authority of the trust policy",
           [](TakenOrchestrator& host, const Bundle& bundle, const kg::SignedCommand& command) {
             kg::Proof proof = SelfMadeDevice(host, bundle, command);
@@ -265,17 +277,17 @@ const Attack kForged[] = {
             proof.set_response(command.command());
             return proof;
           }),
-    Forge("TheCommandTurnedIntoAResponse", "",
+    Forge("TheCommandTurnedIntoAResponse", "signature does not verify",
           [](TakenOrchestrator& host, const Bundle& bundle, const kg::SignedCommand& command) {
-            kg::Proof proof = SelfMadeDevice(host, bundle, command);
+            kg::Proof proof = GenuineCertificate(host, bundle, command);
             gbcs::Message response = Response(bundle, command);
             response.signature = SMKI_MUST(gbcs::ParseMessage(AsBytes(command.command()))).signature;
             proof.set_response(ToString(gbcs::EncodeMessage(response)));
             return proof;
           }),
-    Forge("AResponseWithoutASignature", "",
+    Forge("AResponseWithoutASignature", "signature does not verify",
           [](TakenOrchestrator& host, const Bundle& bundle, const kg::SignedCommand& command) {
-            kg::Proof proof = SelfMadeDevice(host, bundle, command);
+            kg::Proof proof = GenuineCertificate(host, bundle, command);
             proof.set_response(ToString(gbcs::EncodeMessage(Response(bundle, command))));
             return proof;
           }),
@@ -288,7 +300,7 @@ const Attack kForged[] = {
     Forge("AResponseOfADeviceNeverAsked", "",
           [](TakenOrchestrator& host, const Bundle& bundle, const kg::SignedCommand& command) {
             kg::Proof proof = SelfMadeDevice(host, bundle, command);
-            proof.set_device(TestDevice(0, 1).value());
+            proof.set_device(std::next(host.estate().devices().begin())->first.value());
             return proof;
           }),
     Forge("AnOrganisationsCertificateForADevices", "the certificate is of another Device",
