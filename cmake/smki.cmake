@@ -57,10 +57,11 @@ function(smki_program name)
 endfunction()
 
 # smki_test(NAME SOURCES ... DEPS ... [LABEL l] [TIMEOUT s] [FIXTURE f]): one GoogleTest program; CTest sees each test.
-# FIXTURE estate: the test copies the estate that CTest generates once (tests/harness).
+# FIXTURE estate: the test copies the estate that CTest generates once (tests/harness). WHOLE: CTest sees the program
+# as one test, since its tests share what is costly to start.
 include(GoogleTest)
 function(smki_test name)
-  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT;FIXTURE" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "WHOLE" "LABEL;TIMEOUT;FIXTURE" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE smki_flags GTest::gtest GTest::gmock GTest::gtest_main ${ARG_DEPS})
   # Tests are compiled often and run briefly; what they test is compiled as always.
@@ -75,7 +76,12 @@ function(smki_test name)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
-  gtest_discover_tests(${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} DISCOVERY_TIMEOUT 60
-    PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT} FIXTURES_REQUIRED ${ARG_FIXTURE}
+  set(properties LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT} FIXTURES_REQUIRED ${ARG_FIXTURE}
       ENVIRONMENT SMKI_BUILD=${CMAKE_BINARY_DIR})
+  if(ARG_WHOLE)
+    add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+    set_tests_properties(${name} PROPERTIES ${properties})
+  else()
+    gtest_discover_tests(${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} DISCOVERY_TIMEOUT 60 PROPERTIES ${properties})
+  endif()
 endfunction()

@@ -10,6 +10,7 @@
 #include "base/lock.h"
 #include "hsm/keyguard/service.h"
 #include "hsm/keyguard/site.h"
+#include "hsm/signer/identity_key.h"
 #include "pki/digest.h"
 #include "procedures/canonical.h"
 #include "procedures/evidence/signed_document.h"
@@ -30,12 +31,6 @@ StatusOr<std::string> SignerProgram(const KeyguardSite& site) {
   return (self.parent_path() / "smki-signer").string();
 }
 
-StatusOr<pki::PrivateKey> ReadKey(const std::string& path) {
-  SMKI_ASSIGN_OR_RETURN(Bytes octets, PosixFiles().Read(path, kMaxPem));
-  const Secret pem(std::move(octets));
-  return pki::PrivateKey::FromPem(AsText(pem.span()));
-}
-
 StatusOr<pki::Certificate> ReadCertificate(const std::string& path) {
   SMKI_ASSIGN_OR_RETURN(const Bytes pem, PosixFiles().Read(path, kMaxPem));
   return pki::Certificate::FromPem(AsText(pem));
@@ -48,7 +43,7 @@ Status Run(const std::string& site_path) {
   auto policy = procedures::ParsePolicy(AsText(policy_text));
   if (!policy.ok()) return WithContext(policy.status(), site.policy);
   SMKI_ASSIGN_OR_RETURN(const procedures::PolicyVerifier verifier, procedures::PolicyVerifier::Make(*policy));
-  SMKI_ASSIGN_OR_RETURN(pki::PrivateKey identity, ReadKey(site.identity_key));
+  SMKI_ASSIGN_OR_RETURN(pki::PrivateKey identity, ReadIdentityKey(site.identity_key));
   SMKI_ASSIGN_OR_RETURN(const pki::Certificate identity_certificate, ReadCertificate(site.identity_certificate));
   if (!(identity_certificate == verifier.KeyguardCertificate())) {
     return InvalidArgument("{} is not the keyguard of the trust policy {}", site.identity_certificate, site.policy);

@@ -2,7 +2,9 @@
 
 #include <spdlog/spdlog.h>
 
+#include <atomic>
 #include <mutex>
+#include <utility>
 
 #include "base/fail_point.h"
 #include "hsm/keyguard/translate.h"
@@ -19,7 +21,6 @@ using procedures::Refuse;
 
 namespace {
 
-constexpr size_t kMaxPrepareOctets = size_t{1} << 30;
 constexpr size_t kMaxPart = 1 << 20;
 constexpr size_t kChunk = 256 * 1024;
 
@@ -59,29 +60,65 @@ Status CheckOrchestrator(const std::string& caller) {
                 fmt::format("'{}' called the Keyguard service, which serves the orchestrator only", caller));
 }
 
+// How many octets all unfinished uploads hold together: a thousand of them need no more memory than one.
+class UploadBudget {
+ public:
+  explicit UploadBudget(size_t limit) : limit_(limit) {}
+  size_t limit() const { return limit_; }
+  bool Take(size_t octets) { return held_.fetch_add(octets) + octets <= limit_; }
+  void GiveBack(size_t octets) { held_ -= octets; }
+
+ private:
+  const size_t limit_;
+  std::atomic<size_t> held_{0};
+};
+
 // Collects the stream, then hands it over in one piece, so that two of them never mix.
 class PrepareReactor : public grpc::ServerReadReactor<kg::PrepareRequest> {
  public:
-  PrepareReactor(SignerProcess& signer, const Countersigner& countersigner, const Status& permitted,
-                 kg::PrepareResponse* response)
-      : signer_(signer), countersigner_(countersigner), response_(response), status_(permitted) {
+  PrepareReactor(SignerProcess& signer, const Countersigner& countersigner, UploadBudget& budget,
+                 const Status& permitted, kg::PrepareResponse* response)
+      : signer_(signer), countersigner_(countersigner), budget_(budget), response_(response), status_(permitted) {
     StartRead(&part_);
   }
 
   void OnReadDone(bool ok) override {
     if (!ok) {
-      HandOver();
+      // The caller has said all, or has gone: only to one who is still there can anything be sent.
+      StartSendInitialMetadata();
       return;
     }
     if (status_.ok()) status_ = TakePart();
+    if (!status_.ok()) Drop();
     StartRead(&part_);  // to the end even after a refusal: its reason reaches the caller only then
   }
-  void OnDone() override { delete this; }
+  void OnSendInitialMetadataDone(bool ok) override {
+    if (!ok && status_.ok()) {
+      spdlog::warn("an upload of {} octets was broken off; nothing of it was judged", octets_);
+      Finish(grpc::Status::CANCELLED);
+    } else {
+      HandOver();
+    }
+  }
+  void OnDone() override {
+    Drop();
+    delete this;
+  }
 
  private:
+  void Drop() {
+    frames_.clear();
+    frames_.shrink_to_fit();
+    budget_.GiveBack(std::exchange(octets_, 0));
+  }
+
   Status TakePart() {
-    octets_ += part_.ByteSizeLong();
-    if (octets_ > kMaxPrepareOctets) return Refuse(Reason::kBAD_REQUEST, "the materials are larger than 1 GiB");
+    const size_t size = part_.ByteSizeLong();
+    octets_ += size;
+    if (!budget_.Take(size)) {
+      return Refuse(Reason::kBAD_REQUEST,
+                    fmt::format("the materials being handed over are larger than {} octets", budget_.limit()));
+    }
     if (part_.has_header() != frames_.empty()) return Refuse(Reason::kBAD_REQUEST, "the header comes first, and once");
     if (part_.has_header()) {
       SMKI_ASSIGN_OR_RETURN(const PrepareFrame header, ToFrame(part_.header()));
@@ -124,6 +161,7 @@ class PrepareReactor : public grpc::ServerReadReactor<kg::PrepareRequest> {
 
   SignerProcess& signer_;
   const Countersigner& countersigner_;
+  UploadBudget& budget_;
   kg::PrepareResponse* response_;
   kg::PrepareRequest part_;
   std::vector<Bytes> frames_;
@@ -192,12 +230,16 @@ class ExportReactor : public grpc::ServerWriteReactor<kg::JournalChunk> {
 
 class KeyguardService : public kg::Keyguard::CallbackService {
  public:
-  KeyguardService(SignerProcess& signer, Countersigner& countersigner, std::string journal_path)
-      : signer_(signer), countersigner_(countersigner), journal_path_(std::move(journal_path)) {}
+  KeyguardService(SignerProcess& signer, Countersigner& countersigner, std::string journal_path,
+                  size_t max_upload_octets)
+      : signer_(signer),
+        countersigner_(countersigner),
+        journal_path_(std::move(journal_path)),
+        uploads_(max_upload_octets) {}
 
   grpc::ServerReadReactor<kg::PrepareRequest>* Prepare(grpc::CallbackServerContext* context,
                                                        kg::PrepareResponse* response) override {
-    return new PrepareReactor(signer_, countersigner_, CheckOrchestrator(rpc::CallerOf(*context)), response);
+    return new PrepareReactor(signer_, countersigner_, uploads_, CheckOrchestrator(rpc::CallerOf(*context)), response);
   }
 
   grpc::ServerUnaryReactor* Sign(grpc::CallbackServerContext* context, const kg::SignRequest* request,
@@ -269,6 +311,7 @@ class KeyguardService : public kg::Keyguard::CallbackService {
   SignerProcess& signer_;
   Countersigner& countersigner_;
   const std::string journal_path_;
+  UploadBudget uploads_;
 };
 
 class PersonsService : public kg::KeyguardPersons::CallbackService {
@@ -351,8 +394,8 @@ class PersonsService : public kg::KeyguardPersons::CallbackService {
 }  // namespace
 
 std::unique_ptr<grpc::Service> MakeKeyguardService(SignerProcess& signer, Countersigner& countersigner,
-                                                   std::string journal_path) {
-  return std::make_unique<KeyguardService>(signer, countersigner, std::move(journal_path));
+                                                   std::string journal_path, size_t max_upload_octets) {
+  return std::make_unique<KeyguardService>(signer, countersigner, std::move(journal_path), max_upload_octets);
 }
 
 std::unique_ptr<grpc::Service> MakePersonsService(SignerProcess& signer, std::set<std::string> persons) {

@@ -16,6 +16,7 @@
 
 #include "base/lock.h"
 #include "hsm/signer/confine.h"
+#include "hsm/signer/identity_key.h"
 #include "hsm/signer/signer.h"
 
 namespace smki::hsm {
@@ -85,9 +86,7 @@ StatusOr<Running> Configure(const Frame& frame) {
   SMKI_ASSIGN_OR_RETURN(ConfigureFrame c, DecodePayload<ConfigureFrame>(frame.payload));
   SMKI_ASSIGN_OR_RETURN(const Bytes certificate_pem, PosixFiles().Read(c.identity_certificate, kMaxPem));
   SMKI_ASSIGN_OR_RETURN(pki::Certificate certificate, pki::Certificate::FromPem(AsText(certificate_pem)));
-  SMKI_ASSIGN_OR_RETURN(Bytes key_octets, PosixFiles().Read(c.identity_key, kMaxPem));
-  const Secret key_pem(std::move(key_octets));
-  SMKI_ASSIGN_OR_RETURN(pki::PrivateKey identity, pki::PrivateKey::FromPem(AsText(key_pem.span())));
+  SMKI_ASSIGN_OR_RETURN(pki::PrivateKey identity, ReadIdentityKey(c.identity_key));
   if (identity.public_key() != *certificate.public_key) {
     return InvalidArgument("{} is not the key of {}", c.identity_key, c.identity_certificate);
   }

@@ -168,6 +168,7 @@ class MaterialCheck {
       }
       replacements.emplace_back(&r, std::move(certificate));
     }
+    SMKI_RETURN_IF_ERROR(CheckPath(group, path, policy_root, anchor));
     std::map<std::string, Eui64> organisation_of_role;
     for (const auto& [replacement, certificate] : replacements) {
       const std::string where = fmt::format("group {}, {}", group.name, replacement->cell);
@@ -177,6 +178,28 @@ class MaterialCheck {
       if (!result.ok())
         return Refuse(Reason::kCERTIFICATE_PATH_INVALID,
                       fmt::format("{}: {}: {}", where, certificate.Describe(), result.detail));
+    }
+    return OkStatus();
+  }
+
+  // Every path certificate goes into the command: none that leads nowhere, or is no authority, goes along.
+  Status CheckPath(const DirectedGroup& group, const std::vector<pki::Certificate>& path,
+                   const pki::Certificate& policy_root, const pki::TrustAnchor& anchor) const {
+    const std::optional<UtcTime> time = group.time_checks ? std::optional<UtcTime>(now_) : std::nullopt;
+    for (const pki::Certificate& certificate : path) {
+      std::string why;
+      if (!certificate.is_ca || (certificate.key_usage & pki::kKeyCertSign) == 0) {
+        why = "it is no certification authority";
+      } else if (certificate.issuer == certificate.subject) {
+        why = "it is its own issuer";
+      } else if (const pki::PathResult to_anchor = pki::ValidatePath(certificate, path, anchor, time);
+                 !to_anchor.ok() && !pki::ValidatePath(certificate, path, pki::AnchorOf(policy_root), time).ok()) {
+        why = to_anchor.detail;
+      }
+      if (!why.empty()) {
+        return Refuse(Reason::kCERTIFICATE_PATH_INVALID,
+                      fmt::format("group {}, path: {}: {}", group.name, certificate.Describe(), why));
+      }
     }
     return OkStatus();
   }

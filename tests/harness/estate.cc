@@ -138,6 +138,10 @@ std::unique_ptr<Estate> Estate::Copy() {
     const Status status = repository::ReadExtract(entry.path(), [&](repository::CertificateRecord record) {
       if (record.kind == repository::CertificateKind::kOrganisation) {
         out->organisations_.push_back(SMKI_MUST(pki::Certificate::Parse(record.der)));
+      } else if (record.kind == repository::CertificateKind::kDevice) {
+        pki::Certificate certificate = SMKI_MUST(pki::Certificate::Parse(record.der));
+        if (certificate.device_eui && certificate.key_usage == pki::kDigitalSignature)
+          out->devices_.insert_or_assign(*certificate.device_eui, std::move(certificate));
       }
       return OkStatus();
     });

@@ -56,6 +56,8 @@ class Estate {
   pki::Certificate Certificate(const std::string& relative) const;
   // The organisation's certificate with this role and usage from the extracts; `nth` newest.
   pki::Certificate Organisation(Eui64 eui, uint8_t role, uint16_t usage) const;
+  // digitalSignature certificates of the estate's Devices, by increasing EUI-64.
+  const std::map<Eui64, pki::Certificate>& devices() const { return devices_; }
 
   // A Direction that holds in every respect: two groups (ESME, GPF) of `devices` Devices each, supplier cells, approved
   // by three members. `serial` gives it its own id, nonce and counter range.
@@ -72,6 +74,7 @@ class Estate {
   procedures::TrustPolicy policy_;
   std::map<std::string, std::unique_ptr<PersonKeys>> people_;
   std::vector<pki::Certificate> organisations_;
+  std::map<Eui64, pki::Certificate> devices_;
 };
 
 // The build folder: SMKI_BUILD, set by CTest.

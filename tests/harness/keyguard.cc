@@ -14,13 +14,6 @@ namespace {
 constexpr Millis kDeadline{20'000};
 constexpr size_t kPart = 256 * 1024;
 
-std::shared_ptr<grpc::Channel> ChannelAs(const Estate& estate, const std::string& address, const std::string& folder,
-                                         const std::string& name) {
-  const rpc::TlsFiles files{estate.Path("tls/ca.pem"), estate.Path(folder + "/" + name + ".crt.pem"),
-                            estate.Path(folder + "/" + name + ".key.pem")};
-  return rpc::MakeChannel(address, SMKI_MUST(rpc::ReadTls(files)));
-}
-
 std::string OctetsOf(ByteSpan bytes) {
   return ToString(bytes);
 }
@@ -43,6 +36,7 @@ std::unique_ptr<Keyguard> Keyguard::Start(Estate& estate, const std::vector<std:
 }
 
 Keyguard::~Keyguard() {
+  channels_.clear();  // a server that ends waits for open connections
   if (process_ != nullptr) process_->Stop(Millis(2000));
 }
 
@@ -53,21 +47,26 @@ bool Keyguard::WaitDead() {
   return process_->Wait(kDeadline).has_value();
 }
 
-std::unique_ptr<kg::Keyguard::Stub> Keyguard::OrchestratorStub(const std::string& as) {
-  return kg::Keyguard::NewStub(ChannelAs(estate_, listen_, "tls", as));
-}
-std::unique_ptr<kg::KeyguardPersons::Stub> Keyguard::PersonsStub(const std::string& person) {
-  return kg::KeyguardPersons::NewStub(ChannelAs(estate_, persons_listen_, "persons/" + person, "tls"));
+std::shared_ptr<grpc::Channel> Keyguard::Channel(const std::string& address, const std::string& as) {
+  std::shared_ptr<grpc::Channel>& channel = channels_[address + " " + as];
+  if (channel == nullptr) {
+    const std::string stem = estate_.Path(as.starts_with("persons/") ? as + "/tls" : "tls/" + as);
+    channel = rpc::MakeChannel(
+        address, SMKI_MUST(rpc::ReadTls({estate_.Path("tls/ca.pem"), stem + ".crt.pem", stem + ".key.pem"})));
+  }
+  return channel;
 }
 
-StatusOr<kg::Ceremony> Keyguard::Prepare(const Bundle& bundle, const std::string& as) {
-  const auto stub = OrchestratorStub(as);
-  grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + kDeadline);
-  kg::PrepareResponse response;
-  const auto writer = stub->Prepare(&context, &response);
-  kg::PrepareRequest message;
-  kg::PrepareHeader& header = *message.mutable_header();
+std::unique_ptr<kg::Keyguard::Stub> Keyguard::OrchestratorStub(const std::string& as) {
+  return kg::Keyguard::NewStub(Channel(listen_, as));
+}
+std::unique_ptr<kg::KeyguardPersons::Stub> Keyguard::PersonsStub(const std::string& as) {
+  return kg::KeyguardPersons::NewStub(Channel(persons_listen_, as));
+}
+
+std::vector<kg::PrepareRequest> Keyguard::Parts(const Bundle& bundle) {
+  std::vector<kg::PrepareRequest> out;
+  kg::PrepareHeader& header = *out.emplace_back().mutable_header();
   header.set_incident(bundle.incident);
   header.set_key(bundle.key);
   header.set_direction(bundle.text);
@@ -76,23 +75,31 @@ StatusOr<kg::Ceremony> Keyguard::Prepare(const Bundle& bundle, const std::string
   header.set_revocation_list(OctetsOf(bundle.revocation_list));
   header.set_ledger_sequence(bundle.direction.ledger_sequence);
   header.set_ledger_head(OctetsOf(bundle.direction.ledger_head));
-  writer->Write(message);
   for (const auto& [group, file] : bundle.populations) {
     for (size_t at = 0; at < file.size(); at += kPart) {
-      kg::PrepareRequest part;
-      part.mutable_population()->set_group(group);
-      part.mutable_population()->set_octets(OctetsOf(ByteSpan(file).subspan(at, std::min(kPart, file.size() - at))));
-      writer->Write(part);
+      kg::PopulationPart& part = *out.emplace_back().mutable_population();
+      part.set_group(group);
+      part.set_octets(OctetsOf(ByteSpan(file).subspan(at, std::min(kPart, file.size() - at))));
     }
   }
-  for (const Bytes& certificate : bundle.certificates) {
-    kg::PrepareRequest part;
-    part.set_certificate(OctetsOf(certificate));
-    writer->Write(part);
-  }
+  for (const Bytes& certificate : bundle.certificates) out.emplace_back().set_certificate(OctetsOf(certificate));
+  return out;
+}
+
+StatusOr<kg::Ceremony> Keyguard::Prepare(const std::vector<kg::PrepareRequest>& parts, const std::string& as) {
+  const auto stub = OrchestratorStub(as);
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + kDeadline);
+  kg::PrepareResponse response;
+  const auto writer = stub->Prepare(&context, &response);
+  for (const kg::PrepareRequest& part : parts) writer->Write(part);
   writer->WritesDone();
   SMKI_RETURN_IF_ERROR(rpc::FromGrpc(writer->Finish()));
   return response.ceremony();
+}
+
+StatusOr<kg::Ceremony> Keyguard::Prepare(const Bundle& bundle, const std::string& as) {
+  return Prepare(Parts(bundle), as);
 }
 
 StatusOr<kg::PresentShareRequest> Keyguard::MakePresentation(const std::string& person, const kg::Ceremony& ceremony) {
@@ -112,7 +119,7 @@ StatusOr<kg::PresentShareRequest> Keyguard::MakePresentation(const std::string& 
 }
 
 StatusOr<kg::Ceremony> Keyguard::Present(const std::string& person, const kg::PresentShareRequest& presentation) {
-  const auto stub = PersonsStub(person);
+  const auto stub = PersonsStub("persons/" + person);
   kg::PresentShareResponse response;
   SMKI_RETURN_IF_ERROR(
       rpc::CallAndWait(*stub, &kg::KeyguardPersons::Stub::PresentShare, presentation, response, kDeadline));
@@ -132,8 +139,8 @@ Status Keyguard::Open(const Bundle& bundle) {
   return OkStatus();
 }
 
-StatusOr<kg::SignResponse> Keyguard::Sign(const Bundle& bundle, const std::string& group,
-                                          const std::vector<std::pair<Eui64, uint32_t>>& items, const std::string& as) {
+kg::SignRequest Keyguard::MakeSignRequest(const Bundle& bundle, const std::string& group,
+                                          const std::vector<std::pair<Eui64, uint32_t>>& items) {
   kg::SignRequest request;
   request.set_direction_digest(OctetsOf(bundle.digest()));
   request.set_group(group);
@@ -144,9 +151,19 @@ StatusOr<kg::SignResponse> Keyguard::Sign(const Bundle& bundle, const std::strin
   }
   request.set_ledger_sequence(bundle.direction.ledger_sequence);
   request.set_ledger_head(OctetsOf(bundle.direction.ledger_head));
+  return request;
+}
+
+StatusOr<kg::SignResponse> Keyguard::Sign(const Bundle& bundle, const std::string& group,
+                                          const std::vector<std::pair<Eui64, uint32_t>>& items, const std::string& as) {
+  return Sign(MakeSignRequest(bundle, group, items), as);
+}
+
+StatusOr<kg::SignResponse> Keyguard::Sign(const kg::SignRequest& request, const std::string& as) {
   kg::SignResponse response;
   SMKI_RETURN_IF_ERROR(
       rpc::CallAndWait(*OrchestratorStub(as), &kg::Keyguard::Stub::Sign, request, response, kDeadline));
+  released_.insert(released_.end(), response.commands().begin(), response.commands().end());
   return response;
 }
 
@@ -181,8 +198,8 @@ StatusOr<kg::Status> Keyguard::Order(const std::string& order, const Bundle& bun
   request.set_order(text);
   request.set_signature(OctetsOf(cms));
   kg::OrderResponse response;
-  SMKI_RETURN_IF_ERROR(
-      rpc::CallAndWait(*PersonsStub(person), &kg::KeyguardPersons::Stub::Order, request, response, kDeadline));
+  SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*PersonsStub("persons/" + person), &kg::KeyguardPersons::Stub::Order, request,
+                                        response, kDeadline));
   return response.status();
 }
 

@@ -1,6 +1,7 @@
 // A real smki-keyguard on an Estate, and both of its listeners in the hands of a test.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,6 +27,10 @@ class Keyguard {
 
   // `as`: transport identity in estate/tls.
   StatusOr<kg::Ceremony> Prepare(const Bundle& bundle, const std::string& as = "orchestrator");
+  // What Prepare sends, message by message.
+  static std::vector<kg::PrepareRequest> Parts(const Bundle& bundle);
+  // Sends these messages instead.
+  StatusOr<kg::Ceremony> Prepare(const std::vector<kg::PrepareRequest>& parts, const std::string& as = "orchestrator");
   // Presents `person`'s own share to `ceremony` as smkictl does.
   StatusOr<kg::PresentShareRequest> MakePresentation(const std::string& person, const kg::Ceremony& ceremony);
   StatusOr<kg::Ceremony> Present(const std::string& person, const kg::PresentShareRequest& presentation);
@@ -33,6 +38,9 @@ class Keyguard {
   // Prepare, then three custodians.
   Status Open(const Bundle& bundle);
 
+  static kg::SignRequest MakeSignRequest(const Bundle& bundle, const std::string& group,
+                                         const std::vector<std::pair<Eui64, uint32_t>>& items);
+  StatusOr<kg::SignResponse> Sign(const kg::SignRequest& request, const std::string& as = "orchestrator");
   StatusOr<kg::SignResponse> Sign(const Bundle& bundle, const std::string& group,
                                   const std::vector<std::pair<Eui64, uint32_t>>& items,
                                   const std::string& as = "orchestrator");
@@ -45,6 +53,8 @@ class Keyguard {
   StatusOr<kg::Custody> GetCustody(const std::string& person);
   Status Close(const Bundle& bundle);
   StatusOr<kg::Status> GetStatus();
+  // Every command that ever came out of Sign.
+  const std::vector<kg::SignedCommand>& released() const { return released_; }
   // How many refusals with this code the journal has recorded.
   uint64_t Refusals(const std::string& code);
   StatusOr<Bytes> Journal();
@@ -53,14 +63,23 @@ class Keyguard {
   void Kill();      // SIGKILL, and waits
   bool WaitDead();  // until it ends by itself
 
+  // --- For those who speak to it in other ways ---
+  const std::string& listen() const { return listen_; }
+  const std::string& persons_listen() const { return persons_listen_; }
+  pid_t pid() const { return process_->pid(); }
+  // `as`: "orchestrator" and other names in estate/tls, or "persons/anna.pma" for that person's transport certificate.
+  std::shared_ptr<grpc::Channel> Channel(const std::string& address, const std::string& as);
+  std::unique_ptr<kg::Keyguard::Stub> OrchestratorStub(const std::string& as);
+  std::unique_ptr<kg::KeyguardPersons::Stub> PersonsStub(const std::string& as);
+
  private:
   Keyguard(Estate& estate) : estate_(estate) {}
-  std::unique_ptr<kg::Keyguard::Stub> OrchestratorStub(const std::string& as);
-  std::unique_ptr<kg::KeyguardPersons::Stub> PersonsStub(const std::string& person);
 
   Estate& estate_;
   std::string listen_, persons_listen_;
   std::unique_ptr<sim::Process> process_;
+  std::map<std::string, std::shared_ptr<grpc::Channel>> channels_;  // by address and identity
+  std::vector<kg::SignedCommand> released_;
 };
 
 }  // namespace smki::test

@@ -1,5 +1,6 @@
 // Custodians, shares and ceremonies under attack, through the keyguard's persons' listener.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <atomic>
 
@@ -231,6 +232,16 @@ TEST_F(CustodyUnderAttack, I2_ASecondKeyguardOnTheSameFolderDoesNotStart) {
   EXPECT_NE(Message(second.status()).find("in use by another process"), std::string::npos) << Message(second.status());
   ASSERT_TRUE(keyguard_->Open(bundle_).ok()) << "the first one goes on";
   EXPECT_EQ(SignRefusal(), "");
+}
+
+TEST(KeyguardAtItsStart, I5_AnIdentityKeyThatOthersMayReadIsRefused) {
+  const std::unique_ptr<Estate> estate = Estate::Copy();
+  const std::string key = estate->Path("keyguard/identity.key.pem");
+  ASSERT_EQ(::chmod(key.c_str(), 0640), 0);
+  const sim::ProcessExit exit = SMKI_MUST(sim::RunProcess(
+      {Program("smki-keyguard"), "--site", estate->Path("keyguard/keyguard.yaml")}, {}, Millis(20'000)));
+  EXPECT_EQ(exit.code, 1);
+  EXPECT_NE(exit.err.find("others may read this private key; run: chmod 600"), std::string::npos) << exit.err;
 }
 
 }  // namespace

@@ -273,6 +273,34 @@ TEST_F(AdmissionTest, I10_ClockBehindTheJournal) {
   EXPECT_TRUE(IsRefusal(status, Reason::kCLOCK_IMPLAUSIBLE)) << status;
 }
 
+// What approvals and revocation lists say of the time counts as seen, also when it is ahead of this clock.
+TEST_F(AdmissionTest, I10_ClockBehindTheEvidenceOfAnEarlierDirection) {
+  estate_.clock.SetWall(test::kStart + hours(1) + std::chrono::minutes(4));
+  const Bytes list = estate_.RevocationList();  // of an hour before
+  estate_.clock.SetWall(test::kStart);
+  Bundle bundle = estate_.MakeBundle();
+  bundle.header.revocation_list = list;
+  ASSERT_TRUE(estate_.Prepare(bundle).ok());
+  estate_.clock.SetWall(test::kStart - std::chrono::minutes(2));  // plausible but for the list
+  const ::smki::Status status = estate_.Prepare(bundle).status();
+  EXPECT_TRUE(IsRefusal(status, Reason::kCLOCK_IMPLAUSIBLE)) << status;
+}
+
+// Policy, token, Direction and populations all moved to another estate; the journal was not.
+TEST_F(SecondDirectionTest, I8_TheJournalOfAnotherEnvironment) {
+  procedures::Environment other = estate_.policy.environment;
+  other.estate += "-other";
+  estate_.policy.environment = estate_.direction.environment = other;
+  for (auto& [group, population] : estate_.populations) population.environment = other;
+  for (const char* key : {"recovery", "contingency"}) estate_.token(key).binding.environment = other;
+  estate_.BindTokens();
+  estate_.DirectPopulations();
+  estate_.StartSigner();
+  const ::smki::Status status = PrepareStatus();
+  EXPECT_TRUE(IsRefusal(status, Reason::kENVIRONMENT_MISMATCH)) << status;
+  EXPECT_NE(Message(status).find("this keyguard's journal is of"), std::string::npos) << status;
+}
+
 TEST_F(AdmissionTest, PreparingAgainGivesTheSameRequest) {
   const CeremonyFrame first = Must(estate_.Prepare()), again = Must(estate_.Prepare());
   EXPECT_EQ(first.request, again.request);

@@ -220,6 +220,13 @@ TEST_F(ConflictTest, I4_WhoApprovedCannotPresentAShare) {
   EXPECT_TRUE(IsRefusal(result.status(), Reason::kROLE_CONFLICT)) << result.status();
 }
 
+TEST_F(ConflictTest, I4_WhoRequestedItCannotPresentAShare) {
+  estate_.direction.requested_by = "dora.double";
+  const CeremonyFrame ceremony = Must(estate_.Prepare());
+  const auto result = estate_.Present("dora.double", ceremony);
+  EXPECT_TRUE(IsRefusal(result.status(), Reason::kROLE_CONFLICT)) << result.status();
+}
+
 TEST_F(ConflictTest, I4_WhoDidNotApproveMay) {
   const CeremonyFrame ceremony = Must(estate_.Prepare());
   EXPECT_TRUE(estate_.Present("dora.double", ceremony).ok());

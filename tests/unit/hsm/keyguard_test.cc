@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <grpcpp/client_context.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cctype>
@@ -28,6 +29,7 @@ using test::Must;
 using test::TestEstate;
 
 constexpr Millis kDeadline = std::chrono::seconds(20);
+constexpr size_t kTestUploadOctets = 1 << 20;
 
 std::string SignerProgram() {
   return SMKI_SIGNER_PROGRAM;
@@ -63,7 +65,7 @@ class KeyguardTest : public ::testing::Test {
     configuration.keys = {{"recovery", "pkcs11:token=smki-recovery-estate-7"}};
     configuration.policy = ToBytes(AsBytes(estate_.PolicyText()));
     signer_ = Must(SignerProcess::Start(SignerProgram(), configuration));
-    keyguard_service_ = MakeKeyguardService(*signer_, *countersigner_, configuration.journal);
+    keyguard_service_ = MakeKeyguardService(*signer_, *countersigner_, configuration.journal, kTestUploadOctets);
     persons_service_ = MakePersonsService(*signer_, {"kira.custodian", "liam.custodian", "mona.custodian", "anna.pma"});
     server_ = Must(rpc::Server::Start("127.0.0.1:0", Tls("keyguard"), {keyguard_service_.get()}));
     persons_server_ = Must(rpc::Server::Start("127.0.0.1:0", Tls("keyguard"), {persons_service_.get()}));
@@ -330,6 +332,51 @@ TEST_F(KeyguardTest, SaysWhyTheSignerCannotStart) {
   const auto started = SignerProcess::Start(SignerProgram(), configuration);
   EXPECT_THAT(Message(started.status()), ::testing::HasSubstr("no token 'another'"));
   EXPECT_FALSE(SignerProcess::Start("/nowhere/smki-signer", configuration_).ok());
+}
+
+TEST_F(KeyguardTest, I5_AnIdentityKeyThatOthersMayReadIsNotUsed) {
+  Stop();
+  const std::string key = folder_ / "identity.key";
+  for (const mode_t mode : {0640, 0604, 0620}) {
+    ASSERT_EQ(::chmod(key.c_str(), mode), 0);
+    const auto started = SignerProcess::Start(SignerProgram(), configuration_);
+    EXPECT_THAT(Message(started.status()),
+                ::testing::HasSubstr(key + ": others may read this private key; run: chmod 600"));
+  }
+  ASSERT_EQ(::chmod(key.c_str(), 0600), 0);
+  EXPECT_TRUE(SignerProcess::Start(SignerProgram(), configuration_).ok());
+}
+
+// I10: uploads that never end fill the memory of nobody, and those that end make room.
+TEST_F(KeyguardTest, I10_AllUploadsTogetherHoldNoMoreThanOneMay) {
+  const auto stub = Orchestrator();
+  const auto begin = [&](grpc::ClientContext& context, kg::PrepareResponse& response) {
+    auto writer = stub->Prepare(&context, &response);
+    kg::PrepareRequest header;
+    header.mutable_header()->set_ledger_head(std::string(32, '\0'));
+    writer->Write(header);
+    kg::PrepareRequest part;
+    part.mutable_population()->set_octets(std::string(kTestUploadOctets * 2 / 3, 'p'));
+    writer->Write(part);
+    return writer;
+  };
+  grpc::ClientContext stalled;
+  kg::PrepareResponse never;
+  const auto holding = begin(stalled, never);
+  // When the keyguard has read what the first holds is its own affair: another is tried until it has.
+  ::smki::Status status;
+  for (int i = 0; i < 100 && Message(status).find("being handed over are larger than 1048576") == std::string::npos;
+       ++i) {
+    grpc::ClientContext context;
+    kg::PrepareResponse response;
+    const auto writer = begin(context, response);
+    writer->WritesDone();
+    status = rpc::FromGrpc(writer->Finish());
+  }
+  EXPECT_THAT(Message(status), ::testing::HasSubstr("the materials being handed over are larger than 1048576 octets"));
+  stalled.TryCancel();
+  EXPECT_FALSE(holding->Finish().ok());
+  EXPECT_TRUE(Open().ok()) << "there is room again";
 }
 
 // I2, I5: wherever the signer is killed, the key is closed, and after one more ceremony the same attempts end in the
