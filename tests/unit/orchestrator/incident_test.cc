@@ -74,9 +74,9 @@ TEST(Incident, MethodThreeFromNotificationToEvidence) {
   EXPECT_EQ(house.revoked.size(), 2u);  // the old signing and agreement certificates
   EXPECT_EQ(view.evidence(), house.Folder());
   for (const char* file :
-       {"ledger.sqlite", "checkpoint.note", "report.md", "report.json", "runbook.yaml", "direction/direction.yaml",
-        "direction/approvals/1-ann.cms", "campaign/campaign.log", "keyguard/journal.log", "repository/repository.store",
-        "policy/trust-policy.yaml", "policy/persons.crl"}) {
+       {"ledger.sqlite", "ledger.sha256", "checkpoint.note", "report.md", "report.json", "runbook.yaml",
+        "direction/direction.yaml", "direction/approvals/1-ann.cms", "campaign/campaign.log", "keyguard/journal.log",
+        "repository/repository.store", "policy/trust-policy.yaml", "policy/persons.crl"}) {
     EXPECT_TRUE(PosixFiles().Exists(house.Folder() + "/" + file)) << file;
   }
   std::ifstream report(house.Folder() + "/report.json");
@@ -99,7 +99,7 @@ TEST(Incident, EveryNamedFileIsWhatTheLedgerSays) {
   for (const auto& it : std::filesystem::recursive_directory_iterator(house.Folder())) {
     if (it.is_directory()) continue;
     const std::string file = std::filesystem::relative(it.path(), house.Folder()).string();
-    if (file == "ledger.sqlite" || file == "checkpoint.note") continue;
+    if (file == "ledger.sqlite" || file == "ledger.sha256" || file == "checkpoint.note") continue;
     ++files;
     ASSERT_EQ(newest.count(file), 1u) << file;
     EXPECT_EQ(newest[file], ToString(pki::Sha256(*PosixFiles().Read(it.path().string(), 1 << 28)))) << file;
