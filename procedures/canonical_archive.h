@@ -98,6 +98,10 @@ class CanonicalWriter {
     Line(key, values.empty() ? "[]" : "");
     for (const T& value : values) Item(WriteScalar(value));
   }
+  template <typename T>
+  void OptionalValues(const char* key, const std::vector<T>& values) {
+    if (!values.empty()) Values(key, values);
+  }
   std::string Take() { return std::move(out_); }
 
  private:
@@ -156,6 +160,13 @@ class CanonicalReader {
       values.push_back(std::move(value));
     } while (NextIsItem());
     indent_ -= 4;
+  }
+  template <typename T>
+  void OptionalValues(const char* key, std::vector<T>& values) {
+    values.clear();
+    if (!NextIs(key)) return;
+    Values(key, values);
+    if (values.empty()) FailLine(std::string("no '") + key + "' at all where the list is empty");
   }
   // OK if everything fitted and nothing is left; else kInvalidArgument "line N: ...".
   Status Finish();

@@ -13,6 +13,8 @@ constexpr size_t kMaxPersons = 1000;
 constexpr size_t kMaxSeats = 64;
 constexpr size_t kMaxList = 64;
 constexpr uint64_t kMaxShareIndex = 255;
+constexpr size_t kMaxRetired = 1000;
+constexpr size_t kKeyIdentifierSize = 8;
 
 template <typename Archive>
 void KeyFields(Archive& a, KeyCustody& k) {
@@ -47,6 +49,7 @@ void Fields(Archive& a, TrustPolicy& p) {
   });
   a.List("persons", p.persons, [](Archive& b, Person& person) { PersonFields(b, person); });
   a.List("keys", p.keys, [](Archive& b, KeyCustody& k) { KeyFields(b, k); });
+  a.OptionalValues("retired", p.retired);
   a.List("allowed", p.allowed, [](Archive& b, AllowedUse& u) {
     b.Field("procedure", u.procedure);
     b.Field("digest", u.digest);
@@ -156,6 +159,18 @@ Status CheckKeys(const TrustPolicy& p) {
   return OkStatus();
 }
 
+Status CheckRetired(const TrustPolicy& p) {
+  SMKI_RETURN_IF_ERROR(InRange("the number of retired keys", p.retired.size(), 0, kMaxRetired));
+  std::set<std::string> seen;
+  for (const std::string& key : p.retired) {
+    const auto octets = FromHex(key);
+    if (!octets || octets->size() != kKeyIdentifierSize || ToHex(*octets) != key)
+      return Broken("retired: '{}' is no key identifier of {} octets", key, kKeyIdentifierSize);
+    if (!seen.insert(key).second) return Broken("retired: {} stands twice", key);
+  }
+  return OkStatus();
+}
+
 Status CheckAllowed(const TrustPolicy& p) {
   SMKI_RETURN_IF_ERROR(InRange("the number of allowed uses", p.allowed.size(), 0, kMaxList));
   for (const AllowedUse& use : p.allowed) {
@@ -181,6 +196,7 @@ Status CheckPolicy(const TrustPolicy& p) {
   SMKI_RETURN_IF_ERROR(CheckPersons(p));
   SMKI_RETURN_IF_ERROR(CheckSeats(p));
   SMKI_RETURN_IF_ERROR(CheckKeys(p));
+  SMKI_RETURN_IF_ERROR(CheckRetired(p));
   SMKI_RETURN_IF_ERROR(CheckAllowed(p));
   if (p.revocation_list_max_age.count() == 0) return Broken("revocationListMaxAge must not be zero");
   return InRange("the number of deviceAuthorities", p.device_authorities.size(), 1, kMaxList);

@@ -98,6 +98,9 @@ class MaterialCheck {
       return Refuse(Reason::kCERTIFICATE_DIGEST_MISMATCH,
                     fmt::format("{}: directed is {}, found {}", where, ToHex(digest), ToHex(certificate->sha256())));
     }
+    const std::string key = ToHex(certificate->public_key->identifier());
+    if (std::find(policy_.retired.begin(), policy_.retired.end(), key) != policy_.retired.end())
+      return Refuse(Reason::kKEY_RETIRED, fmt::format("{}: {} has key {}", where, certificate->Describe(), key));
     return certificate;
   }
 

@@ -83,6 +83,16 @@ TEST_F(MaterialsTest, I1_ACertificateThatIsMissingOrNotOfItsDigestIsRefused) {
   }
 }
 
+TEST_F(MaterialsTest, I10_ARetiredKeyIsNeitherUsedNorPlaced) {
+  for (const Digest& digest : {estate_.direction.key_certificate, estate_.direction.groups[0].path_certificates[0],
+                               estate_.direction.groups[0].replacements[0].certificate}) {
+    const auto certificate = pki::Certificate::Parse(estate_.certificates.at(digest));
+    TrustPolicy policy = people_.policy;
+    policy.retired = {std::string(16, '0'), ToHex(certificate->public_key->identifier())};
+    EXPECT_REFUSED(CheckMaterials(policy, estate_.direction, estate_.materials(), Now()), KEY_RETIRED);
+  }
+}
+
 TEST_F(MaterialsTest, I1_ACertificateMustFitRoleAndUsageOfItsCell) {
   const auto with = [&](const std::string& cell, uint8_t role, Eui64 eui, pki::KeyUsageBits usage) {
     Estate estate(people_);
