@@ -1,7 +1,9 @@
 // smki-keyguard --site keyguard.yaml: the front of the signer.
+#include <pwd.h>
 #include <signal.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -29,6 +31,21 @@ StatusOr<std::string> SignerProgram(const KeyguardSite& site) {
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
   if (error) return Unavailable("cannot tell where this program lies: {}", error.message());
   return (self.parent_path() / "smki-signer").string();
+}
+
+Status SetUser(const std::string& site_path, const std::string& name, ConfigureFrame& configuration) {
+  if (name.empty()) return OkStatus();
+  const passwd* const user = ::getpwnam(name.c_str());
+  if (user == nullptr || user->pw_uid == 0)
+    return InvalidArgument("{}: signerUser '{}' is no user of this machine, or root", site_path, name);
+  if (::geteuid() != 0)
+    return InvalidArgument(
+        "{}: only root can start the signer as another user; start smki-keyguard as root, or leave "
+        "signerUser out",
+        site_path);
+  configuration.user = user->pw_uid;
+  configuration.group = user->pw_gid;
+  return OkStatus();
 }
 
 StatusOr<pki::Certificate> ReadCertificate(const std::string& path) {
@@ -71,6 +88,7 @@ Status Run(const std::string& site_path) {
   configuration.identity_key = site.identity_key;
   configuration.keys = site.keys;
   configuration.policy = policy_text;
+  SMKI_RETURN_IF_ERROR(SetUser(site_path, site.signer_user, configuration));
   const std::string journal = configuration.journal;
   SMKI_ASSIGN_OR_RETURN(const std::string program, SignerProgram(site));
   SMKI_ASSIGN_OR_RETURN(const std::unique_ptr<SignerProcess> signer,

@@ -50,8 +50,8 @@ Status ReadKeys(const YamlNode& root, std::vector<NamedKey>& out) {
 StatusOr<KeyguardSite> ReadKeyguardSite(FileSystem& files, const std::string& path) {
   SMKI_ASSIGN_OR_RETURN(const Bytes text, files.Read(path, kMaxSite));
   SMKI_ASSIGN_OR_RETURN(const YamlNode root, ParseYaml(AsText(text), path));
-  SMKI_RETURN_IF_ERROR(
-      root.CheckKeys({"listen", "personsListen", "tls", "policy", "identity", "data", "signer", "pkcs11", "keys"}));
+  SMKI_RETURN_IF_ERROR(root.CheckKeys(
+      {"listen", "personsListen", "tls", "policy", "identity", "data", "signer", "pkcs11", "keys"}, {"signerUser"}));
   const Paths paths(DirectoryOf(path));
   KeyguardSite site;
   SMKI_ASSIGN_OR_RETURN(site.listen, ReadListenAddress(root, "listen"));
@@ -69,6 +69,9 @@ StatusOr<KeyguardSite> ReadKeyguardSite(FileSystem& files, const std::string& pa
   SMKI_RETURN_IF_ERROR(paths.Read(root, "data", site.data));
   SMKI_ASSIGN_OR_RETURN(site.signer, root.Text("signer"));
   if (site.signer != "auto") SMKI_RETURN_IF_ERROR(paths.Read(root, "signer", site.signer));
+  if (root.Find("signerUser") != nullptr) {
+    SMKI_ASSIGN_OR_RETURN(site.signer_user, root.Text("signerUser"));
+  }
   SMKI_ASSIGN_OR_RETURN(const YamlNode* pkcs11, root.Mapping("pkcs11"));
   SMKI_RETURN_IF_ERROR(pkcs11->CheckKeys({"module"}, {"config"}));
   SMKI_RETURN_IF_ERROR(paths.Read(*pkcs11, "module", site.module));

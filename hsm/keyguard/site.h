@@ -17,7 +17,8 @@ struct KeyguardSite {
   std::string policy;
   std::string identity_certificate, identity_key;
   std::string data;
-  std::string signer;  // program; "auto": beside this one
+  std::string signer;       // program; "auto": beside this one
+  std::string signer_user;  // whom the signer becomes; empty: it stays who the keyguard is
   std::string module, softhsm_config;
   std::vector<NamedKey> keys;
 };

@@ -112,7 +112,7 @@ void All(A& a, T&... fields) {
   }
 SMKI_FIELDS(NamedKey, m.name, m.uri)
 SMKI_FIELDS(ConfigureFrame, m.module, m.softhsm_config, m.journal, m.identity_certificate, m.identity_key, m.keys,
-            m.policy)
+            m.policy, m.user, m.group)
 SMKI_FIELDS(PrepareFrame, m.incident, m.key, m.direction, m.approvals, m.policy, m.revocation_list, m.ledger_sequence,
             m.ledger_head)
 SMKI_FIELDS(PopulationFrame, m.group, m.octets)

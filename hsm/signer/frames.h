@@ -48,6 +48,7 @@ struct ConfigureFrame {
   std::string module, softhsm_config, journal, identity_certificate, identity_key;  // paths
   std::vector<NamedKey> keys;
   Bytes policy;
+  uint32_t user = 0, group = 0;  // whom the signer becomes before it opens anything; 0: it stays who it is
 };
 struct PrepareFrame {
   std::string incident, key;

@@ -1,5 +1,6 @@
 // smki-signer: the child of smki-keyguard that holds the key. It talks to nobody but its parent, over one socket, and
 // ends with its activation or with its parent (docs/formats/signer-frames.md).
+#include <grp.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -39,6 +40,20 @@ void HideMemory() {
   if (::geteuid() == 0 || (::getrlimit(RLIMIT_MEMLOCK, &lockable) == 0 && lockable.rlim_cur == RLIM_INFINITY)) {
     ::mlockall(MCL_CURRENT | MCL_FUTURE);
   }
+}
+
+// For good: neither this process nor a thief in it gets back what it was.
+Status BecomeUser(uint32_t user, uint32_t group) {
+  if (user == 0) return OkStatus();
+  // What is locked from now on would count against the limit of a user.
+  const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
+  ::setrlimit(RLIMIT_MEMLOCK, &unlimited);
+  const bool became =
+      ::setgroups(0, nullptr) == 0 && ::setresgid(group, group, group) == 0 && ::setresuid(user, user, user) == 0;
+  if (!became) return FailedPrecondition("the signer cannot become user {}: {}", user, std::strerror(errno));
+  if (::setresuid(0, 0, 0) == 0) return FailedPrecondition("the signer became user {} but can go back to root", user);
+  ::prctl(PR_SET_DUMPABLE, 0);  // a change of user may have reset it
+  return OkStatus();
 }
 
 class Parent {
@@ -84,6 +99,7 @@ struct Running {
 StatusOr<Running> Configure(const Frame& frame) {
   if (frame.type != FrameType::kConfigure) return InvalidArgument("the first frame must configure the signer");
   SMKI_ASSIGN_OR_RETURN(ConfigureFrame c, DecodePayload<ConfigureFrame>(frame.payload));
+  SMKI_RETURN_IF_ERROR(BecomeUser(c.user, c.group));
   SMKI_ASSIGN_OR_RETURN(const Bytes certificate_pem, PosixFiles().Read(c.identity_certificate, kMaxPem));
   SMKI_ASSIGN_OR_RETURN(pki::Certificate certificate, pki::Certificate::FromPem(AsText(certificate_pem)));
   SMKI_ASSIGN_OR_RETURN(pki::PrivateKey identity, ReadIdentityKey(c.identity_key));

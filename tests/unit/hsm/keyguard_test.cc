@@ -3,10 +3,13 @@
 #include <grpcpp/client_context.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 
 #include "hsm/custody/provision.h"
 #include "hsm/keyguard/service.h"
@@ -323,6 +326,35 @@ TEST_F(KeyguardTest, I3_PreparesForNoLedgerThatEndsBeforeOneCountersigned) {
   EXPECT_EQ(GetStatus().ledger_head(), ToString(Digest{1}));
   EXPECT_TRUE(IsRefusal(Prepare(*Orchestrator()).status(), Reason::kJOURNAL_ROLLED_BACK));
   EXPECT_EQ(GetStatus().refusals(), 1u);
+}
+
+TEST_F(KeyguardTest, I5_TheSignerRunsAsAUserOfItsOwn) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root may become another user";
+  constexpr uint32_t kNobody = 65534;
+  Stop();
+  std::filesystem::remove(folder_ / "signer-journal.lock");
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.path()))
+    ASSERT_EQ(::chown(entry.path().c_str(), kNobody, kNobody), 0);
+  ASSERT_EQ(::chown(folder_.path().c_str(), kNobody, kNobody), 0);
+  configuration_.user = configuration_.group = kNobody;
+  Start();
+  std::map<std::string, std::string> facts;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream in(task.path() / "children");
+    int child = 0;
+    if (!(in >> child)) continue;
+    std::ifstream status("/proc/" + std::to_string(child) + "/status");
+    for (std::string line; std::getline(status, line);)
+      facts[line.substr(0, line.find(':'))] = line.substr(line.find(':') + 1);
+  }
+  EXPECT_EQ(facts["Uid"], "\t65534\t65534\t65534\t65534");
+  EXPECT_EQ(facts["Gid"], "\t65534\t65534\t65534\t65534");
+  EXPECT_EQ(facts["Groups"].find_first_of("0123456789"), std::string::npos) << facts["Groups"];
+  EXPECT_EQ(facts["CapEff"], "\t0000000000000000");
+  const ::smki::Status opened = Open();
+  ASSERT_TRUE(opened.ok()) << opened;
+  ASSERT_TRUE(Sign(SignRequest("esme", 0, 3)).ok());
+  ASSERT_TRUE(Close().ok());
 }
 
 TEST_F(KeyguardTest, SaysWhyTheSignerCannotStart) {

@@ -23,6 +23,20 @@ TEST(Policy, ReadsBackWhatItWrites) {
   EXPECT_FALSE(ParsePolicy(text + "\n").ok());
 }
 
+TEST(Policy, RetiredKeysStandThereOnlyIfThereAreSome) {
+  TrustPolicy policy = SamplePolicy();
+  const std::string without = RenderPolicy(policy);
+  EXPECT_EQ(without.find("retired"), std::string::npos);
+  policy.retired = {"0123456789abcdef", "fedcba9876543210"};
+  const std::string text = RenderPolicy(policy);
+  const auto parsed = ParsePolicy(text);
+  ASSERT_TRUE(parsed.ok()) << Message(parsed.status());
+  EXPECT_EQ(parsed->retired, policy.retired);
+  std::string empty = without;
+  empty.insert(empty.find("allowed:"), "retired: []\n");
+  EXPECT_FALSE(ParsePolicy(empty).ok()) << "one content, one text";
+}
+
 TEST(Policy, RefusesEveryBrokenRuleByName) {
   using Spoil = std::function<void(TrustPolicy&)>;
   const struct {
