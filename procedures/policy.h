@@ -60,8 +60,8 @@ struct TrustPolicy {
   std::vector<Seat> seats;
   std::vector<Person> persons;
   std::vector<KeyCustody> keys;
-  // Key identifiers (GBCS, 16 hexadecimal digits) of keys that were destroyed or compromised: no Direction uses or places
-  // them any more, whoever restores them from a backup.
+  // Key identifiers (GBCS, 16 hexadecimal digits) of keys that were destroyed or compromised: no Direction uses or
+  // places them any more, whoever restores them from a backup.
   std::vector<std::string> retired;
   std::vector<AllowedUse> allowed;
   std::vector<RoleConflict> conflicts;

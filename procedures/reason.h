@@ -59,7 +59,7 @@ namespace smki::procedures {
   X(ENVIRONMENT_MISMATCH, "an artefact belongs to another environment or estate",                                      \
     "use artefacts of this environment only")                                                                          \
   X(KEY_NOT_DIRECTED, "the Direction does not name this key", "use the key that the Direction names")                  \
-  X(KEY_RETIRED, "a key is on the trust policy's retired list: it was destroyed or compromised",                        \
+  X(KEY_RETIRED, "a key is on the trust policy's retired list: it was destroyed or compromised",                       \
     "draft again with a key that is not retired")                                                                      \
   X(KEY_MISMATCH, "the key in the token is not the key of the directed certificate", "check which token is connected") \
   X(POPULATION_DIGEST_MISMATCH, "a population file is not the one directed",                                           \

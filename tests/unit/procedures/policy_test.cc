@@ -83,7 +83,10 @@ TEST(Policy, RefusesEveryBrokenRuleByName) {
       {[](TrustPolicy& p) { p.allowed[0].modes.push_back("anyByContingency"); }, "has no mode anyByContingency"},
       {[](TrustPolicy& p) { p.retired = {"0123456789ABCDEF"}; }, "no key identifier of 8 octets"},
       {[](TrustPolicy& p) { p.retired = {"0123456789abcd"}; }, "no key identifier of 8 octets"},
-      {[](TrustPolicy& p) { p.retired = {"0123456789abcdef", "0123456789abcdef"}; }, "stands twice"},
+      {[](TrustPolicy& p) {
+         p.retired = {"0123456789abcdef", "0123456789abcdef"};
+       },
+       "stands twice"},
       {[](TrustPolicy& p) { p.conflicts[0].a = "king"; }, "two different roles"},
       {[](TrustPolicy& p) { p.conflicts[0].a = p.conflicts[0].b; }, "two different roles"},
       {[](TrustPolicy& p) { p.revocation_list_max_age = Millis(0); }, "revocationListMaxAge"},
