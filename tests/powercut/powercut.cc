@@ -152,7 +152,7 @@ class Watch {
   bool dead() const { return dead_.load(std::memory_order_relaxed); }
   // Threads of a process without power.
   void StopIfDead() const {
-    while (dead()) ::pause();
+    while (dead()) dead_.wait(true);
   }
   bool Below(const std::string& path) const {
     return path.size() > root_.size() && path.compare(0, root_.size(), root_) == 0 && path[root_.size()] == '/' &&
@@ -439,7 +439,7 @@ class Watch {
     for (auto change = names_.rbegin(); !names_stay && change != names_.rend(); ++change) Undo(*change);
     Say("cut\t" + how);
     ::kill(::getpid(), SIGKILL);
-    while (true) ::pause();
+    while (true) dead_.wait(true);
   }
   void Say(const std::string& what) {
     const std::string line = program_ + "\t" + what + "\n";

@@ -32,7 +32,22 @@ class PowerCut : public Drill {
     options.environment = {"LD_PRELOAD=" + BuildFolder() + "/tests/libsmki_powercut.so",
                            "SMKI_POWERCUT_ROOT=" + options.folder};
     options.environment.insert(options.environment.end(), variables.begin(), variables.end());
+    LoadIntoTheSigner(options);
     options.max_restarts = 100;
+  }
+  // The keyguard gives its child no LD_PRELOAD, and that is right.
+  void LoadIntoTheSigner(const sim::RehearsalOptions& options) {
+    const std::string script = folder_ + "/smki-signer.sh", site = options.folder + "/keyguard/keyguard.yaml";
+    ASSERT_TRUE(PosixFiles()
+                    .WriteDurably(script, AsBytes(fmt::format("#!/bin/sh\n{} exec {}/bin/smki-signer \"$@\"\n",
+                                                              options.environment[0], BuildFolder())))
+                    .ok());
+    std::filesystem::permissions(script, std::filesystem::perms::owner_all);
+    std::string text = ToString(Must("reading", PosixFiles().Read(site, 64 * 1024)));
+    const size_t at = text.find("signer: auto");
+    ASSERT_NE(at, std::string::npos) << text;
+    text.replace(at, 12, "signer: " + script);
+    ASSERT_TRUE(PosixFiles().WriteDurably(site, AsBytes(text)).ok());
   }
   void StartAll() {
     for (const auto server : {sim::ServerName::kSim, sim::ServerName::kKeyguard, sim::ServerName::kOrchestrator}) {
