@@ -116,7 +116,7 @@ StatusOr<procedures::ShareCheck> Person::CheckShare(const std::string& file, con
 StatusOr<recovery::v1::Recovery::Stub*> Person::Orchestrator() {
   if (orchestrator_ == nullptr) {
     SMKI_ASSIGN_OR_RETURN(const rpc::TlsMaterial tls, rpc::ReadTls(site_.tls));
-    orchestrator_channel_ = rpc::MakeChannel(site_.orchestrator, tls);
+    orchestrator_channel_ = rpc::MakeChannel(site_.orchestrator, tls, rpc::kOrchestratorServer);
     orchestrator_ = recovery::v1::Recovery::NewStub(orchestrator_channel_);
   }
   return orchestrator_.get();
@@ -125,7 +125,7 @@ StatusOr<recovery::v1::Recovery::Stub*> Person::Orchestrator() {
 StatusOr<keyguard::v1::KeyguardPersons::Stub*> Person::Keyguard() {
   if (keyguard_ == nullptr) {
     SMKI_ASSIGN_OR_RETURN(const rpc::TlsMaterial tls, rpc::ReadTls(site_.tls));
-    keyguard_ = keyguard::v1::KeyguardPersons::NewStub(rpc::MakeChannel(site_.keyguard, tls));
+    keyguard_ = keyguard::v1::KeyguardPersons::NewStub(rpc::MakeChannel(site_.keyguard, tls, rpc::kKeyguardServer));
   }
   return keyguard_.get();
 }

@@ -31,7 +31,7 @@ Status Serve(const std::string& site_path) {
   // Never destroyed: gRPC may bring an answer back until the process has ended.
   static AsioExecutor& executor = *new AsioExecutor;
   ThreadWorker worker(executor);
-  const auto keyguard = rpc::MakeTransport(rpc::MakeChannel(site.keyguard, tls), executor);
+  const auto keyguard = rpc::MakeTransport(rpc::MakeChannel(site.keyguard, tls, rpc::kKeyguardServer), executor);
   const auto estate = rpc::MakeTransport(rpc::MakeChannel(site.estate, tls), executor);
   SMKI_ASSIGN_OR_RETURN(
       const std::unique_ptr<Orchestrator> core,

@@ -2,6 +2,7 @@
 
 #include <grpcpp/create_channel.h>
 #include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/security/tls_credentials_options.h>
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/client_callback.h>
 #include <sys/stat.h>
@@ -173,6 +174,49 @@ class GrpcTransport : public Transport {
   Executor& executor_;
 };
 
+// Lets a connection be only if the server's certificate, whose path gRPC has verified, names the one server meant.
+class ServerNamed : public grpc::experimental::ExternalCertificateVerifier {
+ public:
+  explicit ServerNamed(std::string name) : name_(std::move(name)) {}
+
+  bool Verify(grpc::experimental::TlsCustomVerificationCheckRequest* request, std::function<void(grpc::Status)>,
+              grpc::Status* status) override {
+    const std::string found(request->common_name().data(), request->common_name().size());
+    if (found != name_) {
+      *status = grpc::Status(
+          grpc::StatusCode::UNAUTHENTICATED,
+          fmt::format("the server at this address is '{}', not '{}'; nothing was sent to it", found, name_));
+    }
+    return true;
+  }
+  void Cancel(grpc::experimental::TlsCustomVerificationCheckRequest*) override {}
+
+ private:
+  const std::string name_;
+};
+
+std::shared_ptr<grpc::ChannelCredentials> ForLocalhost(const TlsMaterial& tls) {
+  grpc::SslCredentialsOptions options;
+  options.pem_root_certs = tls.authority;
+  options.pem_cert_chain = tls.certificate;
+  options.pem_private_key = tls.key;
+  return grpc::SslCredentials(options);
+}
+
+std::shared_ptr<grpc::ChannelCredentials> ForServer(const TlsMaterial& tls, const std::string& server) {
+  namespace tls_api = grpc::experimental;
+  const tls_api::IdentityKeyCertPair identity{tls.key, tls.certificate};
+  tls_api::TlsChannelCredentialsOptions options;
+  options.set_certificate_provider(std::make_shared<tls_api::StaticDataCertificateProvider>(
+      tls.authority, std::vector<tls_api::IdentityKeyCertPair>{identity}));
+  options.watch_root_certs();
+  options.watch_identity_key_cert_pairs();
+  options.set_verify_server_certs(true);
+  options.set_check_call_host(false);  // the name is checked instead
+  options.set_certificate_verifier(tls_api::ExternalCertificateVerifier::Create<ServerNamed>(server));
+  return tls_api::TlsCredentials(options);
+}
+
 }  // namespace
 
 StatusOr<TlsMaterial> ReadTls(const TlsFiles& files) {
@@ -191,11 +235,8 @@ StatusOr<TlsMaterial> ReadTls(const TlsFiles& files) {
   return out;
 }
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, const TlsMaterial& tls) {
-  grpc::SslCredentialsOptions options;
-  options.pem_root_certs = tls.authority;
-  options.pem_cert_chain = tls.certificate;
-  options.pem_private_key = tls.key;
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, const TlsMaterial& tls,
+                                           const std::string& server) {
   grpc::ChannelArguments arguments;
   arguments.SetSslTargetNameOverride("localhost");
   arguments.SetMaxReceiveMessageSize(kMaxMessageOctets);
@@ -204,7 +245,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, const Tls
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return grpc::CreateCustomChannel(address, grpc::SslCredentials(options), arguments);
+  return grpc::CreateCustomChannel(address, server.empty() ? ForLocalhost(tls) : ForServer(tls, server), arguments);
 }
 
 std::unique_ptr<Transport> MakeTransport(std::shared_ptr<grpc::Channel> channel, Executor& executor) {

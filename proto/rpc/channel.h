@@ -26,8 +26,14 @@ StatusOr<TlsMaterial> ReadTls(const TlsFiles& files);
 
 inline constexpr int kMaxMessageOctets = 16 << 20;
 
-// A channel to "127.0.0.1:port"; the server must present a certificate of the same CA for localhost.
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, const TlsMaterial& tls);
+// Whom people and servers mean to reach: the Common Names of these servers' transport certificates.
+inline constexpr char kKeyguardServer[] = "keyguard";
+inline constexpr char kOrchestratorServer[] = "orchestrator";
+
+// A channel to "127.0.0.1:port"; the server must present a certificate of the same CA: with `server`, of that Common
+// Name, so that nobody else who has a transport certificate can stand in for it; without, for localhost.
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, const TlsMaterial& tls,
+                                           const std::string& server = "");
 
 // The real Transport. Replies run on `executor`, which must outlive it.
 std::unique_ptr<Transport> MakeTransport(std::shared_ptr<grpc::Channel> channel, Executor& executor);

@@ -20,9 +20,9 @@ namespace {
 namespace rv = smki::recovery::v1;
 constexpr Millis kPatience{20'000};
 
-rpc::TlsMaterial OrchestratorTls(const Estate& estate) {
-  return SMKI_MUST(rpc::ReadTls(
-      {estate.Path("tls/ca.pem"), estate.Path("tls/orchestrator.crt.pem"), estate.Path("tls/orchestrator.key.pem")}));
+rpc::TlsMaterial TlsOf(const Estate& estate, const std::string& server) {
+  const std::string stem = estate.Path("tls/" + server);
+  return SMKI_MUST(rpc::ReadTls({estate.Path("tls/ca.pem"), stem + ".crt.pem", stem + ".key.pem"}));
 }
 
 sim::ProcessExit Smkictl(const Estate& estate, const std::string& person, const std::vector<std::string>& arguments) {
@@ -59,8 +59,8 @@ class LyingBrief : public ::testing::Test {
     estate_ = Estate::Copy();
     bundle_ = estate_->MakeBundle();
     Show(bundle_);
-    server_ = SMKI_MUST(rpc::Server::Start(AddressIn(*estate_, "dario.pma", "orchestrator"), OrchestratorTls(*estate_),
-                                           {&orchestrator_}));
+    server_ = SMKI_MUST(rpc::Server::Start(AddressIn(*estate_, "dario.pma", "orchestrator"),
+                                           TlsOf(*estate_, "orchestrator"), {&orchestrator_}));
   }
 
   void Show(const Bundle& bundle) {
@@ -224,7 +224,10 @@ class LyingRelay : public ::testing::Test {
     bundle_ = estate_->MakeBundle();
     genuine_ = SMKI_MUST(keyguard_->Prepare(bundle_));
     relay_.shown = genuine_;
-    server_ = SMKI_MUST(rpc::Server::Start("127.0.0.1:0", OrchestratorTls(*estate_), {&relay_}));
+  }
+  // With the transport key of this server.
+  void StandBetween(const std::string& as) {
+    server_ = SMKI_MUST(rpc::Server::Start("127.0.0.1:0", TlsOf(*estate_, as), {&relay_}));
     for (const char* person : {"kira.custodian", "dario.pma"}) {
       const std::string file = std::string("persons/") + person + "/client.yaml";
       std::string site = estate_->Read(file);
@@ -234,11 +237,15 @@ class LyingRelay : public ::testing::Test {
     }
   }
   // Her tool refuses, and no share has left it.
-  void ExpectNoShare(const std::string& why) {
+  void ExpectNoShare() {
     const sim::ProcessExit exit = Smkictl(*estate_, "kira.custodian", {"ceremony", "present"});
     EXPECT_NE(exit.code, 0) << exit.out;
-    EXPECT_NE(exit.err.find(why), std::string::npos) << exit.err;
+    EXPECT_EQ(exit.err.find("the server at this address is"), std::string::npos) << exit.err;
     EXPECT_TRUE(relay_.shares.empty()) << "a share was shown to the relay";
+  }
+  std::string DirectionFile() {
+    estate_->Write("direction.txt", bundle_.text);
+    return estate_->Path("direction.txt");
   }
   std::string WithItsOwnKey() {
     procedures::CeremonyRequest request = SMKI_MUST(procedures::ParseCeremonyRequest(genuine_.request()));
@@ -260,18 +267,48 @@ class LyingRelay : public ::testing::Test {
 };
 
 TEST_F(LyingRelay, I5_ACeremonyKeyOfTheRelaysOwnGetsNoShare) {
+  StandBetween("keyguard");  // even if it has stolen that, too
   relay_.shown.set_request(WithItsOwnKey());
-  ExpectNoShare("");
+  ExpectNoShare();
 }
 
 TEST_F(LyingRelay, I5_ACeremonyRequestSignedByTheOrchestratorGetsNoShare) {
+  StandBetween("keyguard");  // even if it has stolen that, too
   const std::string request = WithItsOwnKey();
   pki::PrivateKey key = SMKI_MUST(pki::PrivateKey::FromPem(estate_->Read("orchestrator/identity.key.pem")));
   relay_.shown.set_request(request);
   relay_.shown.set_signature(
       ToString(SMKI_MUST(pki::SignDetached(AsBytes(request), key, estate_->Certificate("orchestrator/identity.crt.pem"),
                                            SystemClock().Now(), procedures::kCeremonyHint))));
-  ExpectNoShare("");
+  ExpectNoShare();
+}
+
+TEST_F(LyingRelay, I5_TheGenuineRequestGetsAShareThatTheRelayCannotRead) {
+  StandBetween("keyguard");
+  EXPECT_EQ(Smkictl(*estate_, "kira.custodian", {"ceremony", "present"}).code, 0);
+  ASSERT_EQ(relay_.shares.size(), 1u);
+  // It is for this ceremony's key, which only the signer has: handed on, it counts there.
+  EXPECT_TRUE(keyguard_->Present("kira.custodian", relay_.shares[0]).ok());
+}
+
+// It would swallow a halt and say that the key is closed.
+TEST_F(LyingRelay, I5_AHaltIsNotGivenToARelay) {
+  StandBetween("orchestrator");
+  const sim::ProcessExit exit =
+      Smkictl(*estate_, "dario.pma", {"direction", "halt", "--file", DirectionFile(), "--reason", "stop"});
+  EXPECT_NE(exit.code, 0) << exit.out;
+  EXPECT_EQ(exit.out.find("ordered"), std::string::npos) << exit.out;
+  EXPECT_NE(exit.err.find("nothing was sent to it"), std::string::npos) << exit.err;
+}
+
+// A status of yesterday, when the key was closed, replayed while it is open.
+TEST_F(LyingRelay, I3_AStaleStatusIsNotShown) {
+  StandBetween("orchestrator");
+  relay_.status = SMKI_MUST(keyguard_->GetStatus());
+  relay_.status.set_state(kg::Status::CLOSED);
+  const sim::ProcessExit exit = Smkictl(*estate_, "dario.pma", {"keyguard", "status"});
+  EXPECT_NE(exit.code, 0) << exit.out;
+  EXPECT_NE(exit.err.find("nothing was sent to it"), std::string::npos) << exit.err;
 }
 
 }  // namespace
