@@ -1,8 +1,8 @@
 // What a token says of itself (docs/formats/token-binding.md): two CKO_DATA objects with canonical text.
 //
-// "smki-binding", written when the token is made and when a custody change replaces the policy: environment, key, and the trust policy it obeys (I8).
-// "smki-witness", written at each activation and close: how long the journal was then, so that an older journal is
-// found out.
+// "smki-binding", written when the token is made and when a custody change replaces the policy: environment, key, and
+// the trust policy it obeys (I8). "smki-witness", written at each activation and close: how long the journal was then,
+// so that an older journal is found out.
 #pragma once
 
 #include <string>
