@@ -298,6 +298,10 @@ TEST_F(CustodyChangeTest, I10_AnOlderRevocationListThanTheOneInUse) {
   request.revocation_list = older.revocation_list;
   ExpectRefused(request, Reason::kREVOCATION_LIST_STALE);
 }
+TEST_F(CustodyChangeTest, I10_AJournalThatIsOlderThanTheTokensWitness) {
+  estate_.token("recovery").witness.journal_records = 1000;
+  ExpectRefused(Request(), Reason::kJOURNAL_ROLLED_BACK);
+}
 TEST_F(CustodyChangeTest, I1_ANonceIsUsedOnce) {
   ASSERT_TRUE(Begin().ok());
   estate_.StartSigner();
