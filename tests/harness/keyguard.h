@@ -66,7 +66,6 @@ class Keyguard {
   // --- For those who speak to it in other ways ---
   const std::string& listen() const { return listen_; }
   const std::string& persons_listen() const { return persons_listen_; }
-  pid_t pid() const { return process_->pid(); }
   // `as`: "orchestrator" and other names in estate/tls, or "persons/anna.pma" for that person's transport certificate.
   std::shared_ptr<grpc::Channel> Channel(const std::string& address, const std::string& as);
   std::unique_ptr<kg::Keyguard::Stub> OrchestratorStub(const std::string& as);
