@@ -436,6 +436,9 @@ void EvidenceStory::WriteStore() {
 }
 
 void EvidenceStory::Seal() {
+  // As the exporter does: logs that are not written to any more need no hint.
+  for (const char* log : {"/keyguard/journal.log", "/campaign/campaign.log"})
+    std::filesystem::remove(ledger::CommittedPathOf(folder_ + log));
   Flush();
   const std::string body = ledger::RenderCheckpoint({"smki-ledger/drill/estate-7", ledger_->head()});
   std::string note = body + "\n" + Must(ledger::SignatureLine(body, "orchestrator", people_.KeyOf("orchestrator")));
