@@ -175,6 +175,14 @@ Status CheckTokenPolicy(KeyToken& token, const std::string& key, const procedure
   return CheckBinding(expected, key, policy, policy_digest);
 }
 
+Status CheckLedgerGrowth(const History& history, uint64_t sequence) {
+  constexpr uint64_t kMaxGrowth = 10'000'000, kMaxFirst = uint64_t{1} << 40;
+  const uint64_t most = history.ledger_head ? history.ledger_sequence + kMaxGrowth : kMaxFirst;
+  if (sequence <= most) return OkStatus();
+  return Refuse(Reason::kBAD_REQUEST, fmt::format("ledger entry {} cannot follow entry {} so soon", sequence,
+                                                  history.ledger_head ? history.ledger_sequence : 0));
+}
+
 Status CheckWitness(const TokenWitness& witness, const Journal& journal) {
   if (witness.journal_records == 0) return OkStatus();
   if (witness.journal_records > journal.records()) {
@@ -204,6 +212,7 @@ StatusOr<AdmittedDirection> AdmitBundle(const Bundle& bundle, const KeyTokens& t
   SMKI_ASSIGN_OR_RETURN(const TokenWitness witness, token->second->ReadWitness());
   SMKI_RETURN_IF_ERROR(CheckWitness(witness, journal));
   SMKI_RETURN_IF_ERROR(CheckLedger(header, journal.history()));
+  SMKI_RETURN_IF_ERROR(CheckLedgerGrowth(journal.history(), header.ledger_sequence));
 
   SMKI_ASSIGN_OR_RETURN(procedures::PolicyVerifier verifier, procedures::PolicyVerifier::Make(*policy));
   // One that has become stale, or is of another authority, holds nobody up: the list handed over is judged next.

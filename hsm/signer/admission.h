@@ -63,6 +63,10 @@ StatusOr<AdmittedDirection> AdmitBundle(const Bundle& bundle, const KeyTokens& t
 Status CheckTokenPolicy(KeyToken& token, const std::string& key, const procedures::TrustPolicy& policy,
                         const Digest& policy_digest, const Journal& journal);
 
+// The newest ledger head shown is remembered and none before it is believed: one invented far ahead would lock the true
+// ledger out for ever. BAD_REQUEST if it has grown by more than a campaign of all Devices could make it.
+Status CheckLedgerGrowth(const History& history, uint64_t sequence);
+
 // JOURNAL_ROLLED_BACK if the token has seen a longer or another journal than this one (I10).
 Status CheckWitness(const TokenWitness& witness, const Journal& journal);
 

@@ -29,6 +29,7 @@ void Signer::BeginSign(const SignFrame& request) {
 StatusOr<std::unique_ptr<Signer::SignJob>> Signer::AdmitSign(const SignFrame& request) {
   SMKI_RETURN_IF_ERROR(CheckTime());
   SMKI_RETURN_IF_ERROR(CheckOpenFor(request.direction));
+  SMKI_RETURN_IF_ERROR(CheckLedgerGrowth(journal_->history(), request.ledger_sequence));
   Activation& a = *activation_;
   SMKI_ASSIGN_OR_RETURN(Admission admission, a.gate->Admit(request.group, request.items, parts_.clock.SinceBoot()));
   auto job = std::make_unique<SignJob>();

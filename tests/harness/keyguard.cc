@@ -205,14 +205,14 @@ StatusOr<kg::Status> Keyguard::Order(const std::string& order, const Bundle& bun
 
 StatusOr<kg::Ceremony> Keyguard::BeginCustody(const std::string& person, const kg::BeginCustodyChangeRequest& request) {
   kg::BeginCustodyChangeResponse response;
-  SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*PersonsStub(person), &kg::KeyguardPersons::Stub::BeginCustodyChange, request,
+  SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*PersonsStub("persons/" + person), &kg::KeyguardPersons::Stub::BeginCustodyChange, request,
                                         response, kDeadline));
   return response.ceremony();
 }
 
 StatusOr<kg::Custody> Keyguard::GetCustody(const std::string& person) {
   kg::Custody response;
-  SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*PersonsStub(person), &kg::KeyguardPersons::Stub::GetCustody,
+  SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*PersonsStub("persons/" + person), &kg::KeyguardPersons::Stub::GetCustody,
                                         kg::GetCustodyRequest(), response, kDeadline));
   return response;
 }

@@ -135,17 +135,23 @@ class Relay : public kg::KeyguardPersons::Service {
     *response = ceremony;
     return grpc::Status::OK;
   }
+  grpc::Status GetStatus(grpc::ServerContext*, const kg::GetStatusRequest*, kg::Status* response) override {
+    *response = status;
+    return grpc::Status::OK;
+  }
   grpc::Status PresentShare(grpc::ServerContext*, const kg::PresentShareRequest*, kg::PresentShareResponse*) override {
     ++received;
     return grpc::Status::OK;
   }
   kg::Ceremony ceremony;
+  kg::Status status;
   std::atomic<int> asked{0}, received{0};
 };
 
 TEST_F(CustodyUnderAttack, I5_ARelayWithACeremonyKeyOfItsOwnGetsNothing) {
   const kg::Ceremony honest = SMKI_MUST(keyguard_->Prepare(bundle_));
   Relay relay;
+  relay.status = SMKI_MUST(keyguard_->GetStatus());
   const rpc::TlsMaterial tls{estate_->Read("tls/ca.pem"), estate_->Read("tls/keyguard.crt.pem"),
                              estate_->Read("tls/keyguard.key.pem")};
   const auto server = SMKI_MUST(rpc::Server::Start("127.0.0.1:0", tls, {&relay}));

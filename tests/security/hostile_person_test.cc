@@ -224,6 +224,7 @@ class LyingRelay : public ::testing::Test {
     bundle_ = estate_->MakeBundle();
     genuine_ = SMKI_MUST(keyguard_->Prepare(bundle_));
     relay_.shown = genuine_;
+    relay_.status = SMKI_MUST(keyguard_->GetStatus());
   }
   // With the transport key of this server.
   void StandBetween(const std::string& as) {

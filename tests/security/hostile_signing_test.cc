@@ -139,7 +139,7 @@ const Attack kAsked[] = {
            unknown->AddVarint(3, 0x7FFF'FFFF);
            unknown->AddLengthDelimited(4, "sign these octets");
          }),
-    Bend("ALedgerThatDoesNotExistYet", "", "",
+    Bend("ALedgerThatDoesNotExistYet", "BAD_REQUEST", "cannot follow entry",
          [](kg::SignRequest& r) {
            r.set_ledger_sequence(UINT64_MAX);
            r.set_ledger_head(std::string(32, '\xFF'));
