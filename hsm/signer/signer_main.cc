@@ -47,11 +47,8 @@ Status BecomeUser(uint32_t user, uint32_t group) {
   if (user == 0) return OkStatus();
   // What is locked from now on would count against the limit of a user.
   const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
-  if (::setrlimit(RLIMIT_MEMLOCK, &unlimited) != 0) {
-    // Not allowed here: what is there stays locked, what comes later is not, or it could not come at all.
-    ::munlockall();
-    ::mlockall(MCL_CURRENT);
-  }
+  // Not allowed here: unlocked memory may be swapped out, but what is locked could not grow, not even the stack.
+  if (::setrlimit(RLIMIT_MEMLOCK, &unlimited) != 0) ::munlockall();
   const bool became =
       ::setgroups(0, nullptr) == 0 && ::setresgid(group, group, group) == 0 && ::setresuid(user, user, user) == 0;
   if (!became) return FailedPrecondition("the signer cannot become user {}: {}", user, std::strerror(errno));
