@@ -205,8 +205,8 @@ StatusOr<kg::Status> Keyguard::Order(const std::string& order, const Bundle& bun
 
 StatusOr<kg::Ceremony> Keyguard::BeginCustody(const std::string& person, const kg::BeginCustodyChangeRequest& request) {
   kg::BeginCustodyChangeResponse response;
-  SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*PersonsStub("persons/" + person), &kg::KeyguardPersons::Stub::BeginCustodyChange, request,
-                                        response, kDeadline));
+  SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*PersonsStub("persons/" + person),
+                                        &kg::KeyguardPersons::Stub::BeginCustodyChange, request, response, kDeadline));
   return response.ceremony();
 }
 
