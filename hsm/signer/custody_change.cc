@@ -256,7 +256,7 @@ Status CustodyChanging::CarryOut(UtcTime now) {
   SMKI_ASSIGN_OR_RETURN(std::unique_ptr<BatchSigner> signers, token_.Open(*shown));
   signers.reset();
   const TokenBinding bound{change().environment, change().key, offer_->policy.version, offer_->policy_digest};
-  const Status status = ConcludeCustody(parts_, token_, bound, now);
+  Status status = ConcludeCustody(parts_, token_, bound, now);
   if (status.ok()) {
     // A witness that cannot be written leaves the older one, which still holds.
     token_.WriteWitness({parts_.journal.history().epoch, parts_.journal.records(), parts_.journal.head()})

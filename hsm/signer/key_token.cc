@@ -71,7 +71,7 @@ class Pkcs11KeyToken : public KeyToken {
 
   Status ChangeSecret(const Secret& old, const Secret& next) override {
     SMKI_RETURN_IF_ERROR(session_->Login(PinOf(old)));
-    const Status changed = session_->SetPin(PinOf(old), PinOf(next));
+    Status changed = session_->SetPin(PinOf(old), PinOf(next));
     Close();
     return changed;
   }

@@ -24,7 +24,7 @@ StatusOr<Bytes> Signer::KeptRevocationList() {
 // its token obeys.
 Status Signer::CheckPolicyIsTheTokens() {
   for (const auto& [name, token] : parts_.tokens) {
-    const Status bound = CheckTokenPolicy(*token, name, policy_, policy_digest_, *journal_);
+    Status bound = CheckTokenPolicy(*token, name, policy_, policy_digest_, *journal_);
     if (!bound.ok()) return bound;
   }
   return OkStatus();
