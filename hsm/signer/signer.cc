@@ -444,7 +444,10 @@ Status Signer::CheckOpenFor(const Digest& direction) {
   if (past == nullptr || past->admitted.digest != direction)
     return Refuse(Reason::kNO_DIRECTION, "Direction " + ToHex(direction));
   const std::string why = past->closed_because.empty() ? "it was never opened" : past->closed_because;
-  return Refuse(ReasonOfClosing(past->closed_because), fmt::format("{}: {}", past->admitted.id, why));
+  Reason reason = ReasonOfClosing(past->closed_because);
+  // The quorum has resumed since: what is missing is a ceremony.
+  if (reason == Reason::kKEY_HALTED) reason = Reason::kKEY_CLOSED;
+  return Refuse(reason, fmt::format("{}: {}", past->admitted.id, why));
 }
 
 StatusOr<StatusFrame> Signer::Close(const CloseFrame& request) {

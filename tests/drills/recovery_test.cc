@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "base/file.h"
 #include "tests/drills/drill.h"
 
 namespace smki::test {
@@ -25,6 +26,43 @@ TEST_F(Recovery, I6_EveryDeviceOfTheCompromisedSupplierIsRecoveredAndNoOther) {
   const auto& progress = rehearsal_->page().status["progress"];
   EXPECT_EQ(progress["recovered"], kDevices) << progress.dump();
   EXPECT_EQ(progress["total"], kDevices);
+}
+
+// The incident team pauses and the key stays open; one PMA member halts and it is closed; going on takes the quorum and
+// a ceremony.
+TEST_F(Drill, I5_PauseKeepsTheKeyOpenHaltClosesItAndResumingTakesTheQuorumAndACeremony) {
+  // A canary that leaves Devices for the main wave, which needs the key again.
+  const std::string site = rehearsal_->Path("orchestrator/orchestrator.yaml");
+  std::string text = ToString(Must("reading", PosixFiles().Read(site, 64 * 1024)));
+  const size_t at = text.find("canary: 25");
+  ASSERT_NE(at, std::string::npos);
+  ASSERT_TRUE(PosixFiles().WriteDurably(site, AsBytes(text.replace(at, 10, "canary: 5"))).ok());
+  ASSERT_TRUE(rehearsal_->StartServers().ok());
+  ASSERT_TRUE(rehearsal_->Open().ok());
+  ASSERT_TRUE(rehearsal_->Drive("canary").ok());
+  const auto act = [&](const std::string& person, const std::vector<std::string>& arguments) {
+    const auto exit = rehearsal_->Act(person, arguments);
+    return exit.ok() ? exit->code : -1;
+  };
+  const auto key = [&] {
+    return Must("keyguard status", rehearsal_->Ask("anna.pma", {"keyguard", "status"}))["state"];
+  };
+  ASSERT_EQ(act(rehearsal_->lead, {"incident", "pause", "--text", "a call from the supplier"}), 0);
+  EXPECT_EQ(key(), "open");
+  EXPECT_EQ(act(rehearsal_->lead, {"incident", "decide", "proceed", "proceed", "--text", "not now"}), 1);
+  ASSERT_EQ(act("elena.pma", {"direction", "halt", "--reason", "wrong Devices, they say"}), 0);
+  EXPECT_EQ(key(), "closed");
+  ASSERT_EQ(act(rehearsal_->lead, {"incident", "resume", "--text", "the call is over"}), 0);
+  for (const char* member : {"anna.pma", "bruno.pma", "carla.pma"})
+    ASSERT_EQ(act(member, {"direction", "resume", "--reason", "they were right"}), 0) << member;
+  EXPECT_EQ(key(), "closed") << "a quorum lets it be opened, custodians open it";
+  const Status driven = rehearsal_->Drive();
+  ASSERT_TRUE(driven.ok()) << Message(driven);
+  ExpectRecovered();
+  size_t requests = 0;
+  for (const auto& file : std::filesystem::directory_iterator(rehearsal_->EvidenceFolder() + "/ceremony"))
+    requests += file.path().extension() == ".cms" ? 1 : 0;
+  EXPECT_EQ(requests, 2u);
 }
 
 TEST_F(Recovery, I3_EveryTamperedEvidenceFileIsFoundOffline) {

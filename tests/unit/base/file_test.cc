@@ -113,6 +113,7 @@ TEST_F(FileTest, I2_OpeningForAppendMakesTheNameDurableEveryTime) {
 TEST_F(FileTest, I2_EveryFolderMadeIsDurableBeforeTheNextIsMadeInIt) {
   ASSERT_TRUE(files_.CreateDirectories(Path("a/b")).ok());
   EXPECT_THAT(calls_, ::testing::IsSupersetOf({"fsync " + FolderName(), std::string("fsync a")}));
+  ASSERT_FALSE(calls_.empty());
   EXPECT_EQ(calls_.back(), "fsync a");
   calls_.clear();
   // Who made it may have ended before its name was durable.

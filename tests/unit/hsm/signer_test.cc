@@ -359,6 +359,7 @@ TEST_F(SignerTest, I4_OneMemberHaltsAndTheQuorumResumes) {
   for (const char* person : {"anna.pma", "bruno.pma"}) ASSERT_TRUE(estate_.Order("resume", person).ok());
   EXPECT_REFUSED(estate_.Prepare(), kKEY_HALTED);
   ASSERT_TRUE(estate_.Order("resume", "carla.pma").ok());
+  EXPECT_REFUSED(estate_.Sign("esme", {{Esme(0), 1}}), kKEY_CLOSED);  // it may be opened again, but is not
   EXPECT_TRUE(estate_.Open().ok());
 }
 
