@@ -175,7 +175,6 @@ StatusOr<std::unique_ptr<Ledger>> Ledger::Open(const std::string& path, Clock& c
   SMKI_ASSIGN_OR_RETURN(const int64_t tables, database.QueryInteger("SELECT count(*) FROM sqlite_schema"));
   if (tables == 0) SMKI_RETURN_IF_ERROR(database.Execute(kCreate));
   SMKI_RETURN_IF_ERROR(CheckFormat(database, path));
-  SMKI_RETURN_IF_ERROR(PosixFiles().SyncDirectory(DirectoryOf(path)));
   SMKI_ASSIGN_OR_RETURN(const Chain chain, WalkChain(database, path, nullptr));
   SMKI_ASSIGN_OR_RETURN(Statement insert, database.Prepare(kInsert));
   SMKI_ASSIGN_OR_RETURN(Statement select, database.Prepare(kSelect));
@@ -252,7 +251,7 @@ Status Ledger::CopyTo(const std::string& path) const {
   if (files.Exists(temporary)) SMKI_RETURN_IF_ERROR(files.Remove(temporary));
   SMKI_ASSIGN_OR_RETURN(Statement copy, impl_->database.Prepare("VACUUM INTO ?1"));
   copy.Bind(temporary);
-  SMKI_RETURN_IF_ERROR(copy.Run());
+  SMKI_RETURN_IF_ERROR(copy.Run());  // SQLite syncs it
   Head copied;
   SMKI_RETURN_IF_ERROR(VisitLedger(temporary, [&](const Entry& entry) {
     copied = {entry.sequence + 1, entry.hash};
@@ -261,10 +260,6 @@ Status Ledger::CopyTo(const std::string& path) const {
   if (copied.entries != head().entries || copied.hash != head().hash) {
     return DataLoss("{}: the copy of the ledger ends at entry {}, not at {}", temporary, copied.entries,
                     head().entries);
-  }
-  {
-    SMKI_ASSIGN_OR_RETURN(const auto file, files.OpenAppend(temporary));
-    file->Sync();
   }
   SMKI_RETURN_IF_ERROR(files.Rename(temporary, path));
   return files.SyncDirectory(DirectoryOf(path));

@@ -36,7 +36,7 @@ while IFS= read -r line; do
     verdict='does not build'
     tail -5 build/mutant.log >&2
   elif ! GTEST_FAIL_FAST=1 SMKI_BUILD=$PWD/build timeout 600 "build/tests/$target" --gtest_filter="$filter" >build/mutant.log 2>&1; then
-    verdict="caught by $(grep -m1 -oE '^\[  FAILED  \] [^ ,]+' build/mutant.log | sed 's/.*\] //' || true)"
+    verdict="caught by $(grep -a -m1 -oE '^\[  FAILED  \] [^ ,]+' build/mutant.log | sed 's/.*\] //' || true)"
   fi
   printf '%2d  %-44s %-60s %s\n' "$number" "$where" "$(sed -E 's/^ +| +$//g' <<<"$from" | cut -c1-58)" "$verdict"
   case $verdict in caught*) ;; *) survived=1 ;; esac

@@ -3,14 +3,45 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <fstream>
 
 #include "base/file.h"
 #include "pki/digest.h"
 #include "tests/unit/ledger/scratch.h"
+
+namespace {
+// What was synced and renamed, in order, by whoever it was.
+std::vector<std::string> synced;
+
+void NoteSync(int fd) {
+  struct stat info {};
+  ::fstat(fd, &info);
+  const auto path = std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd));
+  synced.push_back((S_ISDIR(info.st_mode) ? "folder " : "file ") + path.filename().string());
+}
+}  // namespace
+
+extern "C" {
+int fdatasync(int fd) {
+  NoteSync(fd);
+  return static_cast<int>(::syscall(SYS_fdatasync, fd));
+}
+int fsync(int fd) {
+  NoteSync(fd);
+  return static_cast<int>(::syscall(SYS_fsync, fd));
+}
+int rename(const char* from, const char* to) noexcept {
+  synced.push_back("rename " + std::filesystem::path(to).filename().string());
+  return static_cast<int>(::syscall(SYS_rename, from, to));
+}
+}
 
 namespace smki::ledger {
 namespace {
@@ -107,6 +138,21 @@ TEST_F(LedgerTest, GivesBackWhatWasAppendedAndContinuesTheChain) {
   ASSERT_EQ(part->size(), 3u);
   EXPECT_EQ(part->front().sequence, 2u);
   EXPECT_TRUE(ledger->Read(kEntries, 1)->empty());
+}
+
+TEST_F(LedgerTest, I2_ALedgerAndItsCopyAreDurableNamesIncluded) {
+  const std::string path = scratch_ / "durable.sqlite", copy = scratch_ / "copy.sqlite";
+  synced.clear();
+  auto ledger = Ledger::Open(path, clock_);
+  ASSERT_TRUE(ledger.ok()) << ledger.status();
+  const std::string folder = std::filesystem::path(path).parent_path().filename();
+  EXPECT_THAT(synced, ::testing::Contains("folder " + folder));
+  synced.clear();
+  ASSERT_TRUE((*ledger)->CopyTo(copy).ok());
+  const auto renamed = std::find(synced.begin(), synced.end(), "rename copy.sqlite");
+  ASSERT_NE(renamed, synced.end());
+  EXPECT_NE(std::find(synced.begin(), renamed, "file copy.sqlite.new"), renamed) << "its octets before its name";
+  EXPECT_NE(std::find(renamed, synced.end(), "folder " + folder), synced.end());
 }
 
 TEST_F(LedgerTest, HashIsTheDocumentedOne) {
