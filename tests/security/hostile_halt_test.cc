@@ -98,7 +98,7 @@ TEST_F(SuppressingOrchestrator, I5_ResumingTakesTheQuorumAndACeremony) {
   Order("carla.pma", "resume");
   // The quorum allows; the key is closed until the custodians have come.
   EXPECT_EQ(SMKI_MUST(keyguard_->GetStatus()).state(), kg::Status::CLOSED);
-  EXPECT_EQ(SignRefusal(1), "KEY_HALTED") << "why it was closed last";
+  EXPECT_EQ(SignRefusal(1), "KEY_CLOSED") << "going on is allowed; what is missing is a ceremony";
   const kg::Ceremony ceremony = SMKI_MUST(keyguard_->Prepare(bundle_));
   EXPECT_EQ(SignRefusal(1), "SHARES_TOO_FEW");
   for (const char* custodian : {"kira.custodian", "liam.custodian", "mona.custodian"})
