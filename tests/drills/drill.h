@@ -47,6 +47,9 @@ class Drill : public ::testing::Test {
     const auto fleet = rehearsal_->VerifyFleet();
     ASSERT_TRUE(fleet.ok()) << Message(fleet.status());
     fleet_ = *fleet;
+    EXPECT_EQ(fleet_["devices"], kDevices) << fleet_.dump(2);
+    EXPECT_EQ(fleet_["recovered"], kDevices) << fleet_.dump(2);
+    EXPECT_EQ(fleet_["touched_bystanders"], 0) << fleet_.dump(2);
   }
 
   std::string folder_;
