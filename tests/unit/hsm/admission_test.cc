@@ -85,6 +85,15 @@ TEST_F(AdmissionTest, I10_AKeptRevocationListThatCannotBeRead) {
   const ::smki::Status status = estate_.Prepare().status();
   EXPECT_EQ(status.code(), StatusCode::kResourceExhausted) << status;
 }
+TEST_F(AdmissionTest, I3_ALedgerHeadInventedFarAheadIsRefusedAndNotRemembered) {
+  Bundle bundle = estate_.MakeBundle();
+  bundle.header.ledger_sequence = uint64_t{1} << 41;
+  ExpectRefused(bundle, Reason::kBAD_REQUEST);
+  bundle = estate_.MakeBundle();
+  EXPECT_TRUE(estate_.Prepare(bundle).ok()) << "the true ledger is not locked out";
+  bundle.header.ledger_sequence += 10'000'001;
+  ExpectRefusedLater(bundle, Reason::kBAD_REQUEST);
+}
 TEST_F(AdmissionTest, I1_TextChangedAfterSigning) {
   Bundle bundle = estate_.MakeBundle();
   estate_.direction.rationale.text = "something else";
