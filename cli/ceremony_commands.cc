@@ -45,8 +45,7 @@ StatusOr<std::optional<Receipt>> RenewReceipt(Person& person) {
   if (kept && (kept->keyguard != keyguard || kept->environment != person.policy().environment)) {
     return FailedPrecondition(
         "{} is of another keyguard than the trust policy's. Next: ask the PMA whether the keyguard was replaced; if "
-        "so, "
-        "put the file away and check again",
+        "so, put the file away and check again",
         path);
   }
   SMKI_ASSIGN_OR_RETURN(const keyguard::v1::Status status, AskStatus(person, kept ? kept->journal_records : 0));
