@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "base/lock.h"
+#include "base/usage.h"
 #include "hsm/keyguard/service.h"
 #include "hsm/keyguard/site.h"
 #include "hsm/signer/identity_key.h"
@@ -133,7 +134,11 @@ int main(int argc, char** argv) {
   CLI::App app("smki-keyguard: guards the SMKI Recovery and Contingency keys");
   std::string site;
   app.add_option("--site", site, "Site file (keyguard.yaml)")->required();
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return smki::ExitAfter(app, error, argc, argv);
+  }
   spdlog::set_default_logger(spdlog::stderr_color_mt("keyguard"));
   const smki::Status status = smki::hsm::Run(site);
   if (status.ok()) return 0;
