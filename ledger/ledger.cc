@@ -245,8 +245,7 @@ StatusOr<std::vector<Entry>> Ledger::Read(uint64_t from, size_t limit) const {
   return out;
 }
 
-Status Ledger::CopyTo(const std::string& path) const {
-  FileSystem& files = PosixFiles();
+Status Ledger::CopyTo(FileSystem& files, const std::string& path) const {
   const std::string temporary = path + ".new";
   if (files.Exists(temporary)) SMKI_RETURN_IF_ERROR(files.Remove(temporary));
   SMKI_ASSIGN_OR_RETURN(Statement copy, impl_->database.Prepare("VACUUM INTO ?1"));

@@ -14,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/status.h"
 
 namespace smki::ledger {
@@ -54,8 +55,8 @@ class Ledger {
   Head head() const;
   // Entries with sequence >= from, at most `limit`, in order.
   StatusOr<std::vector<Entry>> Read(uint64_t from, size_t limit) const;
-  // A consistent copy (evidence), durable on return.
-  Status CopyTo(const std::string& path) const;
+  // A consistent copy (evidence), durable on return. `files` is where SQLite writes, too.
+  Status CopyTo(FileSystem& files, const std::string& path) const;
 
  private:
   struct Impl;

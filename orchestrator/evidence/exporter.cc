@@ -250,7 +250,7 @@ Status Exporter::Seal(const std::string& note) {
   for (const std::string& old : {digest_path, path}) {
     if (files.Exists(old)) SMKI_RETURN_IF_ERROR(files.Remove(old));
   }
-  SMKI_RETURN_IF_ERROR(core_.book.ledger().CopyTo(path));
+  SMKI_RETURN_IF_ERROR(core_.book.ledger().CopyTo(files, path));
   // SQLite's own octets and free space are under no entry's hash: so that a rotten disk shows there too.
   SMKI_ASSIGN_OR_RETURN(const Measured copy, VisitFile(files, path, [](const Bytes&) { return OkStatus(); }));
   return files.WriteDurably(digest_path, AsBytes(ToHex(copy.sha256) + "  " + kLedgerFile + "\n"));

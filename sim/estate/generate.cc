@@ -77,7 +77,8 @@ class Generation {
     return OkStatus();
   }
   StatusOr<std::shared_ptr<Module>> LoadModule(const char* owner) const {
-    return Module::Load(kPkcs11Module, folder_.Path(std::string(owner) + "/softhsm2.conf"));
+    return Module::Load(options_.pkcs11_module.empty() ? kPkcs11Module : options_.pkcs11_module,
+                        folder_.Path(std::string(owner) + "/softhsm2.conf"));
   }
 
   Status MakeAuthorities() {

@@ -5,6 +5,7 @@
 #include "base/fail_point.h"
 #include "proto/rpc/server.h"
 #include "proto/rpc/status.h"
+#include "sim/network/estate_calls.h"
 #include "smki/estate/v1/estate.grpc.pb.h"
 
 namespace smki::sim {
@@ -12,24 +13,19 @@ namespace {
 
 namespace v1 = smki::estate::v1;
 
-constexpr char kOrchestrator[] = "orchestrator";
-constexpr size_t kResponsesInBatch = 256;
 constexpr int kMaxWaiting = 256;
-
-template <typename Context>
-Status OnlyOrchestrator(const Context& context) {
-  const std::string caller = rpc::CallerOf(context);
-  if (caller == kOrchestrator) return OkStatus();
-  return PermissionDenied("this call is the orchestrator's; the transport certificate says '{}'", caller);
-}
 
 // Runs unary calls on the core's thread, one after the other; no more than kMaxWaiting wait.
 class Core {
  public:
-  explicit Core(Executor& executor) : executor_(executor) {}
+  Core(EstateCalls& calls, Executor& executor) : calls_(calls), executor_(executor) {}
 
-  template <typename Work>
-  grpc::ServerUnaryReactor* Run(grpc::CallbackServerContext* context, Work work) {
+  template <typename Request, typename Response>
+  using Method = Status (EstateCalls::*)(const std::string&, const Request&, Response&);
+
+  template <typename Request, typename Response>
+  grpc::ServerUnaryReactor* Run(grpc::CallbackServerContext* context, Method<Request, Response> method,
+                                const Request* request, Response* response) {
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
     if (waiting_.fetch_add(1) >= kMaxWaiting) {
       waiting_.fetch_sub(1);
@@ -37,16 +33,18 @@ class Core {
           rpc::ToGrpc(Error(StatusCode::kResourceExhausted, "{} calls are waiting; try again", kMaxWaiting)));
       return reactor;
     }
-    executor_.Post([this, reactor, work = std::move(work)] {
-      const Status status = work();
+    executor_.Post([this, reactor, method, request, response, caller = rpc::CallerOf(*context)] {
+      const Status status = (calls_.*method)(caller, *request, *response);
       waiting_.fetch_sub(1);
       reactor->Finish(rpc::ToGrpc(status));
     });
     return reactor;
   }
+  EstateCalls& calls() { return calls_; }
   Executor& executor() { return executor_; }
 
  private:
+  EstateCalls& calls_;
   Executor& executor_;
   std::atomic<int> waiting_{0};
 };
@@ -55,13 +53,13 @@ class Core {
 class ResponseStream : public grpc::ServerWriteReactor<v1::ResponseBatch>,
                        public std::enable_shared_from_this<ResponseStream> {
  public:
-  ResponseStream(Gateway& gateway, Executor& executor, uint64_t after)
-      : gateway_(gateway), executor_(executor), after_(after) {}
+  ResponseStream(EstateCalls& calls, Executor& executor, uint64_t after)
+      : calls_(calls), executor_(executor), after_(after) {}
 
   void Begin() {
     self_ = shared_from_this();
     OnCore([this] {
-      watch_ = gateway_.Watch([this] { SendMore(); });
+      watch_ = calls_.gateway().Watch([this] { SendMore(); });
       SendMore();
     });
   }
@@ -84,7 +82,7 @@ class ResponseStream : public grpc::ServerWriteReactor<v1::ResponseBatch>,
   }
   void OnDone() override {
     OnCore([this] {
-      if (watch_ != 0) gateway_.Unwatch(watch_);
+      if (watch_ != 0) calls_.gateway().Unwatch(watch_);
       self_.reset();
     });
   }
@@ -102,23 +100,16 @@ class ResponseStream : public grpc::ServerWriteReactor<v1::ResponseBatch>,
   void SendMore() {
     if (writing_ || finished_) return;
     if (ended_) return End(Error(StatusCode::kCancelled, "the reader has gone"));
-    const auto responses = gateway_.Responses(after_, kResponsesInBatch);
-    if (!responses.ok()) return End(responses.status());
-    if (responses->empty()) return;
-    batch_.Clear();
-    for (const FleetResponse& one : *responses) {
-      v1::Response* response = batch_.add_responses();
-      response->set_sequence(one.sequence);
-      response->set_device(one.device.value());
-      response->set_message(one.message.data(), one.message.size());
-    }
-    after_ = responses->back().sequence;
+    auto batch = calls_.ResponsesAfter(after_);
+    if (!batch.ok()) return End(batch.status());
+    if (batch->responses_size() == 0) return;
+    batch_ = *std::move(batch);
     FailPoint("sim.response.before-send");
     writing_ = true;
     StartWrite(&batch_);
   }
 
-  Gateway& gateway_;
+  EstateCalls& calls_;
   Executor& executor_;
   uint64_t after_;
   Gateway::WatchId watch_ = 0;
@@ -131,28 +122,16 @@ class ResponseStream : public grpc::ServerWriteReactor<v1::ResponseBatch>,
 
 class GatewayService : public v1::DeviceGateway::CallbackService {
  public:
-  GatewayService(Gateway& gateway, Core& core) : gateway_(gateway), core_(core) {}
+  explicit GatewayService(Core& core) : core_(core) {}
 
   grpc::ServerUnaryReactor* Deliver(grpc::CallbackServerContext* context, const v1::DeliverRequest* request,
                                     v1::DeliverResponse* response) override {
-    return core_.Run(context, [this, context, request, response]() -> Status {
-      SMKI_RETURN_IF_ERROR(OnlyOrchestrator(*context));
-      std::vector<OutgoingCommand> commands;
-      commands.reserve(static_cast<size_t>(request->commands_size()));
-      for (const v1::Command& command : request->commands()) {
-        commands.push_back({Eui64(command.device()), AsBytes(command.message())});
-      }
-      SMKI_ASSIGN_OR_RETURN(const std::vector<Eui64> unknown, gateway_.Deliver(commands));
-      for (const Eui64 device : unknown) response->add_unknown(device.value());
-      response->set_accepted(static_cast<uint32_t>(commands.size() - unknown.size()));
-      return OkStatus();
-    });
+    return core_.Run(context, &EstateCalls::Deliver, request, response);
   }
-
   grpc::ServerWriteReactor<v1::ResponseBatch>* Responses(grpc::CallbackServerContext* context,
                                                          const v1::ResponsesRequest* request) override {
-    auto stream = std::make_shared<ResponseStream>(gateway_, core_.executor(), request->after_sequence());
-    const Status allowed = OnlyOrchestrator(*context);
+    auto stream = std::make_shared<ResponseStream>(core_.calls(), core_.executor(), request->after_sequence());
+    const Status allowed = core_.calls().MayReadResponses(rpc::CallerOf(*context));
     if (allowed.ok()) {
       stream->Begin();
     } else {
@@ -162,97 +141,49 @@ class GatewayService : public v1::DeviceGateway::CallbackService {
   }
 
  private:
-  Gateway& gateway_;
   Core& core_;
 };
 
 class InventoryService : public v1::Inventory::CallbackService {
  public:
-  InventoryService(FleetStore& fleet, Core& core) : fleet_(fleet), core_(core) {}
+  explicit InventoryService(Core& core) : core_(core) {}
 
   grpc::ServerUnaryReactor* ListDevices(grpc::CallbackServerContext* context, const v1::ListDevicesRequest* request,
                                         v1::ListDevicesResponse* response) override {
-    return core_.Run(context, [this, request, response]() -> Status {
-      if (request->limit() == 0 || request->limit() > kMaxListed) {
-        return InvalidArgument("limit {}: from 1 to {} Devices are listed at a time", request->limit(), kMaxListed);
-      }
-      SMKI_ASSIGN_OR_RETURN(
-          std::vector<FleetDevice> devices,
-          fleet_.List(Eui64(request->after()), size_t{request->limit()} + 1, Eui64(request->supplier())));
-      response->set_more(devices.size() > request->limit());
-      if (response->more()) devices.pop_back();
-      for (const FleetDevice& device : devices) {
-        v1::Device* out = response->add_devices();
-        out->set_eui(device.enrolment.eui.value());
-        out->set_device_type(device.enrolment.type);
-        out->set_supplier(device.enrolment.supplier.value());
-        out->set_network_operator(device.enrolment.network_operator.value());
-        out->set_status(device.enrolment.status);
-        for (const auto& [cell, unused] : device.state.cells) out->add_cells(cell.ToString());
-      }
-      return OkStatus();
-    });
+    return core_.Run(context, &EstateCalls::ListDevices, request, response);
   }
 
  private:
-  FleetStore& fleet_;
   Core& core_;
 };
 
 class AuthorityService : public v1::CertificateAuthority::CallbackService {
  public:
-  AuthorityService(Authority& authority, Core& core) : authority_(authority), core_(core) {}
+  explicit AuthorityService(Core& core) : core_(core) {}
 
   grpc::ServerUnaryReactor* SubmitRequest(grpc::CallbackServerContext* context, const v1::SubmitRequestRequest* request,
                                           v1::SubmitRequestResponse* response) override {
-    return core_.Run(context, [this, context, request, response]() -> Status {
-      SMKI_ASSIGN_OR_RETURN(
-          const pki::Certificate certificate,
-          authority_.SubmitRequest(AsBytes(request->request()), request->subscriber(), rpc::CallerOf(*context)));
-      response->set_certificate(certificate.der().data(), certificate.der().size());
-      return OkStatus();
-    });
+    return core_.Run(context, &EstateCalls::SubmitRequest, request, response);
   }
   grpc::ServerUnaryReactor* Revoke(grpc::CallbackServerContext* context, const v1::RevokeRequest* request,
-                                   v1::RevokeResponse*) override {
-    return core_.Run(context, [this, context, request]() -> Status {
-      SMKI_RETURN_IF_ERROR(OnlyOrchestrator(*context));
-      return authority_.Revoke(AsBytes(request->serial()), request->reason());
-    });
+                                   v1::RevokeResponse* response) override {
+    return core_.Run(context, &EstateCalls::Revoke, request, response);
   }
   grpc::ServerUnaryReactor* PublishRevocationList(grpc::CallbackServerContext* context,
-                                                  const v1::PublishRevocationListRequest*,
+                                                  const v1::PublishRevocationListRequest* request,
                                                   v1::PublishRevocationListResponse* response) override {
-    return core_.Run(context, [this, context, response]() -> Status {
-      SMKI_RETURN_IF_ERROR(OnlyOrchestrator(*context));
-      SMKI_ASSIGN_OR_RETURN(const Authority::PublishedList list, authority_.PublishRevocationList());
-      response->set_revocation_list(list.der.data(), list.der.size());
-      response->set_file(list.file);
-      return OkStatus();
-    });
+    return core_.Run(context, &EstateCalls::PublishRevocationList, request, response);
   }
-  grpc::ServerUnaryReactor* PublishDelta(grpc::CallbackServerContext* context, const v1::PublishDeltaRequest*,
+  grpc::ServerUnaryReactor* PublishDelta(grpc::CallbackServerContext* context, const v1::PublishDeltaRequest* request,
                                          v1::PublishDeltaResponse* response) override {
-    return core_.Run(context, [this, response]() -> Status {
-      SMKI_ASSIGN_OR_RETURN(const Authority::PublishedDelta delta, authority_.PublishDelta());
-      response->set_file(delta.file);
-      response->set_certificates(delta.certificates);
-      return OkStatus();
-    });
+    return core_.Run(context, &EstateCalls::PublishDelta, request, response);
   }
   grpc::ServerUnaryReactor* FindParty(grpc::CallbackServerContext* context, const v1::FindPartyRequest* request,
                                       v1::FindPartyResponse* response) override {
-    return core_.Run(context, [this, request, response]() -> Status {
-      SMKI_ASSIGN_OR_RETURN(const std::optional<Party> party, authority_.FindParty(Eui64(request->organisation())));
-      if (!party) return OkStatus();
-      response->set_party(party->id);
-      response->set_role(party->role);
-      return OkStatus();
-    });
+    return core_.Run(context, &EstateCalls::FindParty, request, response);
   }
 
  private:
-  Authority& authority_;
   Core& core_;
 };
 
@@ -260,7 +191,12 @@ class AuthorityService : public v1::CertificateAuthority::CallbackService {
 
 struct EstateService::Impl {
   Impl(Gateway& gateway_core, FleetStore& fleet, Authority& authority_core, Executor& executor)
-      : core(executor), gateway(gateway_core, core), inventory(fleet, core), authority(authority_core, core) {}
+      : calls(gateway_core, fleet, authority_core),
+        core(calls, executor),
+        gateway(core),
+        inventory(core),
+        authority(core) {}
+  EstateCalls calls;
   Core core;
   GatewayService gateway;
   InventoryService inventory;

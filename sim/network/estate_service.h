@@ -1,10 +1,4 @@
-// estate.v1 over gRPC: a thin shell that carries every call to the core's thread. Who may call what:
-//
-//   DeviceGateway                              the orchestrator: nobody else sends commands to Devices
-//   Inventory                                  everyone with a transport certificate
-//   SubmitRequest, PublishDelta                everyone; a party submits requests for itself only
-//   FindParty                                  everyone with a transport certificate
-//   Revoke, PublishRevocationList              the orchestrator
+// estate.v1 over gRPC: a thin shell that carries every call to EstateCalls on the core's thread.
 #pragma once
 
 #include <grpcpp/impl/service_type.h>
@@ -17,8 +11,6 @@
 #include "sim/network/gateway.h"
 
 namespace smki::sim {
-
-inline constexpr uint32_t kMaxListed = 10000;
 
 class EstateService {
  public:

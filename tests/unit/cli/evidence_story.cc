@@ -448,7 +448,7 @@ void EvidenceStory::Seal() {
     Append("campaign.batch", "", "");
     Flush();
   }
-  Must(ledger_->CopyTo(folder_ + "/ledger.sqlite"));
+  Must(ledger_->CopyTo(PosixFiles(), folder_ + "/ledger.sqlite"));
   ledger_.reset();
   const Bytes ledger = Must(PosixFiles().Read(folder_ + "/ledger.sqlite", 16 << 20));
   repository::WriteText(folder_ + "/ledger.sha256", ToHex(pki::Sha256(ledger)) + "  ledger.sqlite\n");

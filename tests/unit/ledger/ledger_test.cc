@@ -148,7 +148,7 @@ TEST_F(LedgerTest, I2_ALedgerAndItsCopyAreDurableNamesIncluded) {
   const std::string folder = std::filesystem::path(path).parent_path().filename();
   EXPECT_THAT(synced, ::testing::Contains("folder " + folder));
   synced.clear();
-  ASSERT_TRUE((*ledger)->CopyTo(copy).ok());
+  ASSERT_TRUE((*ledger)->CopyTo(PosixFiles(), copy).ok());
   const auto renamed = std::find(synced.begin(), synced.end(), "rename copy.sqlite");
   ASSERT_NE(renamed, synced.end());
   EXPECT_NE(std::find(synced.begin(), renamed, "file copy.sqlite.new"), renamed) << "its octets before its name";
@@ -352,9 +352,9 @@ TEST_F(LedgerTest, ACopyForEvidenceStandsAloneAndVerifies) {
   WriteSmallLedger();
   const std::string copy = scratch_ / "evidence.sqlite";
   const auto ledger = OpenLedger();
-  ASSERT_TRUE(ledger->CopyTo(copy).ok());
+  ASSERT_TRUE(ledger->CopyTo(PosixFiles(), copy).ok());
   ASSERT_TRUE(ledger->Append(Note("later")).ok());
-  ASSERT_TRUE(ledger->CopyTo(copy).ok()) << "a copy replaces the one before it";
+  ASSERT_TRUE(ledger->CopyTo(PosixFiles(), copy).ok()) << "a copy replaces the one before it";
   uint64_t seen = 0;
   ASSERT_TRUE(VisitLedger(copy, [&](const Entry& entry) {
                 EXPECT_EQ(entry.sequence, seen++);

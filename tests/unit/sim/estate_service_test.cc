@@ -1,4 +1,5 @@
 // estate.v1 over real gRPC with mutual TLS: who may call what, and that the stream of responses can be resumed.
+#include "sim/network/estate_calls.h"
 #include "sim/network/estate_service.h"
 
 #include <gmock/gmock.h>

@@ -1,0 +1,40 @@
+// Somebody on the orchestrator's host: has its transport identity, hears every call to the keyguard, and makes calls of
+// their own, bent in one place each.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "smki/keyguard/v1/keyguard.pb.h"
+#include "tests/simulation/estate.h"
+#include "tests/simulation/parts/machine.h"
+
+namespace smki::simulation {
+
+class Intruder {
+ public:
+  static constexpr char kIdentity[] = "orchestrator";
+
+  Intruder(World world, const EstateImage& image);
+  void Start(Network::Host& keyguard);
+  void Overhear(const Server::Call& call);
+  void OnRefused(const Server::Call& call, const Status& why);
+
+ private:
+  void Strike();
+  void BendSign();
+  void BendPrepare();
+  void Send(const std::string& method, std::vector<std::string> messages, const std::string& what);
+  std::string SomePopulationWith(const std::string& octets, uint64_t device) const;
+
+  World world_;
+  const EstateImage& image_;
+  Process process_;
+  std::unique_ptr<Transport> keyguard_;
+  bool own_ = false;  // the call that is being made is ours
+  std::vector<keyguard::v1::SignRequest> signs_;
+  std::vector<keyguard::v1::PrepareRequest> prepare_;
+};
+
+}  // namespace smki::simulation
