@@ -47,19 +47,18 @@ class WholeWorld {
     orchestrator_ = std::make_unique<OrchestratorMachine>(world_, image_);
     orchestrator_->disk().Put("orchestrator/runbooks/appendix-l/method-3.yaml", ToBytes(AsBytes(stage.runbook)));
     mounted_ = std::make_unique<Mounted>(
-        std::map<std::string, Disk*>{{"orchestrator", &orchestrator_->disk()},
-                                     {"keyguard", &keyguard_->disk()},
-                                     {"dcc", &dcc_->disk()}},
+        std::map<std::string, Disk*>{
+            {"orchestrator", &orchestrator_->disk()}, {"keyguard", &keyguard_->disk()}, {"dcc", &dcc_->disk()}},
         clockwork_);
     MakeChecks();
-    people_ = std::make_unique<People>(
-        world_, image_,
-        PeopleWitness{[this](const std::string& person, ByteSpan document, ByteSpan cms) {
-                        checks_->OnPersonSigned(clockwork_.Now(), person, document, cms);
-                      },
-                      [this](const std::string& person, const std::string& request) {
-                        checks_->OnPersonPresented(clockwork_.Now(), person, request);
-                      }});
+    people_ =
+        std::make_unique<People>(world_, image_,
+                                 PeopleWitness{[this](const std::string& person, ByteSpan document, ByteSpan cms) {
+                                                 checks_->OnPersonSigned(clockwork_.Now(), person, document, cms);
+                                               },
+                                               [this](const std::string& person, const std::string& request) {
+                                                 checks_->OnPersonPresented(clockwork_.Now(), person, request);
+                                               }});
     intruder_ = std::make_unique<Intruder>(world_, image_);
     WatchHsm();
     WatchNetwork();
@@ -117,7 +116,7 @@ class WholeWorld {
       const auto point = stage_.hsm.hsm->PublicPointOf(token, key);
       seen.token_public_points[key] = Bytes(point.begin(), point.end());
     }
-    seen.true_time = [this] { return clockwork_.Now(); };
+    //TT    seen.true_time = [this] { return clockwork_.Now(); };
     checks_ = std::make_unique<Checks>(std::move(seen));
   }
 
@@ -129,9 +128,8 @@ class WholeWorld {
 
   void WatchHsm() {
     SimHsm& hsm = *stage_.hsm.hsm;
-    hsm.SetBefore([this](const char* function, const std::string& token) {
-      return keyguard_->BeforeHsm(function, token);
-    });
+    hsm.SetBefore(
+        [this](const char* function, const std::string& token) { return keyguard_->BeforeHsm(function, token); });
     hsm.SetOnSign([this](const std::string& token, const std::string&, std::span<const uint8_t> digest) {
       if (!keyguard_->Owns(token)) return;
       Digest copy{};

@@ -27,8 +27,8 @@ StatusOr<Stage> MakeStage(const std::string& folder, const std::string& hsm_libr
 
 struct RunOptions {
   uint64_t seed = 1;
-  bool quiet = false;               // nothing goes wrong
-  std::set<std::string> suppress;   // strikes that shall not happen
+  bool quiet = false;                               // nothing goes wrong
+  std::set<std::string> suppress;                   // strikes that shall not happen
   std::function<void(const std::string&)> on_line;  // the story, as it happens; may be empty
 };
 

@@ -6,19 +6,21 @@ void Story::Add(std::string_view who, std::string what) {
   const int64_t ms = std::chrono::duration_cast<Millis>(clockwork_.elapsed()).count();
   std::string line = fmt::format("{:>3}:{:02}:{:02}.{:03}  {:<12}  {}", ms / 3'600'000, ms / 60'000 % 60,
                                  ms / 1000 % 60, ms % 1000, who, what);
-  hash_.Update(AsBytes(line));
+  Take(AsBytes(line));
   if (on_line) on_line(line);
   lines_.push_back(std::move(line));
 }
 
 void Story::Note(std::string_view what, ByteSpan octets) {
-  hash_.Update(AsBytes(what));
-  hash_.Update(octets);
+  Take(AsBytes(what));
+  Take(octets);
 }
 
-Digest Story::digest() const {
-  pki::Sha256Stream copy = hash_;
-  return copy.Finish();
+void Story::Take(ByteSpan octets) {
+  pki::Sha256Stream hash;
+  hash.Update(digest_);
+  hash.Update(octets);
+  digest_ = hash.Finish();
 }
 
 }  // namespace smki::simulation

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/status.h"
 #include "pki/digest.h"
 #include "tests/simulation/world/clockwork.h"
 
@@ -24,7 +25,7 @@ class Story {
 
   const std::vector<std::string>& lines() const { return lines_; }
   // Of everything told and noted so far: the same seed gives the same.
-  Digest digest() const;
+  const Digest& digest() const { return digest_; }
   // Called with each line as it is told; may be empty.
   std::function<void(const std::string&)> on_line;
 
@@ -32,7 +33,8 @@ class Story {
   void Add(std::string_view who, std::string what);
   Clockwork& clockwork_;
   std::vector<std::string> lines_;
-  pki::Sha256Stream hash_;
+  void Take(ByteSpan octets);
+  Digest digest_{};
 };
 
 }  // namespace smki::simulation

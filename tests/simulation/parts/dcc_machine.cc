@@ -74,14 +74,16 @@ void DccMachine::Begin() {
 Status DccMachine::Run() {
   random_ = std::make_unique<SeededRandom>(world_.fates.SeedFor(fmt::format("dcc life {}", process_.life())));
   const std::string token = fmt::format("smki-issuing-oca-{}", image_.estate.id);
-  SMKI_ASSIGN_OR_RETURN(issuing_key_, sim::OpenAuthorityKey(module_, token, image_.folder + "/authority/pins/" + token + ".pin"));
+  SMKI_ASSIGN_OR_RETURN(issuing_key_,
+                        sim::OpenAuthorityKey(module_, token, image_.folder + "/authority/pins/" + token + ".pin"));
   SMKI_ASSIGN_OR_RETURN(const pki::Certificate issuing,
                         pki::Certificate::FromPem(AsText(image_.File("authority/issuing-oca.pem"))));
   SMKI_ASSIGN_OR_RETURN(state_, sim::AuthorityState::Open(kState));
   SMKI_ASSIGN_OR_RETURN(fleet_, sim::FleetStore::Open(kFleet));
   authority_ = std::make_unique<sim::Authority>(*state_, pki::IssuerIdentity{issuing_key_.get(), issuing.subject},
                                                 kExtracts, process_, *random_);
-  gateway_ = std::make_unique<sim::Gateway>(*fleet_, process_, process_, world_.fates.stopped() ? sim::Faults() : faults_);
+  gateway_ =
+      std::make_unique<sim::Gateway>(*fleet_, process_, process_, world_.fates.stopped() ? sim::Faults() : faults_);
   calls_ = std::make_unique<sim::EstateCalls>(*gateway_, *fleet_, *authority_);
   world_.story.Tell(kName, "starts");
   return OkStatus();

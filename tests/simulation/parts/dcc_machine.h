@@ -1,5 +1,6 @@
-// What a real DCC plugs in, on one machine: the gateway with the Devices behind it, the inventory, the Issuing OCA. It is
-// test equipment, but its processes end and begin again like others, and the network between gateway and Devices is bad.
+// What a real DCC plugs in, on one machine: the gateway with the Devices behind it, the inventory, the Issuing OCA. It
+// is test equipment, but its processes end and begin again like others, and the network between gateway and Devices is
+// bad.
 #pragma once
 
 #include "hsm/pkcs11/module.h"

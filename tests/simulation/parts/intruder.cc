@@ -66,7 +66,8 @@ void Intruder::BendSign() {
   Fates& fates = world_.fates;
   kg::SignRequest request = signs_[fates.Draw("which sign", signs_.size())];
   if (request.items_size() == 0) return;
-  kg::SignItem& item = *request.mutable_items(static_cast<int>(fates.Draw("which item", static_cast<uint64_t>(request.items_size()))));
+  kg::SignItem& item =
+      *request.mutable_items(static_cast<int>(fates.Draw("which item", static_cast<uint64_t>(request.items_size()))));
   std::string what;
   switch (fates.Draw("bend sign", 10)) {
     case 0:

@@ -279,11 +279,10 @@ void KeyguardMachine::BeginSigner() {
 
 // As signer_main.cc.
 StatusOr<std::unique_ptr<hsm::Signer>> KeyguardMachine::MakeSigner() {
-  random_ = std::make_unique<SeededRandom>(
-      world_.fates.SeedFor(fmt::format("signer life {}", signer_process_.life())));
+  random_ = std::make_unique<SeededRandom>(world_.fates.SeedFor(fmt::format("signer life {}", signer_process_.life())));
   hsm::KeyTokens tokens;
-  for (const auto& [key, token] : {std::pair<std::string, std::string>{"recovery", recovery_token_},
-                                   {"contingency", contingency_token_}}) {
+  for (const auto& [key, token] :
+       {std::pair<std::string, std::string>{"recovery", recovery_token_}, {"contingency", contingency_token_}}) {
     SMKI_ASSIGN_OR_RETURN(tokens[key], hsm::FindKeyToken(module_, key, "pkcs11:token=" + token, 0));
   }
   SMKI_ASSIGN_OR_RETURN(pki::PrivateKey identity,

@@ -57,11 +57,11 @@ OrchestratorMachine::OrchestratorMachine(World world, const EstateImage& image)
       disk_(kName, world.clockwork, world.fates, [this](Fault how) { Die(how); }),
       host_(kName, process_),
       site_(SiteOf()) {
-  for (const auto& [to, from] : std::map<std::string, std::string>{
-           {site_.policy, "policy/trust-policy.yaml"},
-           {site_.revocation_list, "policy/persons.crl"},
-           {site_.identity_certificate, "orchestrator/identity.crt.pem"},
-           {site_.identity_key, "orchestrator/identity.key.pem"}}) {
+  for (const auto& [to, from] :
+       std::map<std::string, std::string>{{site_.policy, "policy/trust-policy.yaml"},
+                                          {site_.revocation_list, "policy/persons.crl"},
+                                          {site_.identity_certificate, "orchestrator/identity.crt.pem"},
+                                          {site_.identity_key, "orchestrator/identity.key.pem"}}) {
     disk_.Put(to, image.File(from));
   }
   disk_.Put("orchestrator/data/evidence/.made", {});
@@ -99,8 +99,8 @@ Status OrchestratorMachine::Run() {
   worker_ = std::make_unique<orchestrator::InlineWorker>(process_);
   keyguard_ = world_.network.Connect(process_, kName, kName, *keyguard_host_);
   estate_ = world_.network.Connect(process_, kName, kName, *estate_host_);
-  SMKI_ASSIGN_OR_RETURN(core_, Orchestrator::Create(site_, {process_, process_, *random_, disk_, *worker_, *keyguard_,
-                                                            *estate_}));
+  SMKI_ASSIGN_OR_RETURN(
+      core_, Orchestrator::Create(site_, {process_, process_, *random_, disk_, *worker_, *keyguard_, *estate_}));
   world_.story.Tell(kName, "starts; the ledger has {} entries", core_->book().ledger().head().entries);
   process_.Post([this] { core_->Resume(); });
   return OkStatus();
@@ -140,8 +140,7 @@ void OrchestratorMachine::Serve(Call call, Reply reply) {
     return Answer<v1::GetIncidentRequest>(
         call, reply, [&](const auto& request) { return core.GetIncident(call.caller, request.incident()); });
   if (method == "ListIncidents")
-    return Answer<v1::ListIncidentsRequest>(call, reply,
-                                            [&](const auto&) { return core.ListIncidents(call.caller); });
+    return Answer<v1::ListIncidentsRequest>(call, reply, [&](const auto&) { return core.ListIncidents(call.caller); });
   if (method == "GetDirection")
     return Answer<v1::GetDirectionRequest>(
         call, reply, [&](const auto& request) { return core.GetDirection(call.caller, request.incident()); });

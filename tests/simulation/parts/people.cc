@@ -339,10 +339,9 @@ void People::MakeNewCertificates(size_t cell) {
     const auto key = pki::PrivateKey::Generate();
     SMKI_CHECK(key.ok());
     pki::PrivateKey own = *pki::PrivateKey::FromScalar(key->ToScalar().span());
-    auto request =
-        pki::MakeCertificateRequest(own, {"", static_cast<uint8_t>(plan.role), plan.party.eui},
-                                    static_cast<pki::KeyUsageBits>(
-                                        1u << static_cast<unsigned>(plan.cells[cell].key_usage)));
+    auto request = pki::MakeCertificateRequest(
+        own, {"", static_cast<uint8_t>(plan.role), plan.party.eui},
+        static_cast<pki::KeyUsageBits>(1u << static_cast<unsigned>(plan.cells[cell].key_usage)));
     SMKI_CHECK(request.ok());
     requests_.push_back(*std::move(request));
   }
@@ -467,7 +466,8 @@ void People::SendShare(const std::string& id, const kg::Ceremony& ceremony) {
   Person& person = Get(id);
   Fates& fates = world_.fates;
   const std::string what = "share " + id;
-  const bool shown = std::find(ceremony.presented().begin(), ceremony.presented().end(), id) != ceremony.presented().end();
+  const bool shown =
+      std::find(ceremony.presented().begin(), ceremony.presented().end(), id) != ceremony.presented().end();
   if (ceremony.open() || (shown && !fates.Strikes(Fault::kPersonTwice, "share"))) return Over(what);
   const auto request = procedures::CheckCeremonyRequest(policy_, policy_text_, ceremony.request(),
                                                         AsBytes(ceremony.signature()), id, Now());
