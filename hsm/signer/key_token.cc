@@ -19,6 +19,15 @@ class SessionKey : public pki::Signer {
   pki::PublicKey public_key_;
 };
 
+// Signs at once and owns its key.
+class SessionBatchSigner : public ImmediateBatchSigner {
+ public:
+  explicit SessionBatchSigner(std::unique_ptr<pki::Signer> key) : ImmediateBatchSigner(*key), key_(std::move(key)) {}
+
+ private:
+  std::unique_ptr<pki::Signer> key_;
+};
+
 class Pkcs11KeyToken : public KeyToken {
  public:
   Pkcs11KeyToken(pkcs11::Slot slot, std::unique_ptr<pkcs11::Session> session, std::string label, int threads)
@@ -83,14 +92,23 @@ class Pkcs11KeyToken : public KeyToken {
  private:
   StatusOr<std::unique_ptr<BatchSigner>> MakeSigners() {
     SMKI_ASSIGN_OR_RETURN(const pki::PublicKey public_key, session_->ReadPublicKey(label_));
+    if (threads_ == 0) {
+      SMKI_ASSIGN_OR_RETURN(std::unique_ptr<pki::Signer> key, CopyKey(public_key));
+      return std::make_unique<SessionBatchSigner>(std::move(key));
+    }
     std::vector<std::unique_ptr<pki::Signer>> keys;
     for (int i = 0; i < threads_; ++i) {
-      SMKI_ASSIGN_OR_RETURN(std::unique_ptr<pkcs11::Session> session, slot_.OpenSession(pkcs11::Access::kReadOnly));
-      SMKI_ASSIGN_OR_RETURN(const pkcs11::Object token_key, session->FindPrivateKey(label_));
-      SMKI_ASSIGN_OR_RETURN(const pkcs11::Object copy, session->CopyToSession(token_key));
-      keys.push_back(std::make_unique<SessionKey>(std::move(session), copy, public_key));
+      SMKI_ASSIGN_OR_RETURN(keys.emplace_back(), CopyKey(public_key));
     }
     return MakeParallelBatchSigner(std::move(keys));
+  }
+
+  // On a session of its own.
+  StatusOr<std::unique_ptr<pki::Signer>> CopyKey(const pki::PublicKey& public_key) {
+    SMKI_ASSIGN_OR_RETURN(std::unique_ptr<pkcs11::Session> session, slot_.OpenSession(pkcs11::Access::kReadOnly));
+    SMKI_ASSIGN_OR_RETURN(const pkcs11::Object token_key, session->FindPrivateKey(label_));
+    SMKI_ASSIGN_OR_RETURN(const pkcs11::Object copy, session->CopyToSession(token_key));
+    return std::make_unique<SessionKey>(std::move(session), copy, public_key);
   }
 
   pkcs11::Slot slot_;

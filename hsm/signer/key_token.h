@@ -35,7 +35,9 @@ class KeyToken {
 using KeyTokens = std::map<std::string, std::unique_ptr<KeyToken>>;  // by key name
 
 // A token behind PKCS#11. `uri` names it; its key objects are labelled `key` unless the URI says otherwise. Signs with
-// `threads` session copies of the key. kNotFound if the token is not connected.
+// `threads` session copies of the key, each on a thread of its own; with 0, one session copy signs at once on the
+// caller's thread (ImmediateBatchSigner): for a process that must have one thread, as a simulation. kNotFound if the
+// token is not connected.
 StatusOr<std::unique_ptr<KeyToken>> FindKeyToken(pkcs11::Module& module, const std::string& key, const std::string& uri,
                                                  int threads);
 

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "gbcs/credentials.h"
 #include "hsm/custody/provision.h"
 #include "hsm/custody/shares.h"
 #include "hsm/signer/key_token.h"
@@ -210,6 +211,29 @@ TEST(ChangeOfSecret, OnlyTheNewSecretOpensTheTokenAndTheKeyIsTheSame) {
   signers->reset();
   token->Close();
   EXPECT_EQ(Render(*token->ReadBinding()), Render(after));
+}
+
+// Without threads a batch is signed when Submit returns, by a copy of the token's key.
+TEST(KeyToken, WithoutThreadsItSignsAtOnce) {
+  test::SoftHsm hsm;
+  SeededRandom random(9);
+  const Custody custody = MakeTestCustody();
+  const TokenBinding binding{kDrill, "recovery", 1, pki::Sha256("policy")};
+  const auto key = ProvisionToken(hsm.module(), "smki-recovery-estate-7", custody.secret, binding, random);
+  ASSERT_TRUE(key.ok());
+  const auto token = *FindKeyToken(hsm.module(), "recovery", "pkcs11:token=smki-recovery-estate-7", 0);
+  const auto signer = *token->Open(custody.secret);
+  EXPECT_EQ(signer->ready_fd(), -1);
+  auto batch = std::make_unique<SigningBatch>();
+  batch->commands = {{0xDF, 1}, {0xDF, 2}};
+  signer->Submit(std::move(batch));
+  const auto done = signer->Take(false);
+  ASSERT_NE(done, nullptr);
+  ASSERT_TRUE(done->status.ok()) << done->status;
+  ASSERT_EQ(done->signatures.size(), 2u);
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_TRUE(key->Verify(gbcs::CommandTemplate::ToBeSigned(done->commands[i]), done->signatures[i]));
+  }
 }
 
 }  // namespace
