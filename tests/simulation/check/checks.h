@@ -37,6 +37,9 @@ class Checks {
     std::string campaign_folder;                       // on the orchestrator's machine: EVIDENCE; empty: not looked at
     std::string ledger_path;                           // on the orchestrator's machine
     std::map<std::string, Bytes> token_public_points;  // by key name ("recovery"): 65 octets
+    // The world's own time, which no machine's clock error touches. Without it the directed rate and jumps of the
+    // keyguard's clock are not looked at, and the length of an activation is taken from its clock.
+    std::function<UtcTime()> true_time;
   };
   explicit Checks(World world);
   ~Checks();

@@ -1,0 +1,52 @@
+// I3: who quoted which head, kept until the end shows whether ledger and journal contain it.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "tests/simulation/check/findings.h"
+#include "tests/simulation/check/log_reader.h"
+
+namespace smki::simulation {
+
+class Quotes {
+ public:
+  struct OfLedger {
+    std::string where;
+    std::optional<uint64_t> sequence;  // of the entry whose hash it is; unknown: any
+    Digest head{};
+  };
+  struct OfJournal {
+    std::string where;
+    uint64_t records = 0;
+    Digest head{};
+  };
+  struct OfBurn {
+    uint64_t number = 0;
+    JournalRecord record;
+  };
+
+  void Ledger(const std::string& where, std::optional<uint64_t> sequence, const Digest& head) {
+    ledger_.push_back({where, sequence, head});
+  }
+  void Journal(const std::string& where, uint64_t records, const Digest& head) {
+    if (records > 0) journal_.push_back({where, records, head});
+  }
+  void Burn(uint64_t number, const JournalRecord& record) {
+    burns_.push_back({number, record});
+    Ledger(fmt::format("journal record {}", number), record.ledger_sequence, record.ledger_head);
+  }
+
+  const std::vector<OfLedger>& ledger() const { return ledger_; }
+  const std::vector<OfJournal>& journal() const { return journal_; }
+  const std::vector<OfBurn>& burns() const { return burns_; }
+
+ private:
+  std::vector<OfLedger> ledger_;
+  std::vector<OfJournal> journal_;
+  std::vector<OfBurn> burns_;
+};
+
+}  // namespace smki::simulation
