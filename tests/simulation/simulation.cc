@@ -116,7 +116,7 @@ class WholeWorld {
       const auto point = stage_.hsm.hsm->PublicPointOf(token, key);
       seen.token_public_points[key] = Bytes(point.begin(), point.end());
     }
-    //TT    seen.true_time = [this] { return clockwork_.Now(); };
+    seen.true_time = [this] { return clockwork_.Now(); };
     checks_ = std::make_unique<Checks>(std::move(seen));
   }
 
@@ -251,7 +251,7 @@ class WholeWorld {
     end.incident_closed = run.closed;
     const auto devices = dcc_->Devices();
     if (devices.ok()) end.device_cells = CellsOf(*devices);
-    mounted_.reset();  // the checks read on the real disk
+    mounted_->StepAside();  // the checks read on the real disk
     checks_->AtEnd(end);
     run.violations = checks_->violations();
     const auto& p = people_->page()->progress();

@@ -489,6 +489,7 @@ void People::SendShare(const std::string& id, const kg::Ceremony& ceremony) {
     said = "shows a false share";
     share->envelope[share->envelope.size() / 2] ^= 1;
   } else {
+    witness_.signed_document(id, AsBytes(share->document), share->signature);
     witness_.presented(id, ceremony.request());
   }
   kg::PresentShareRequest present;

@@ -233,8 +233,12 @@ Mounted::Mounted(std::map<std::string, Disk*> disks, Clockwork& clockwork) {
   SMKI_CHECK(sqlite3_vfs_register(&vfs, 1) == SQLITE_OK);
 }
 
-Mounted::~Mounted() {
+void Mounted::StepAside() {
   sqlite3_vfs_register(sqlite3_vfs_find("unix"), 1);
+}
+
+Mounted::~Mounted() {
+  StepAside();
   world = World();
 }
 

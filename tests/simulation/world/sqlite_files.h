@@ -15,6 +15,8 @@ class Mounted {
   explicit Mounted(std::map<std::string, Disk*> disks, Clockwork& clockwork);
   ~Mounted();
   Mounted(const Mounted&) = delete;
+  // What is opened from now on is on the real disk.
+  void StepAside();
 };
 
 }  // namespace smki::simulation
