@@ -31,7 +31,7 @@ class SimHsm {
   // Asked before each Cryptoki function that reaches a token (not C_Initialize, C_Finalize, C_CloseSession): its name
   // and the token's label, "" before there is a session. CKR_OK: go on. Anything else is returned by the function,
   // which then has had no effect, but for C_Sign: there is no signature, and its C_SignInit is used up (PKCS#11 2.40
-  // section 5.11). May use this object; no function here may throw.
+  // section 5.11). Before may use this object, and set the next Before; the two below may only look. None may throw.
   using Before = std::function<unsigned long(const char* function, const std::string& token)>;
   virtual void SetBefore(Before before) = 0;
 

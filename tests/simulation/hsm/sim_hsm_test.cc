@@ -90,6 +90,10 @@ class SimulatedHsm : public ::testing::Test {
     ASSERT_NE(hsm_, nullptr);
     hsm_->Reset(AsBytes("a seed"));
   }
+  // What a test has set refers to its own variables.
+  void TearDown() override {
+    if (hsm_ != nullptr) hsm_->Reset({});
+  }
 
   const CK_FUNCTION_LIST& functions() { return *module_->functions().list; }
   Slot FindSlot(const std::string& label = "smki-test") { return *module_->FindToken(*TokenUri::Parse(label)); }
@@ -112,6 +116,11 @@ class SimulatedHsm : public ::testing::Test {
     return session;
   }
 
+  void NoteLogins() {
+    hsm_->SetOnLogin([&](const std::string& token, bool in) { logins_.push_back(token + (in ? " in" : " out")); });
+  }
+
+  std::vector<std::string> logins_;  // noted until the last session has ended: it outlives a test's own
   std::shared_ptr<Module> module_;
   SimHsm* hsm_ = nullptr;
 };
@@ -361,8 +370,7 @@ TEST_F(SimulatedHsm, AKeyHandleDiesWithTheLogin) {
 TEST_F(SimulatedHsm, ALoginCountsForTheWholeTokenUntilItsLastSessionEnds) {
   auto maker = MakeToken("recovery");
   MakeToken("recovery", "another");
-  std::vector<std::string> told;
-  hsm_->SetOnLogin([&](const std::string& token, bool in) { told.push_back(token + (in ? " in" : " out")); });
+  NoteLogins();
   auto first = Open(Access::kReadOnly);
   auto second = Open(Access::kReadOnly);
   const auto elsewhere = Open(Access::kReadOnly, "another");
@@ -373,9 +381,9 @@ TEST_F(SimulatedHsm, ALoginCountsForTheWholeTokenUntilItsLastSessionEnds) {
   first.reset();
   maker.reset();
   EXPECT_TRUE(second->FindPrivateKey("recovery").ok());
-  EXPECT_THAT(told, ElementsAre("smki-test in"));
+  EXPECT_THAT(logins_, ElementsAre("smki-test in"));
   second.reset();
-  EXPECT_THAT(told, ElementsAre("smki-test in", "smki-test out"));
+  EXPECT_THAT(logins_, ElementsAre("smki-test in", "smki-test out"));
   EXPECT_FALSE(Open(Access::kReadOnly)->FindPrivateKey("recovery").ok());
 }
 
@@ -386,10 +394,9 @@ TEST_F(SimulatedHsm, ATokenWhoseCableIsPulledLosesSessionsAndLogin) {
   ASSERT_TRUE(session->Login(SecretOf("user-secret")).ok());
   ASSERT_TRUE(elsewhere->Login(SecretOf("user-secret")).ok());
   const Object key = *session->FindPrivateKey("recovery");
-  std::vector<std::string> told;
-  hsm_->SetOnLogin([&](const std::string& token, bool in) { told.push_back(token + (in ? " in" : " out")); });
+  NoteLogins();
   hsm_->KillSessions("smki-test");
-  EXPECT_THAT(told, ElementsAre("smki-test out"));
+  EXPECT_THAT(logins_, ElementsAre("smki-test out"));
   EXPECT_THAT(Message(session->Sign(key, kDigest).status()), HasSubstr("CKR_SESSION_HANDLE_INVALID"));
   EXPECT_THAT(Message(session->Login(SecretOf("user-secret"))), HasSubstr("CKR_SESSION_HANDLE_INVALID"));
   const auto again = Open(Access::kReadOnly);
