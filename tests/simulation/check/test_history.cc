@@ -182,6 +182,7 @@ class Maker {
   }
 
   void Direct() {
+    e_.direction.limits.rate_per_second = 3;  // as many as there are in the batch
     e_.direction.ledger_sequence = h_.ledger.back().sequence;
     e_.direction.ledger_head = h_.ledger.back().hash;
     const std::string digest = ToHex(e_.DirectionDigest());
@@ -584,6 +585,26 @@ void History::InsertJournal(size_t at, uint8_t type, Bytes payload) {
   for (Event& event : events) event.journal += event.journal > at ? 1 : 0;
 }
 
+void History::EraseJournal(size_t at) {
+  journal.erase(journal.begin() + static_cast<std::ptrdiff_t>(at));
+  for (Event& event : events) event.journal -= event.journal > at ? 1 : 0;
+}
+
+void History::Erase(Kind kind, const std::string& method, size_t n) {
+  events.erase(events.begin() + static_cast<std::ptrdiff_t>(Index(kind, method, n)));
+}
+
+void History::Again(Kind kind, const std::string& method, size_t n) {
+  const size_t at = Index(kind, method, n);
+  const Event again = events[at];
+  events.insert(events.begin() + static_cast<std::ptrdiff_t>(at), again);
+}
+
+void History::EraseEntry(size_t at) {
+  ledger.erase(ledger.begin() + static_cast<std::ptrdiff_t>(at));
+  Rechain();
+}
+
 size_t History::Entry(const std::string& kind, size_t n) const {
   for (size_t i = 0; i < ledger.size(); ++i) {
     if (ledger[i].kind == kind && n-- == 0) return i;
@@ -647,10 +668,10 @@ std::vector<Violation> Tell(const History& history) {
   end.ledger_file = root + "/ledger.sqlite";
   Bytes journal = LogFile(kJournal, history.journal);
   if (history.torn_end) journal.push_back(0);
-  WriteFile(end.journal_file, journal);
+  if (!history.no_journal_file) WriteFile(end.journal_file, journal);
   WriteFile(end.evidence_folder + "/campaign/campaign.log", LogFile(kCampaign, history.campaign));
   for (const auto& [file, octets] : history.evidence) WriteFile(end.evidence_folder + "/" + file, octets);
-  WriteLedger(end.ledger_file, history.ledger);
+  if (!history.no_ledger_file) WriteLedger(end.ledger_file, history.ledger);
   if (!history.evidence.contains("ledger.sqlite")) WriteLedger(end.evidence_folder + "/ledger.sqlite", history.ledger);
   if (!history.evidence.contains("keyguard/journal.log"))
     WriteFile(end.evidence_folder + "/keyguard/journal.log", journal);

@@ -75,6 +75,7 @@ struct History {
   Checks::End end;                        // device cells; files are made when told
   std::map<std::string, Bytes> evidence;  // files
   bool with_end = true;
+  bool no_journal_file = false, no_ledger_file = false;
   bool torn_end = false;  // half a record at the end of the journal
 
   // The n-th event of this kind (and method, and of this person or caller).
@@ -92,6 +93,11 @@ struct History {
   }
   // Puts a record in before `at`: what came later comes one later.
   void InsertJournal(size_t at, uint8_t type, Bytes payload);
+  void EraseJournal(size_t at);
+  void Erase(Kind kind, const std::string& method = "", size_t n = 0);
+  // Tells the event twice.
+  void Again(Kind kind, const std::string& method = "", size_t n = 0);
+  void EraseEntry(size_t at);
   size_t Entry(const std::string& kind, size_t n = 0) const;
   template <typename T>
   void ChangeEntry(const std::string& kind, const std::function<void(T&)>& change, size_t n = 0) {
