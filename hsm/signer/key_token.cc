@@ -28,10 +28,12 @@ class SessionBatchSigner : public ImmediateBatchSigner {
   std::unique_ptr<pki::Signer> key_;
 };
 
+// Between activations no session is kept: one that died meanwhile (a token pulled out, an HSM that was restarted) would
+// be of no use for ever.
 class Pkcs11KeyToken : public KeyToken {
  public:
-  Pkcs11KeyToken(pkcs11::Slot slot, std::unique_ptr<pkcs11::Session> session, std::string label, int threads)
-      : slot_(std::move(slot)), session_(std::move(session)), label_(std::move(label)), threads_(threads) {}
+  Pkcs11KeyToken(pkcs11::Slot slot, std::string label, int threads)
+      : slot_(std::move(slot)), label_(std::move(label)), threads_(threads) {}
 
   StatusOr<TokenBinding> ReadBinding() override {
     SMKI_ASSIGN_OR_RETURN(std::vector<TokenBinding> found, ReadBindings());
@@ -43,7 +45,8 @@ class Pkcs11KeyToken : public KeyToken {
   }
 
   StatusOr<std::vector<TokenBinding>> ReadBindings() override {
-    SMKI_ASSIGN_OR_RETURN(const std::vector<Bytes> found, session_->ReadData(kBindingLabel));
+    SMKI_ASSIGN_OR_RETURN(const Lent session, Lend());
+    SMKI_ASSIGN_OR_RETURN(const std::vector<Bytes> found, session->ReadData(kBindingLabel));
     std::vector<TokenBinding> out;
     for (const Bytes& text : found) {
       SMKI_ASSIGN_OR_RETURN(out.emplace_back(), ParseTokenBinding(AsText(text)));
@@ -52,7 +55,8 @@ class Pkcs11KeyToken : public KeyToken {
   }
 
   StatusOr<TokenWitness> ReadWitness() override {
-    SMKI_ASSIGN_OR_RETURN(const std::vector<Bytes> found, session_->ReadData(kWitnessLabel));
+    SMKI_ASSIGN_OR_RETURN(const Lent session, Lend());
+    SMKI_ASSIGN_OR_RETURN(const std::vector<Bytes> found, session->ReadData(kWitnessLabel));
     if (found.empty())
       return FailedPrecondition("token '{}' has no data object '{}'", slot_.token_label(), kWitnessLabel);
     TokenWitness newest;
@@ -63,35 +67,53 @@ class Pkcs11KeyToken : public KeyToken {
     return newest;
   }
 
-  StatusOr<pki::PublicKey> ReadPublicKey() override { return session_->ReadPublicKey(label_); }
+  StatusOr<pki::PublicKey> ReadPublicKey() override {
+    SMKI_ASSIGN_OR_RETURN(const Lent session, Lend());
+    return session->ReadPublicKey(label_);
+  }
 
   StatusOr<std::unique_ptr<BatchSigner>> Open(const Secret& secret) override {
-    SMKI_RETURN_IF_ERROR(session_->Login(PinOf(secret)));
-    auto signer = MakeSigners();
+    SMKI_ASSIGN_OR_RETURN(open_, slot_.OpenSession(pkcs11::Access::kReadWrite));
+    const Status in = open_->Login(PinOf(secret));
+    auto signer = in.ok() ? MakeSigners() : StatusOr<std::unique_ptr<BatchSigner>>(in);
     if (!signer.ok()) Close();
     return signer;
   }
 
-  Status WriteWitness(const TokenWitness& witness) override {
-    return session_->WriteData(kWitnessLabel, AsBytes(Render(witness)));
+  Status WriteWitness(const TokenWitness& witness) override { return Write(kWitnessLabel, Render(witness)); }
+
+  // Also ends the login if C_Logout does not: it was the token's last session.
+  void Close() override {
+    if (open_ != nullptr) open_->Logout().IgnoreError();
+    open_.reset();
   }
 
-  void Close() override { session_->Logout().IgnoreError(); }
-
   Status ChangeSecret(const Secret& old, const Secret& next) override {
-    SMKI_RETURN_IF_ERROR(session_->Login(PinOf(old)));
-    Status changed = session_->SetPin(PinOf(old), PinOf(next));
+    SMKI_ASSIGN_OR_RETURN(open_, slot_.OpenSession(pkcs11::Access::kReadWrite));
+    Status changed = open_->Login(PinOf(old));
+    if (changed.ok()) changed = open_->SetPin(PinOf(old), PinOf(next));
     Close();
     return changed;
   }
 
-  Status WriteBinding(const TokenBinding& binding) override {
-    return session_->WriteData(kBindingLabel, AsBytes(Render(binding)));
-  }
+  Status WriteBinding(const TokenBinding& binding) override { return Write(kBindingLabel, Render(binding)); }
 
  private:
+  using Lent = std::shared_ptr<pkcs11::Session>;
+  // The open one, or one for this time only.
+  StatusOr<Lent> Lend() {
+    if (open_ != nullptr) return open_;
+    SMKI_ASSIGN_OR_RETURN(std::unique_ptr<pkcs11::Session> session, slot_.OpenSession(pkcs11::Access::kReadOnly));
+    return Lent(std::move(session));
+  }
+
+  Status Write(const char* label, const std::string& text) {
+    if (open_ == nullptr) return FailedPrecondition("token '{}' is closed", slot_.token_label());
+    return open_->WriteData(label, AsBytes(text));
+  }
+
   StatusOr<std::unique_ptr<BatchSigner>> MakeSigners() {
-    SMKI_ASSIGN_OR_RETURN(const pki::PublicKey public_key, session_->ReadPublicKey(label_));
+    SMKI_ASSIGN_OR_RETURN(const pki::PublicKey public_key, open_->ReadPublicKey(label_));
     if (threads_ == 0) {
       SMKI_ASSIGN_OR_RETURN(std::unique_ptr<pki::Signer> key, CopyKey(public_key));
       return std::make_unique<SessionBatchSigner>(std::move(key));
@@ -112,7 +134,7 @@ class Pkcs11KeyToken : public KeyToken {
   }
 
   pkcs11::Slot slot_;
-  std::unique_ptr<pkcs11::Session> session_;
+  Lent open_;  // while the key is open
   std::string label_;
   int threads_;
 };
@@ -123,9 +145,7 @@ StatusOr<std::unique_ptr<KeyToken>> FindKeyToken(pkcs11::Module& module, const s
                                                  int threads) {
   SMKI_ASSIGN_OR_RETURN(const pkcs11::TokenUri parsed, pkcs11::TokenUri::Parse(uri));
   SMKI_ASSIGN_OR_RETURN(pkcs11::Slot slot, module.FindToken(parsed));
-  SMKI_ASSIGN_OR_RETURN(std::unique_ptr<pkcs11::Session> session, slot.OpenSession(pkcs11::Access::kReadWrite));
-  return std::make_unique<Pkcs11KeyToken>(std::move(slot), std::move(session),
-                                          parsed.object.empty() ? key : parsed.object, threads);
+  return std::make_unique<Pkcs11KeyToken>(std::move(slot), parsed.object.empty() ? key : parsed.object, threads);
 }
 
 }  // namespace smki::hsm

@@ -73,6 +73,13 @@ std::string CampaignLogOf(const Incident& incident) {
   return incident.folder + "/" + kCampaignLogFile;
 }
 
+Status Campaigns::Conclude(Core& core, Incident& incident) {
+  if (!core.outside.files.Exists(CampaignLogOf(incident))) return OkStatus();
+  SMKI_ASSIGN_OR_RETURN(Running * running, For(core, incident));
+  if (running->campaign->log_records() == incident.summarised_records) return OkStatus();
+  return running->campaign->Conclude();
+}
+
 const Campaigns::Running* Campaigns::Find(const std::string& incident) const {
   const auto it = running_.find(incident);
   return it == running_.end() ? nullptr : &it->second;

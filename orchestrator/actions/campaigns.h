@@ -20,6 +20,9 @@ class Campaigns {
 
   // Opens the incident's campaign from its log, or begins one.
   StatusOr<Running*> For(Core& core, Incident& incident);
+  // Takes no more answers and says in the ledger what the log holds, if the newest summary does not: a wave that was
+  // given up has none of its own. For incidents whose campaign is over; nothing to do if there was none.
+  Status Conclude(Core& core, Incident& incident);
   // Null if it was not opened in this process.
   const Running* Find(const std::string& incident) const;
   void Forget(const std::string& incident) { running_.erase(incident); }

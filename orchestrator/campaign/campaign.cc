@@ -150,11 +150,6 @@ void Campaign::SetPaused(bool paused) {
   if (!paused_) Pump();
 }
 
-void Campaign::Stop() {
-  stream_.reset();
-  done_ = nullptr;
-}
-
 void Campaign::SetWant(Rank rank, Want want) {
   const auto counts = [](Want w) { return w == Want::kCall || w == Want::kAnswer; };
   in_flight_ -= counts(want_[rank]) ? 1 : 0;
@@ -417,7 +412,13 @@ void Campaign::OnDelivered(const std::vector<Rank>& ranks, const ledger::Campaig
   if (!response.ok()) {
     if (response.status().code() == StatusCode::kInvalidArgument) return Fail(response.status());
     held_by_ = "gateway: " + Message(response.status());
-    seams_.executor.PostAfter(kRetryDelay, Guarded([this, ranks] { Deliver(ranks); }));
+    seams_.executor.PostAfter(kRetryDelay, Guarded([this, ranks] {
+                                held_by_.clear();
+                                Deliver(ranks);
+                                // It may have arrived, and every Device have answered meanwhile.
+                                Pump();
+                                MaybeFinish();
+                              }));
     return;
   }
   FailPoint("orchestrator.campaign.delivered");
@@ -486,6 +487,13 @@ void Campaign::MaybeFinish() {
   Done done = std::move(done_);
   done_ = nullptr;
   done(OkStatus());
+}
+
+Status Campaign::Conclude() {
+  done_ = nullptr;
+  stream_.reset();
+  if (state_.wave().empty()) return OkStatus();
+  return Summarise();
 }
 
 Status Campaign::Summarise() {

@@ -77,12 +77,13 @@ class Campaign {
   bool running() const { return static_cast<bool>(done_); }
   // Paused: nothing new is sent; responses are still taken.
   void SetPaused(bool paused);
-  // Ends the response stream. The log stays open for Progress.
-  void Stop();
+  // The last word on waves that were given up: no more answers are taken, and a summary counts what the log holds.
+  // The log stays open for Progress.
+  Status Conclude();
+  uint64_t log_records() const { return log_->records(); }
 
   CampaignProgress Progress() const;
   const CampaignState& state() const { return state_; }
-  uint64_t log_records() const { return log_->records(); }
   const Digest& log_head() const { return log_->head(); }
   // Devices of the newest canary wave that were recovered, of how many.
   std::pair<uint64_t, uint64_t> CanaryResult() const;

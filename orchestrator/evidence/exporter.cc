@@ -95,6 +95,7 @@ void Exporter::Again(const Status& why) {
 }
 
 Status Exporter::WriteFiles() {
+  SMKI_RETURN_IF_ERROR(core_.campaigns.Conclude(core_, incident_));
   core_.campaigns.Forget(incident_.state.id);
   SMKI_RETURN_IF_ERROR(RemoveStrays());
   SMKI_RETURN_IF_ERROR(WritePolicy(core_, incident_));

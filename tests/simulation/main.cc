@@ -7,7 +7,7 @@
 #include <filesystem>
 
 #include "base/usage.h"
-#include "tests/simulation/simulation.h"
+#include "tests/simulation/shrink.h"
 
 namespace smki::simulation {
 namespace {
@@ -16,6 +16,8 @@ struct Options {
   uint64_t seeds = 100, from = 1;
   std::optional<uint64_t> seed;
   bool trace = false, quiet = false;
+  std::vector<std::string> without;
+  uint64_t shrink = 80;
   std::string hsm, runbooks = "runbooks";
 };
 
@@ -33,6 +35,9 @@ int Play(const Options& options) {
     RunOptions run_options;
     run_options.seed = seed;
     run_options.quiet = options.quiet;
+    for (const std::string& name : options.without) {
+      if (const auto fault = FaultNamed(name)) run_options.without.insert(*fault);
+    }
     if (options.trace) run_options.on_line = [](const std::string& line) { fmt::print("{}\n", line); };
     const auto begun = std::chrono::steady_clock::now();
     const Run run = Simulate(*stage, run_options);
@@ -41,7 +46,15 @@ int Play(const Options& options) {
                run.violations.empty() ? "clean" : "FAILED", run.recovered, run.total, run.strikes.size(), run.events,
                static_cast<double>(run.simulated.count()) / 3.6e6, seconds, ToHex(run.digest).substr(0, 16));
     for (const Violation& violation : run.violations) fmt::print("  {}: {}\n", violation.invariant, violation.what);
-    if (!run.violations.empty()) ++failed;
+    if (!run.violations.empty()) {
+      ++failed;
+      if (options.shrink > 0 && !options.trace) {
+        const Shrunk shrunk = Shrink(*stage, run_options, run, options.shrink);
+        fmt::print("  the shortest story ({} runs): {} strikes\n", shrunk.runs, shrunk.run.strikes.size());
+        for (const std::string& line : shrunk.run.story) fmt::print("    {}\n", line);
+        for (const Strike& strike : shrunk.run.strikes) fmt::print("    {}  {}\n", FormatTime(strike.time), strike.Id());
+      }
+    }
     std::fflush(stdout);
   }
   std::filesystem::current_path("/");
@@ -59,6 +72,8 @@ int main(int argc, char** argv) {
   app.add_option("--from", options.from, "the first");
   app.add_option("--seed", options.seed, "this one only");
   app.add_flag("--trace", options.trace, "tell the story");
+  app.add_option("--without", options.without, "faults that do not happen");
+  app.add_option("--shrink", options.shrink, "runs to find the shortest story of a failure; 0: none");
   app.add_flag("--quiet", options.quiet, "nothing goes wrong");
   app.add_option("--hsm", options.hsm, "libsmki_sim_hsm.so")->required();
   app.add_option("--runbooks", options.runbooks, "folder of runbooks");

@@ -252,9 +252,10 @@ void KeyguardMachine::BeginSigner() {
     auto signer = MakeSigner();
     disk_.SetStarting(false);
     if (signer_process_.ghost()) return;
-    start_failure_ = signer.ok() ? "" : Message(signer.status());
+    const std::string failure = signer.ok() ? "" : Message(signer.status());
+    const bool known = failure == std::exchange(start_failure_, failure);
     if (!signer.ok()) {
-      world_.story.Tell("signer", "does not start: {}", start_failure_);
+      if (!known) world_.story.Tell("signer", "does not start: {}", failure);
       signer_process_.Die("its own hand", [this] {
         EndSigner();
         keyguard_.Post([this] {

@@ -104,8 +104,12 @@ Nanos People::Reaction(const std::string& person) {
 void People::Soon(const std::string& what, const std::string& person, std::function<void()> act) {
   if (Get(person).gone || !in_hand_.insert(what).second) return;
   // The team's lead and operator are always there: without them there is no incident.
-  const bool may_go = person.ends_with(".pma") || person.ends_with(".custodian");
-  if (may_go && world_.fates.Strikes(Fault::kPersonAbsent, person)) {
+  // Of custodians and members as many stay as a quorum takes.
+  const std::string role = person.substr(person.find('.') + 1);
+  const auto gone = std::count_if(persons_.begin(), persons_.end(), [&](const auto& entry) {
+    return entry.second.gone && entry.first.ends_with(role);
+  });
+  if ((role == "pma" || role == "custodian") && gone < 2 && world_.fates.Strikes(Fault::kPersonAbsent, person)) {
     world_.story.Tell("people", "{} does not come any more", person);
     Get(person).gone = true;
     Over(what);

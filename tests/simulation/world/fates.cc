@@ -72,6 +72,13 @@ std::string_view Name(Fault fault) {
   return kKinds[static_cast<size_t>(fault)].name;
 }
 
+std::optional<Fault> FaultNamed(std::string_view name) {
+  for (size_t i = 0; i < kFaults; ++i) {
+    if (kKinds[i].name == name) return static_cast<Fault>(i);
+  }
+  return std::nullopt;
+}
+
 std::string Strike::Id() const {
   return fmt::format("{}@{}#{}", Name(fault), place, turn);
 }
@@ -111,10 +118,14 @@ bool Fates::Strikes(Fault fault, std::string_view place) {
   const auto i = static_cast<size_t>(fault);
   if (stopped_ || rates_[i] == 0) return false;
   const uint64_t turn = Turn(Name(fault), place);
-  if (Roll(seed_, Name(fault), place, turn) % kMillion >= rates_[i] || left_[i] == 0) return false;
+  if (Roll(seed_, Name(fault), place, turn) % kMillion >= rates_[i]) return false;
   Strike strike{fault, std::string(place), turn, now_, during_};
-  if (!suppressed_.empty() && suppressed_.contains(strike.Id())) return false;
-  --left_[i];
+  if (only_) {
+    if (!only_->contains(strike.Id())) return false;
+  } else if (left_[i]-- == 0) {
+    left_[i] = 0;
+    return false;
+  }
   strikes_.push_back(std::move(strike));
   return true;
 }

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -50,6 +51,7 @@ enum class Fault : uint8_t {
 };
 inline constexpr size_t kFaults = static_cast<size_t>(Fault::kHalt) + 1;
 std::string_view Name(Fault fault);
+std::optional<Fault> FaultNamed(std::string_view name);
 
 // One fault that struck. `place` and `turn` name it for ever under its seed.
 struct Strike {
@@ -78,7 +80,9 @@ class Fates {
   bool stopped() const { return stopped_; }
 
   // --- For shrinking and for the report ---
-  void Suppress(const std::string& strike_id) { suppressed_.insert(strike_id); }
+  // Of all strikes only these may happen.
+  void AllowOnly(std::set<std::string> strike_ids) { only_ = std::move(strike_ids); }
+  void Without(Fault fault) { rates_[static_cast<size_t>(fault)] = 0; }
   const std::vector<Strike>& strikes() const { return strikes_; }
   // Told the time and what is under way, for the strikes' own records.
   void SetMoment(UtcTime now) { now_ = now; }
@@ -94,7 +98,7 @@ class Fates {
   std::array<uint32_t, kFaults> rates_{};
   std::array<uint32_t, kFaults> left_{};
   std::map<std::string, uint64_t, std::less<>> turns_;
-  std::set<std::string> suppressed_;
+  std::optional<std::set<std::string>> only_;
   std::vector<Strike> strikes_;
   UtcTime now_;
   std::string during_;
