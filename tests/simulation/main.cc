@@ -18,6 +18,7 @@ struct Options {
   bool trace = false, quiet = false;
   std::vector<std::string> without;
   uint64_t shrink = 80;
+  std::vector<std::string> only;
   std::string hsm, runbooks = "runbooks";
 };
 
@@ -38,6 +39,7 @@ int Play(const Options& options) {
     for (const std::string& name : options.without) {
       if (const auto fault = FaultNamed(name)) run_options.without.insert(*fault);
     }
+    if (!options.only.empty()) run_options.only = std::set<std::string>(options.only.begin(), options.only.end());
     if (options.trace) run_options.on_line = [](const std::string& line) { fmt::print("{}\n", line); };
     const auto begun = std::chrono::steady_clock::now();
     const Run run = Simulate(*stage, run_options);
@@ -73,6 +75,7 @@ int main(int argc, char** argv) {
   app.add_option("--seed", options.seed, "this one only");
   app.add_flag("--trace", options.trace, "tell the story");
   app.add_option("--without", options.without, "faults that do not happen");
+  app.add_option("--only", options.only, "strikes that may happen, as a failure names them; all others do not");
   app.add_option("--shrink", options.shrink, "runs to find the shortest story of a failure; 0: none");
   app.add_flag("--quiet", options.quiet, "nothing goes wrong");
   app.add_option("--hsm", options.hsm, "libsmki_sim_hsm.so")->required();

@@ -341,7 +341,10 @@ void KeyguardMachine::PlanTick() {
 
 void KeyguardMachine::EndSigner() {
   signer_.reset();
-  if (on_signer_end) on_signer_end();
+  // Told when the disk is what was left of it, not as the ghost saw it.
+  world_.clockwork.After(Nanos(0), [this] {
+    if (on_signer_end) on_signer_end();
+  });
 }
 
 // --- dying ---
