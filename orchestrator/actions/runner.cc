@@ -4,11 +4,22 @@
 
 #include "base/fail_point.h"
 #include "orchestrator/incident/event_codec.h"
+#include "procedures/reason.h"
 
 namespace smki::orchestrator {
 namespace {
 
+using procedures::Reason;
 using procedures::StepStatus;
+
+constexpr Millis kAgain{5000};
+
+// The ledger cannot take anything now: a full disk, a wrong clock. What happened is to be said later; anything else is a
+// judgement.
+bool MayPass(const Status& status) {
+  return ReasonOf(status).empty() || procedures::IsRefusal(status, Reason::kAUDIT_NOT_DURABLE) ||
+         procedures::IsRefusal(status, Reason::kCLOCK_IMPLAUSIBLE);
+}
 
 ledger::v1::ActionRecord RecordOf(const procedures::Step& step, uint64_t attempt) {
   ledger::v1::ActionRecord record;
@@ -52,6 +63,7 @@ void Runner::StartReadySteps(Incident& incident) {
                                              IntentFor(incident, step));
     if (!started.ok()) {
       spdlog::error("{}: step {} cannot be started: {}", incident.state.id, step.id, Message(started));
+      if (MayPass(started)) Again([this, &incident] { Advance(incident); });
       return;
     }
   }
@@ -79,6 +91,10 @@ void Runner::Complete(Incident& incident, const procedures::ActionResult& result
   std::vector<ledger::NewEntry> before;
   before.push_back(MakeEntry(incident.state.id, "", "action.outcome", outcome));
   const Status changed = core_.book.Change(incident, {result, std::nullopt}, std::move(before));
+  if (!changed.ok() && MayPass(changed) && !incident.state.closed) {
+    spdlog::error("{}: the result of step {} cannot be recorded now: {}", incident.state.id, step.id, Message(changed));
+    return Again([this, &incident, result] { Complete(incident, result); });
+  }
   actions_.erase({incident.state.id, result.step});
   if (!changed.ok()) {
     spdlog::error("{}: the result of step {} is not accepted: {}", incident.state.id, step.id, Message(changed));
@@ -86,6 +102,10 @@ void Runner::Complete(Incident& incident, const procedures::ActionResult& result
   }
   spdlog::info("{}: {} {}: {}", incident.state.id, step.id, result.succeeded ? "done" : "failed", result.detail);
   Advance(incident);
+}
+
+void Runner::Again(std::function<void()> task) {
+  core_.outside.executor.PostAfter(kAgain, lifeline_.Guard(std::move(task)));
 }
 
 Action* Runner::Find(const Incident& incident, const std::string& step) const {

@@ -33,6 +33,9 @@ class Runner {
   void Launch(Incident& incident, const procedures::Step& step);
   void Complete(Incident& incident, const procedures::ActionResult& result);
 
+  // Later, if this still lives: the ledger may take it then.
+  void Again(std::function<void()> task);
+
   Core& core_;
   std::map<Key, std::unique_ptr<Action>> actions_;
   Lifeline lifeline_;

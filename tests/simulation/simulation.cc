@@ -143,6 +143,7 @@ class WholeWorld {
       keyguard_->OnLogin(token, logged_in);
       story_.Tell("token", "{} {}", KeyOf(token), logged_in ? "is open" : "is closed");
     });
+    keyguard_->on_keyguard_end = [this] { checks_->OnKeyguardDied(KeyguardNow()); };
     keyguard_->on_signer_end = [this] { checks_->OnSignerDied(KeyguardNow()); };
   }
 

@@ -120,6 +120,7 @@ Status KeyguardMachine::Run() {
 }
 
 void KeyguardMachine::EndKeyguard() {
+  if (on_keyguard_end) on_keyguard_end();
   host_.Down();
   persons_host_.Down();
   waiting_.clear();
@@ -361,9 +362,9 @@ void KeyguardMachine::Die(Fault how) {
     });
     return;
   }
-  keyguard_.Die("kill", [this, image = disk_.Left(true)]() mutable {
+  disk_.Mute(keyguard_);
+  keyguard_.Die("kill", [this] {
     EndKeyguard();
-    disk_.Become(std::move(image));
     // The child finds its parent gone and closes the key in order.
     signer_process_.Deliver(kSocket, [this] {
       if (ended_) return;

@@ -33,8 +33,8 @@ class KeyguardMachine {
   static constexpr char kName[] = "keyguard";
   static constexpr char kJournal[] = "keyguard/data/journal";
   static constexpr char kCheckpoint[] = "keyguard/data/newest-checkpoint";
-  // Told when the signer's process ends.
-  std::function<void()> on_signer_end;
+  // Told when the processes end.
+  std::function<void()> on_signer_end, on_keyguard_end;
 
  private:
   using SignerReply = std::function<void(StatusOr<Bytes>)>;

@@ -80,6 +80,11 @@ void Disk::Moment(std::string_view what, const std::string& path) {
   if (fates_.Strikes(Fault::kKill, place)) on_death_(Fault::kKill);
 }
 
+bool Disk::Muted() const {
+  const Process* who = Process::Running();
+  return who != nullptr && who == muted_ && who->ghost();
+}
+
 bool Disk::Full(const std::string& path) {
   const Process* who = Process::Running();
   if (who == nullptr || who->ghost()) return false;
@@ -111,6 +116,7 @@ Disk::FilePtr Disk::Create(const std::string& path) {
 }
 
 void Disk::Name(Naming naming) {
+  if (Muted()) return;
   Rename(naming, names_);
   pending_.push_back(std::move(naming));
 }
@@ -127,6 +133,7 @@ void Disk::Rename(const Naming& naming, std::map<std::string, FilePtr>& names) {
 
 Status Disk::Write(File& file, const std::string& path, uint64_t offset, ByteSpan octets) {
   Moment("write", path);
+  if (Muted()) return OkStatus();
   if (Full(path)) return NoSpace(path);
   Change change{offset, ToBytes(octets), false};
   Apply(change, file.now);
@@ -137,6 +144,7 @@ Status Disk::Write(File& file, const std::string& path, uint64_t offset, ByteSpa
 
 Status Disk::Cut(File& file, const std::string& path, uint64_t size) {
   Moment("cut", path);
+  if (Muted()) return OkStatus();
   Change change{size, {}, true};
   Apply(change, file.now);
   file.pending.push_back(std::move(change));
@@ -152,6 +160,7 @@ void Disk::Sync(File& file, const std::string& path) {
     if (fates_.Strikes(Fault::kSlowDisk, place)) who->Wait(Millis(200 + fates_.Draw(machine_ + " slow", kSlowestSync)));
     if (fates_.Strikes(Fault::kSyncFails, place)) return on_death_(Fault::kSyncFails);
   }
+  if (Muted()) return;
   file.durable = file.now;
   file.pending.clear();
   Moment("synced", path);
@@ -236,6 +245,7 @@ Status Disk::CreateDirectories(const std::string& path) {
 
 Status Disk::Rename(const std::string& from, const std::string& to) {
   Moment("rename", to);
+  if (Muted()) return OkStatus();
   const FilePtr file = Find(from);
   if (file == nullptr) return NotFound("cannot rename to {}: there is no {}", to, from);
   Name({{{to, file}, {from, std::nullopt}}});
@@ -245,6 +255,7 @@ Status Disk::Rename(const std::string& from, const std::string& to) {
 
 Status Disk::Remove(const std::string& path) {
   Moment("remove", path);
+  if (Muted()) return OkStatus();
   if (!names_.contains(path)) return NotFound("cannot remove {}: no such file", path);
   Name({{{path, std::nullopt}}});
   return OkStatus();
@@ -252,6 +263,7 @@ Status Disk::Remove(const std::string& path) {
 
 Status Disk::SyncDirectory(const std::string& path) {
   Moment("syncdir", path);
+  if (Muted()) return OkStatus();
   std::erase_if(pending_, [&](const Naming& naming) {
     const bool here = std::any_of(naming.changes.begin(), naming.changes.end(),
                                   [&](const auto& change) { return DirectoryOf(change.first) == path; });

@@ -76,12 +76,16 @@ class Disk : public FileSystem {
   // What is left when the power is cut now; `whole`: when a process is killed, whose page cache stays.
   Image Left(bool whole);
   void Become(Image image);
+  // For a killed process that shares the disk with one that lives on: as a ghost it writes nothing. It must not rely on
+  // reading what it wrote.
+  void Mute(const Process& ghost) { muted_ = &ghost; }
 
  private:
   friend class OpenFile;
   // A moment at which somebody may die.
   void Moment(std::string_view what, const std::string& path);
   bool Full(const std::string& path);
+  bool Muted() const;
   void MayFlip(Bytes& octets, const std::string& path);
   void Name(Naming naming);
   static void Rename(const Naming& naming, std::map<std::string, FilePtr>& names);
@@ -96,6 +100,7 @@ class Disk : public FileSystem {
   std::function<void(Fault)> on_death_;
   std::string seen_through_;
   bool starting_ = false;
+  const Process* muted_ = nullptr;
   Nanos full_until_{0};
   std::map<std::string, FilePtr> names_, durable_names_;
   std::vector<Naming> pending_;
