@@ -516,6 +516,10 @@ TEST(Checks, AnHonestHistoryGivesNoViolation) {
   EXPECT_EQ(All(Tell(Honest())), "");
 }
 
+TEST(Checks, AnHonestHistoryWithCrashAndHaltGivesNoViolation) {
+  EXPECT_EQ(All(Tell(Troubled())), "");
+}
+
 // The quorum resumes: organisations distinct, all after the halt.
 TEST(Checks, AHaltThatTheQuorumResumedIsNoViolation) {
   History history = Honest();

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "gbcs/credentials.h"
+#include "ledger/journal_records.h"
 #include "ledger/ledger.h"
 #include "pki/digest.h"
 #include "tests/simulation/check/facts.h"
@@ -80,6 +81,22 @@ TEST(PopulationReader, MerkleRootIsThatOfRfc6962) {
     }
     EXPECT_EQ(MerkleRoot(leaves), tree.Root()) << count;
   }
+}
+
+TEST(LogReader, ReadsEveryRecordOfTheJournal) {
+  const auto read = [](uint8_t type, const Bytes& payload) { return ReadJournalRecord({0, type, payload, {}}); };
+  ledger::JournalCustody custody;
+  custody.stage = "changed";
+  custody.custodians = {"a", "b"};
+  custody.from[0] = 1;
+  custody.to[0] = 2;
+  const auto change = read(kCustody, Encode(custody));
+  ASSERT_TRUE(change.ok());
+  EXPECT_EQ(change->from, custody.from);
+  EXPECT_EQ(change->to, custody.to);
+  EXPECT_EQ(change->text, "changed");
+  EXPECT_TRUE(read(kRefusal, Encode(ledger::JournalRefusal{{}, "X", "y", 2})).ok());
+  EXPECT_FALSE(read(11, {}).ok());
 }
 
 TEST(LedgerReader, AgreesWithTheLedger) {

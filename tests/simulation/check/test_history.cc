@@ -79,7 +79,53 @@ class Maker {
     return std::move(h_);
   }
 
+  // The signer crashes while the key is open; the shares are shown again; what was signed is asked for again; a member
+  // halts and a quorum resumes; one more attempt; the key is closed. Without the end: no ledger follows this.
+  History MakeTroubled() {
+    h_.estate = estate_.release();
+    h_.with_end = false;
+    MakeWorld();
+    OpenIncident();
+    Direct();
+    OpenKey();
+    RunCampaign();
+    Crash();
+    OpenKey();
+    const auto& devices = e_.populations.at("esme").devices;
+    e_.clock.Advance(std::chrono::hours(1));
+    Sign({{devices[0], 1}, {devices[4], 2}});  // the stored signature, and a new one
+    GiveOrder("halt", "anna.pma");
+    for (const char* person : {"bruno.pma", "carla.pma", "dario.pma"}) GiveOrder("resume", person);
+    OpenKey();
+    Sign({{devices[1], 1}});
+    CloseKey();
+    h_.journal = SplitJournal(JournalFile());
+    return std::move(h_);
+  }
+
  private:
+  void Crash() {
+    Add(Kind::kSignerDied, "", "", {});
+    e_.StartSigner();
+  }
+  void GiveOrder(const std::string& order, const std::string& person) {
+    const procedures::PmaOrder document{
+        order, e_.policy.environment, e_.DirectionDigest(), person, {e_.clock.Now().ms / 1000 * 1000}, {"a test"}};
+    const std::string text = procedures::Render(document);
+    hsm::test::Identity& identity = *e_.persons.at(person).sign;
+    const Bytes cms = Must(pki::SignDetached(AsBytes(text), identity.key, identity.certificate, e_.clock.Now(), ""));
+    Add(Kind::kSigned, person, "", {text});
+    kg::OrderRequest request;
+    request.set_order(text);
+    request.set_signature(ToString(cms));
+    Add(Kind::kRequest, person, "Order", {request.SerializeAsString()});
+    kg::OrderResponse response;
+    *response.mutable_status() =
+        ToProto(Must(e_.Ask<hsm::StatusFrame>(hsm::FrameType::kOrder, hsm::OrderFrame{text, cms})));
+    if (order == "halt") Add(Kind::kLogin, "recovery", "", {});
+    Add(Kind::kAnswer, person, "Order", {response.SerializeAsString()});
+    if (order == "halt") Crash();  // an ordinary end
+  }
   Bytes JournalFile() const { return *PosixFiles().Read(e_.folder / "journal", 1 << 24); }
   size_t Durable() const { return SplitJournal(JournalFile()).size(); }
 
@@ -346,6 +392,7 @@ class Maker {
       item.set_attempt(one.attempt);
       item.set_counter(one.counter);
       item.set_command(ToString(one.command));
+      if (!told_.insert(one.counter).second) continue;  // it was signed before
       Event& sign = Add(Kind::kTokenSign, "recovery", "", {});
       sign.digest = pki::Sha256(ByteSpan(one.command).subspan(1, one.command.size() - 66));
       sign.journal = before + 1;  // the burn
@@ -407,13 +454,7 @@ class Maker {
                                    {"recovery/digitalSignature", Bytes(8, 3)}};
   }
 
-  void CloseAll() {
-    ledger::v1::CampaignSummary summary;
-    summary.set_recovered(3);
-    summary.set_signatures(3);
-    summary.set_log_records(h_.campaign.size());
-    summary.set_log_head(ToString(LogHead(kCampaign, h_.campaign, h_.campaign.size())));
-    Entry("", "campaign.summary", summary);
+  kg::Status CloseKey() {
     kg::CloseRequest request;
     request.set_direction_digest(ToString(e_.DirectionDigest()));
     Add(Kind::kRequest, "orchestrator", "Close", {request.SerializeAsString()});
@@ -424,6 +465,17 @@ class Maker {
     *response.mutable_status() = status;
     Add(Kind::kAnswer, "orchestrator", "Close", {response.SerializeAsString()});
     Add(Kind::kSignerDied, "", "", {});
+    return status;
+  }
+
+  void CloseAll() {
+    ledger::v1::CampaignSummary summary;
+    summary.set_recovered(3);
+    summary.set_signatures(3);
+    summary.set_log_records(h_.campaign.size());
+    summary.set_log_head(ToString(LogHead(kCampaign, h_.campaign, h_.campaign.size())));
+    Entry("", "campaign.summary", summary);
+    const kg::Status status = CloseKey();
     Told("closed", status.journal_records(), status.journal_head());
     States("lena.lead", "close", "none", "done");
     Happens("lena.lead", "incident-closed", "", {{"role", "incident-lead"}, {"text", "done"}});
@@ -461,6 +513,7 @@ class Maker {
   hsm::test::TestEstate& e_;
   History h_;
   uint64_t happened_ = 0;
+  std::set<uint64_t> told_;  // counters
   std::string checkpoint_;
 };
 
@@ -638,6 +691,11 @@ ledger::JournalOrder History::Order(const std::string& order, const std::string&
 
 const History& Honest() {
   static const History history = Maker().Make();
+  return history;
+}
+
+const History& Troubled() {
+  static const History history = Maker().MakeTroubled();
   return history;
 }
 

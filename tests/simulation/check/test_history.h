@@ -114,6 +114,8 @@ struct History {
 };
 
 const History& Honest();
+// The same with a crash, a halt and its resumption; it has no end.
+const History& Troubled();
 std::vector<Violation> Tell(const History& history);
 
 }  // namespace smki::simulation::test
