@@ -62,8 +62,7 @@ void KeyCheck::Asked(UtcTime now, const keyguard::v1::Ceremony& ceremony) {
       facts_.findings.Say("I4", "ceremony {} counts the share of {} twice", request->id, person);
     if (!facts_.HasPresented(person, request->digest))
       facts_.findings.Say("I5", "ceremony {} counts a share of {}, who has not shown it", request->id, person);
-    // The keyguard keeps no attendance of a custody change but in its records of that change.
-    if (request->total > 0 && !journal_.HasAttendance(request->digest, person))
+    if (!journal_.HasAttendance(request->digest, person))
       facts_.findings.Say("I2", "ceremony {} counts the share of {}, which is not durable in the journal", request->id,
                           person);
   }
@@ -84,8 +83,7 @@ bool KeyCheck::Complete(const CeremonyRequest& request) const {
   if (key == policy->keys.end()) return false;
   const std::set<std::string> custodians(key->second.custodians.begin(), key->second.custodians.end());
   const auto shown = std::count_if(custodians.begin(), custodians.end(), [&](const std::string& person) {
-    return facts_.HasPresented(person, request.digest) &&
-           (request.total == 0 || journal_.HasAttendance(request.digest, person));
+    return facts_.HasPresented(person, request.digest) && journal_.HasAttendance(request.digest, person);
   });
   return static_cast<uint64_t>(shown) >= key->second.threshold && key->second.threshold >= 2;
 }

@@ -8,6 +8,7 @@
 #include "base/wire.h"
 #include "ledger/checkpoint.h"
 #include "pki/digest.h"
+#include "procedures/custody_change.h"
 #include "procedures/documents.h"
 #include "tests/simulation/check/log_reader.h"
 #include "tests/simulation/check/population_reader.h"
@@ -103,7 +104,102 @@ class Maker {
     return std::move(h_);
   }
 
+  // The shares are refreshed before anything happens; then the new ones open the key under the new policy.
+  History MakeRefreshed() {
+    h_.estate = estate_.release();
+    h_.with_end = false;
+    MakeWorld();
+    RefreshShares();
+    OpenIncident();
+    Direct();
+    OpenKey();
+    RunCampaign();
+    CloseKey();
+    h_.journal = SplitJournal(JournalFile());
+    return std::move(h_);
+  }
+
  private:
+  void RefreshShares() {
+    procedures::CustodyChange change;
+    change.id = "CUS-1";
+    change.environment = e_.policy.environment;
+    change.key = "recovery";
+    change.change = "refresh";
+    change.policy_version = 1;
+    change.policy = pki::Sha256(e_.PolicyText());
+    change.threshold = 3;
+    for (const auto& share : e_.custody.at("recovery").shares) change.custodians.push_back(share.person);
+    change.requested_by = "lena.lead";
+    change.nonce = std::string(32, 'a');
+    change.drafted = e_.clock.Now() - std::chrono::hours(2);
+    change.not_after = e_.clock.Now() + std::chrono::hours(24);
+    const hsm::CeremonyFrame asked = BeginRefresh(Render(change));
+    for (const std::string& person : kCustodians) {
+      Show(person, asked.request, e_.Presentation(person, asked));
+    }
+    std::vector<procedures::ShareRecord> shares;
+    for (const std::string& person : change.custodians) shares.push_back(Confirm(person));
+    e_.custody.at("recovery").shares = std::move(shares);
+    e_.policy = Must(procedures::ParsePolicy(next_policy_));
+    Crash();  // an ordinary end
+  }
+  hsm::CeremonyFrame BeginRefresh(const std::string& change) {
+    hsm::BeginCustodyFrame frame{change, {}, ToBytes(AsBytes(e_.PolicyText())), e_.RevocationList()};
+    kg::BeginCustodyChangeRequest request;
+    request.set_change(change);
+    for (const std::string& person : e_.approvers) {
+      Add(Kind::kSigned, person, "", {change});
+      frame.approvals.push_back(e_.Approve(person, change, ""));
+      request.add_approvals(ToString(frame.approvals.back()));
+    }
+    Add(Kind::kRequest, "lena.lead", "BeginCustodyChange", {request.SerializeAsString()});
+    const auto asked = Must(e_.Ask<hsm::CeremonyFrame>(hsm::FrameType::kBeginCustody, frame));
+    kg::BeginCustodyChangeResponse response;
+    *response.mutable_ceremony() = ToProto(asked);
+    Add(Kind::kAnswer, "lena.lead", "BeginCustodyChange", {response.SerializeAsString()});
+    return asked;
+  }
+  // A presentation to a custody change. With the last of a ceremony the token is opened and closed again.
+  void Show(const std::string& person, const std::string& request_text, const hsm::PresentFrame& shown) {
+    Add(Kind::kSigned, person, "", {shown.presentation});
+    Add(Kind::kPresented, person, "", {request_text});
+    kg::PresentShareRequest request;
+    request.set_presentation(shown.presentation);
+    request.set_signature(ToString(shown.signature));
+    request.set_envelope(ToString(shown.envelope));
+    Add(Kind::kRequest, person, "PresentShare", {request.SerializeAsString()});
+    const size_t before = Durable();
+    const hsm::CeremonyFrame ceremony = Must(e_.Present(shown));
+    if (Durable() > before + 1) {  // more than an attendance
+      Event& login = Add(Kind::kLogin, "recovery", "", {});
+      login.in = true;
+      login.journal = before + 1;
+      Add(Kind::kLogin, "recovery", "", {}).journal = before + 1;
+    }
+    kg::PresentShareResponse response;
+    *response.mutable_ceremony() = ToProto(ceremony);
+    Add(Kind::kAnswer, person, "PresentShare", {response.SerializeAsString()});
+  }
+  // A new custodian fetches their share and shows it back.
+  procedures::ShareRecord Confirm(const std::string& person) {
+    Add(Kind::kRequest, person, "GetCustody", {""});
+    const auto offer = Must(e_.Ask<hsm::CustodyFrame>(hsm::FrameType::kGetCustody, hsm::GetCustodyFrame{person}));
+    kg::Custody custody;
+    custody.set_policy(offer.policy);
+    *custody.mutable_ceremony() = ToProto(offer.ceremony);
+    Add(Kind::kAnswer, person, "GetCustody", {custody.SerializeAsString()});
+    next_policy_ = offer.policy;
+    auto& keys = e_.persons.at(person);
+    const Secret record = Must(pki::OpenEnvelope(offer.envelope, keys.agree->key, keys.agree->certificate));
+    auto made = Must(procedures::PresentShare(
+        Must(procedures::ParsePolicy(offer.policy)), Must(procedures::ParseCeremonyRequest(offer.ceremony.request)),
+        offer.ceremony.request, person, offer.envelope,
+        {keys.agree->key, keys.agree->certificate, keys.sign->key, keys.sign->certificate}, e_.clock.Now()));
+    Show(person, offer.ceremony.request, {made.document, made.signature, made.envelope});
+    return Must(procedures::DecodeShareRecord(record.span()));
+  }
+
   void Crash() {
     Add(Kind::kSignerDied, "", "", {});
     e_.StartSigner();
@@ -514,6 +610,7 @@ class Maker {
   History h_;
   uint64_t happened_ = 0;
   std::set<uint64_t> told_;  // counters
+  std::string next_policy_;
   std::string checkpoint_;
 };
 
@@ -696,6 +793,11 @@ const History& Honest() {
 
 const History& Troubled() {
   static const History history = Maker().MakeTroubled();
+  return history;
+}
+
+const History& Refreshed() {
+  static const History history = Maker().MakeRefreshed();
   return history;
 }
 
