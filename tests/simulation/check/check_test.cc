@@ -18,7 +18,7 @@ using hsm::test::Must;
 using recovery::v1::IncidentView;
 
 constexpr uint8_t kAdmitted = 1, kAttendance = 2, kOpened = 3, kBurn = 4, kSignatures = 5, kProven = 6, kClosed = 7,
-                  kOrder = 9;
+                  kOrder = 9, kCustody = 10;
 constexpr Millis kHour = std::chrono::hours(1);
 
 struct Bend {
@@ -514,6 +514,26 @@ INSTANTIATE_TEST_SUITE_P(, Bends, testing::ValuesIn(kBends),
 
 TEST(Checks, AnHonestHistoryGivesNoViolation) {
   EXPECT_EQ(All(Tell(Honest())), "");
+}
+
+TEST(Checks, AnHonestHistoryWithCrashAndHaltGivesNoViolation) {
+  EXPECT_EQ(All(Tell(Troubled())), "");
+}
+
+TEST(Checks, AnHonestHistoryAfterAChangeOfCustodyGivesNoViolation) {
+  EXPECT_EQ(All(Tell(Refreshed())), "");
+}
+
+// A new policy counts once the journal has the change that made it.
+TEST(Checks, ANextPolicyWithoutItsChangeIsSaid) {
+  History history = Refreshed();
+  for (auto& [type, payload] : history.journal) {
+    if (type != kCustody) continue;
+    auto record = *ledger::DecodeJournalCustody(payload);
+    record.stage = "abandoned";
+    payload = Encode(record);
+  }
+  EXPECT_TRUE(Says(Tell(history), "I1", "neither the anchor nor made of it"));
 }
 
 // The quorum resumes: organisations distinct, all after the halt.

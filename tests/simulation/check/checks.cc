@@ -103,7 +103,7 @@ void Checks::AtEnd(const End& end) {
   } else if (all.journal.log().records() > 0) {
     all.facts.findings.Say("I2", "the signer's journal is gone");
   }
-  all.key.AtEnd();
+  all.key.AtEnd(end.incident_closed);
   Reconciliation reconciliation(all.facts, all.journal, all.keyguard, all.devices, all.quotes);
   if (!end.ledger_file.empty()) {
     const auto entries = ReadLedger(end.ledger_file);

@@ -52,6 +52,7 @@ class Checks {
   void OnPersonSigned(UtcTime now, const std::string& person, ByteSpan document, ByteSpan cms);
   // A custodian really let their share go, for this ceremony request.
   void OnPersonPresented(UtcTime now, const std::string& person, const std::string& ceremony_request);
+  // A login that succeeded, or its end; in the order of the token's own calls. Not told while tokens are made.
   void OnTokenLogin(UtcTime now, const std::string& key, bool logged_in);
   // CKM_ECDSA was done with the key over this digest. Told at the moment of the signature: what is durable then must
   // already have the burn.
@@ -61,8 +62,8 @@ class Checks {
   // listener "PersonsGetStatus", "GetCeremony", "PresentShare", "Order", "BeginCustodyChange", "GetCustody".
   void OnKeyguardRequest(UtcTime now, const std::string& caller, const std::string& method,
                          const std::vector<std::string>& messages);
-  // A serialised OK answer as it leaves the keyguard, before the network. Answers come in the order of their requests
-  // for each caller and method.
+  // What is durable is read at every answer. A serialised OK answer as it leaves the keyguard, before the network.
+  // Answers come in the order of their requests for each caller and method.
   void OnKeyguardAnswer(UtcTime now, const std::string& caller, const std::string& method, const std::string& response);
   void OnKeyguardRefusal(UtcTime now, const std::string& caller, const std::string& method,
                          const std::string& reason_code);
@@ -71,7 +72,8 @@ class Checks {
   void OnSignerDied(UtcTime now);
   void OnDeviceCommand(UtcTime now, Eui64 device, ByteSpan message);   // arrives at the Device
   void OnDeviceResponse(UtcTime now, Eui64 device, ByteSpan message);  // leaves the Device
-  // A serialised recovery.v1.IncidentView that a person was answered with: an acknowledgement of what is durable.
+  // A serialised recovery.v1.IncidentView that a person is answered with, as it leaves the orchestrator: an
+  // acknowledgement of what is durable. One caller's pages must be told in the order in which they were made.
   void OnIncidentView(UtcTime now, const std::string& caller, const std::string& view);
   // A serialised estate.v1.DeliverRequest as it leaves the orchestrator.
   void OnDeliver(UtcTime now, const std::string& request);

@@ -21,8 +21,8 @@ class KeyCheck {
   void Login(UtcTime now, const std::string& key, bool logged_in);
   void Sign(UtcTime now, const std::string& key, const Digest& digest);
   void SignerDied();
-  // Digests that no burn ever explained.
-  void AtEnd();
+  // Digests that no burn ever explained; and, if the incident is closed, a token that is not.
+  void AtEnd(bool incident_closed);
 
   bool LoggedIn() const;
   bool OpenFor(const Digest& direction) const;

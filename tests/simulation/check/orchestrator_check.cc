@@ -40,7 +40,7 @@ void OrchestratorCheck::View(UtcTime now, const std::string& caller, const std::
       findings.Say("I2", "{} counts {} recovered Devices; {} are durable in the campaign log", where, recovered,
                    log->recovered.size());
   }
-  pages_.push_back(std::move(page));
+  if (pages_.empty() || !(pages_.back() == page)) pages_.push_back(std::move(page));
 }
 
 const OrchestratorCheck::CampaignLog* OrchestratorCheck::Update(const std::string& incident) {

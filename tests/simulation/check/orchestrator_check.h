@@ -19,6 +19,7 @@ class OrchestratorCheck {
     uint64_t entries = 0, sequence = 0;
     Digest head{};
     std::map<std::string, std::string> steps;  // status
+    friend bool operator==(const Page&, const Page&) = default;
   };
 
   OrchestratorCheck(Facts& facts, DeviceCheck& devices) : facts_(facts), devices_(devices) {}

@@ -1,7 +1,9 @@
 // I3: who quoted which head, kept until the end shows whether ledger and journal contain it.
 #pragma once
 
-#include <map>
+#include <cstdint>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,10 +31,10 @@ class Quotes {
   };
 
   void Ledger(const std::string& where, std::optional<uint64_t> sequence, const Digest& head) {
-    ledger_.push_back({where, sequence, head});
+    if (known_.insert({sequence.value_or(UINT64_MAX), head}).second) ledger_.push_back({where, sequence, head});
   }
   void Journal(const std::string& where, uint64_t records, const Digest& head) {
-    if (records > 0) journal_.push_back({where, records, head});
+    if (records > 0 && known_of_journal_.insert({records, head}).second) journal_.push_back({where, records, head});
   }
   void Burn(uint64_t number, const JournalRecord& record) {
     burns_.push_back({number, record});
@@ -47,6 +49,7 @@ class Quotes {
   std::vector<OfLedger> ledger_;
   std::vector<OfJournal> journal_;
   std::vector<OfBurn> burns_;
+  std::set<std::pair<uint64_t, Digest>> known_, known_of_journal_;  // who quoted it first is enough
 };
 
 }  // namespace smki::simulation

@@ -8,6 +8,7 @@
 #include "base/wire.h"
 #include "ledger/checkpoint.h"
 #include "pki/digest.h"
+#include "procedures/custody_change.h"
 #include "procedures/documents.h"
 #include "tests/simulation/check/log_reader.h"
 #include "tests/simulation/check/population_reader.h"
@@ -79,7 +80,148 @@ class Maker {
     return std::move(h_);
   }
 
+  // The signer crashes while the key is open; the shares are shown again; what was signed is asked for again; a member
+  // halts and a quorum resumes; one more attempt; the key is closed. Without the end: no ledger follows this.
+  History MakeTroubled() {
+    h_.estate = estate_.release();
+    h_.with_end = false;
+    MakeWorld();
+    OpenIncident();
+    Direct();
+    OpenKey();
+    RunCampaign();
+    Crash();
+    OpenKey();
+    const auto& devices = e_.populations.at("esme").devices;
+    e_.clock.Advance(std::chrono::hours(1));
+    Sign({{devices[0], 1}, {devices[4], 2}});  // the stored signature, and a new one
+    GiveOrder("halt", "anna.pma");
+    for (const char* person : {"bruno.pma", "carla.pma", "dario.pma"}) GiveOrder("resume", person);
+    OpenKey();
+    Sign({{devices[1], 1}});
+    CloseKey();
+    h_.journal = SplitJournal(JournalFile());
+    return std::move(h_);
+  }
+
+  // The shares are refreshed before anything happens; then the new ones open the key under the new policy.
+  History MakeRefreshed() {
+    h_.estate = estate_.release();
+    h_.with_end = false;
+    MakeWorld();
+    RefreshShares();
+    OpenIncident();
+    Direct();
+    OpenKey();
+    RunCampaign();
+    CloseKey();
+    h_.journal = SplitJournal(JournalFile());
+    return std::move(h_);
+  }
+
  private:
+  void RefreshShares() {
+    procedures::CustodyChange change;
+    change.id = "CUS-1";
+    change.environment = e_.policy.environment;
+    change.key = "recovery";
+    change.change = "refresh";
+    change.policy_version = 1;
+    change.policy = pki::Sha256(e_.PolicyText());
+    change.threshold = 3;
+    for (const auto& share : e_.custody.at("recovery").shares) change.custodians.push_back(share.person);
+    change.requested_by = "lena.lead";
+    change.nonce = std::string(32, 'a');
+    change.drafted = e_.clock.Now() - std::chrono::hours(2);
+    change.not_after = e_.clock.Now() + std::chrono::hours(24);
+    const hsm::CeremonyFrame asked = BeginRefresh(Render(change));
+    for (const std::string& person : kCustodians) {
+      Show(person, asked.request, e_.Presentation(person, asked));
+    }
+    std::vector<procedures::ShareRecord> shares;
+    for (const std::string& person : change.custodians) shares.push_back(Confirm(person));
+    e_.custody.at("recovery").shares = std::move(shares);
+    e_.policy = Must(procedures::ParsePolicy(next_policy_));
+    Crash();  // an ordinary end
+  }
+  hsm::CeremonyFrame BeginRefresh(const std::string& change) {
+    hsm::BeginCustodyFrame frame{change, {}, ToBytes(AsBytes(e_.PolicyText())), e_.RevocationList()};
+    kg::BeginCustodyChangeRequest request;
+    request.set_change(change);
+    for (const std::string& person : e_.approvers) {
+      Add(Kind::kSigned, person, "", {change});
+      frame.approvals.push_back(e_.Approve(person, change, ""));
+      request.add_approvals(ToString(frame.approvals.back()));
+    }
+    Add(Kind::kRequest, "lena.lead", "BeginCustodyChange", {request.SerializeAsString()});
+    const auto asked = Must(e_.Ask<hsm::CeremonyFrame>(hsm::FrameType::kBeginCustody, frame));
+    kg::BeginCustodyChangeResponse response;
+    *response.mutable_ceremony() = ToProto(asked);
+    Add(Kind::kAnswer, "lena.lead", "BeginCustodyChange", {response.SerializeAsString()});
+    return asked;
+  }
+  // A presentation to a custody change. With the last of a ceremony the token is opened and closed again.
+  void Show(const std::string& person, const std::string& request_text, const hsm::PresentFrame& shown) {
+    Add(Kind::kSigned, person, "", {shown.presentation});
+    Add(Kind::kPresented, person, "", {request_text});
+    kg::PresentShareRequest request;
+    request.set_presentation(shown.presentation);
+    request.set_signature(ToString(shown.signature));
+    request.set_envelope(ToString(shown.envelope));
+    Add(Kind::kRequest, person, "PresentShare", {request.SerializeAsString()});
+    const size_t before = Durable();
+    const hsm::CeremonyFrame ceremony = Must(e_.Present(shown));
+    if (Durable() > before + 1) {  // more than an attendance
+      Event& login = Add(Kind::kLogin, "recovery", "", {});
+      login.in = true;
+      login.journal = before + 1;
+      Add(Kind::kLogin, "recovery", "", {}).journal = before + 1;
+    }
+    kg::PresentShareResponse response;
+    *response.mutable_ceremony() = ToProto(ceremony);
+    Add(Kind::kAnswer, person, "PresentShare", {response.SerializeAsString()});
+  }
+  // A new custodian fetches their share and shows it back.
+  procedures::ShareRecord Confirm(const std::string& person) {
+    Add(Kind::kRequest, person, "GetCustody", {""});
+    const auto offer = Must(e_.Ask<hsm::CustodyFrame>(hsm::FrameType::kGetCustody, hsm::GetCustodyFrame{person}));
+    kg::Custody custody;
+    custody.set_policy(offer.policy);
+    *custody.mutable_ceremony() = ToProto(offer.ceremony);
+    Add(Kind::kAnswer, person, "GetCustody", {custody.SerializeAsString()});
+    next_policy_ = offer.policy;
+    auto& keys = e_.persons.at(person);
+    const Secret record = Must(pki::OpenEnvelope(offer.envelope, keys.agree->key, keys.agree->certificate));
+    auto made = Must(procedures::PresentShare(
+        Must(procedures::ParsePolicy(offer.policy)), Must(procedures::ParseCeremonyRequest(offer.ceremony.request)),
+        offer.ceremony.request, person, offer.envelope,
+        {keys.agree->key, keys.agree->certificate, keys.sign->key, keys.sign->certificate}, e_.clock.Now()));
+    Show(person, offer.ceremony.request, {made.document, made.signature, made.envelope});
+    return Must(procedures::DecodeShareRecord(record.span()));
+  }
+
+  void Crash() {
+    Add(Kind::kSignerDied, "", "", {});
+    e_.StartSigner();
+  }
+  void GiveOrder(const std::string& order, const std::string& person) {
+    const procedures::PmaOrder document{
+        order, e_.policy.environment, e_.DirectionDigest(), person, {e_.clock.Now().ms / 1000 * 1000}, {"a test"}};
+    const std::string text = procedures::Render(document);
+    hsm::test::Identity& identity = *e_.persons.at(person).sign;
+    const Bytes cms = Must(pki::SignDetached(AsBytes(text), identity.key, identity.certificate, e_.clock.Now(), ""));
+    Add(Kind::kSigned, person, "", {text});
+    kg::OrderRequest request;
+    request.set_order(text);
+    request.set_signature(ToString(cms));
+    Add(Kind::kRequest, person, "Order", {request.SerializeAsString()});
+    kg::OrderResponse response;
+    *response.mutable_status() =
+        ToProto(Must(e_.Ask<hsm::StatusFrame>(hsm::FrameType::kOrder, hsm::OrderFrame{text, cms})));
+    if (order == "halt") Add(Kind::kLogin, "recovery", "", {});
+    Add(Kind::kAnswer, person, "Order", {response.SerializeAsString()});
+    if (order == "halt") Crash();  // an ordinary end
+  }
   Bytes JournalFile() const { return *PosixFiles().Read(e_.folder / "journal", 1 << 24); }
   size_t Durable() const { return SplitJournal(JournalFile()).size(); }
 
@@ -346,6 +488,7 @@ class Maker {
       item.set_attempt(one.attempt);
       item.set_counter(one.counter);
       item.set_command(ToString(one.command));
+      if (!told_.insert(one.counter).second) continue;  // it was signed before
       Event& sign = Add(Kind::kTokenSign, "recovery", "", {});
       sign.digest = pki::Sha256(ByteSpan(one.command).subspan(1, one.command.size() - 66));
       sign.journal = before + 1;  // the burn
@@ -407,13 +550,7 @@ class Maker {
                                    {"recovery/digitalSignature", Bytes(8, 3)}};
   }
 
-  void CloseAll() {
-    ledger::v1::CampaignSummary summary;
-    summary.set_recovered(3);
-    summary.set_signatures(3);
-    summary.set_log_records(h_.campaign.size());
-    summary.set_log_head(ToString(LogHead(kCampaign, h_.campaign, h_.campaign.size())));
-    Entry("", "campaign.summary", summary);
+  kg::Status CloseKey() {
     kg::CloseRequest request;
     request.set_direction_digest(ToString(e_.DirectionDigest()));
     Add(Kind::kRequest, "orchestrator", "Close", {request.SerializeAsString()});
@@ -424,6 +561,17 @@ class Maker {
     *response.mutable_status() = status;
     Add(Kind::kAnswer, "orchestrator", "Close", {response.SerializeAsString()});
     Add(Kind::kSignerDied, "", "", {});
+    return status;
+  }
+
+  void CloseAll() {
+    ledger::v1::CampaignSummary summary;
+    summary.set_recovered(3);
+    summary.set_signatures(3);
+    summary.set_log_records(h_.campaign.size());
+    summary.set_log_head(ToString(LogHead(kCampaign, h_.campaign, h_.campaign.size())));
+    Entry("", "campaign.summary", summary);
+    const kg::Status status = CloseKey();
     Told("closed", status.journal_records(), status.journal_head());
     States("lena.lead", "close", "none", "done");
     Happens("lena.lead", "incident-closed", "", {{"role", "incident-lead"}, {"text", "done"}});
@@ -461,6 +609,8 @@ class Maker {
   hsm::test::TestEstate& e_;
   History h_;
   uint64_t happened_ = 0;
+  std::set<uint64_t> told_;  // counters
+  std::string next_policy_;
   std::string checkpoint_;
 };
 
@@ -638,6 +788,16 @@ ledger::JournalOrder History::Order(const std::string& order, const std::string&
 
 const History& Honest() {
   static const History history = Maker().Make();
+  return history;
+}
+
+const History& Troubled() {
+  static const History history = Maker().MakeTroubled();
+  return history;
+}
+
+const History& Refreshed() {
+  static const History history = Maker().MakeRefreshed();
   return history;
 }
 

@@ -114,6 +114,10 @@ struct History {
 };
 
 const History& Honest();
+// The same with a crash, a halt and its resumption; it has no end.
+const History& Troubled();
+// The same after a change of custody; it has no end either.
+const History& Refreshed();
 std::vector<Violation> Tell(const History& history);
 
 }  // namespace smki::simulation::test
