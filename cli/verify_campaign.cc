@@ -84,8 +84,9 @@ void CheckSigned(Evidence& evidence, const ledger::Record& record, std::set<Devi
   }
 }
 
-// How many signatures the campaign never had: the keyguard's answer was lost, and the key closed or the Device recovered
-// before it was asked for again. Such a batch was announced and has no outcome; every other signature must have arrived.
+// How many signatures the campaign never had: the keyguard's answer was lost, and the key closed or the Device
+// recovered before it was asked for again. Such a batch was announced and has no outcome; every other signature must
+// have arrived.
 uint64_t CheckUnreceived(Evidence& evidence, const std::set<DeviceAttempt>& received) {
   std::set<uint64_t> with_outcome;  // batches
   for (const auto& [entry, batch] : evidence.Of<ledger::v1::CampaignBatch>("campaign.batch"))
@@ -145,9 +146,9 @@ void CheckReconciliation(Evidence& evidence) {
       &log);
   if (!evidence.Expect(kCampaignFile, read)) return;
   const uint64_t unreceived = CheckUnreceived(evidence, received);
-  evidence.LookedAt(fmt::format("{} batches, {} campaign records{}", Count(evidence.burns.size()), Count(listed),
-                                unreceived == 0 ? "" : fmt::format(", {} whose answer was lost",
-                                                                   Count(unreceived, "signature"))));
+  evidence.LookedAt(
+      fmt::format("{} batches, {} campaign records{}", Count(evidence.burns.size()), Count(listed),
+                  unreceived == 0 ? "" : fmt::format(", {} whose answer was lost", Count(unreceived, "signature"))));
   if (summaries.empty()) {
     evidence.Find("ledger.sqlite", "the campaign has no summary");
     return;

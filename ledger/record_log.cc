@@ -182,7 +182,15 @@ StatusOr<std::unique_ptr<RecordLog>> RecordLog::Open(FileSystem& files, const st
   log->torn_ = log->file_->size() - scan.good;
   log->records_ = scan.summary.records;
   log->head_ = scan.summary.head;
-  if (log->torn_ > 0) SMKI_RETURN_IF_ERROR(log->file_->Truncate(scan.good));
+  if (log->torn_ > 0) {
+    // A disk that gave a wrong bit once must not cost what was written: what is cut was read wrong twice.
+    FileSource once_more(*log->file_);
+    SMKI_ASSIGN_OR_RETURN(const Scan second, ScanRecords(once_more, path, kind, {}));
+    if (second.good != scan.good)
+      return Unavailable("{}: two readings of it differ at octet {}; check the disk, then start again", path,
+                         std::min(second.good, scan.good));
+    SMKI_RETURN_IF_ERROR(log->file_->Truncate(scan.good));
+  }
   if (scan.good == 0) SMKI_RETURN_IF_ERROR(log->file_->Append(FileHeader(kind)));
   // Also what was there already: its writer may have ended before it was synced, and from now on it counts.
   log->Sync();

@@ -14,8 +14,8 @@ using procedures::StepStatus;
 
 constexpr Millis kAgain{5000};
 
-// The ledger cannot take anything now: a full disk, a wrong clock. What happened is to be said later; anything else is a
-// judgement.
+// The ledger cannot take anything now: a full disk, a wrong clock. What happened is to be said later; anything else is
+// a judgement.
 bool MayPass(const Status& status) {
   return ReasonOf(status).empty() || procedures::IsRefusal(status, Reason::kAUDIT_NOT_DURABLE) ||
          procedures::IsRefusal(status, Reason::kCLOCK_IMPLAUSIBLE);

@@ -54,7 +54,8 @@ int Play(const Options& options) {
         const Shrunk shrunk = Shrink(*stage, run_options, run, options.shrink);
         fmt::print("  the shortest story ({} runs): {} strikes\n", shrunk.runs, shrunk.run.strikes.size());
         for (const std::string& line : shrunk.run.story) fmt::print("    {}\n", line);
-        for (const Strike& strike : shrunk.run.strikes) fmt::print("    {}  {}\n", FormatTime(strike.time), strike.Id());
+        for (const Strike& strike : shrunk.run.strikes)
+          fmt::print("    {}  {}\n", FormatTime(strike.time), strike.Id());
       }
     }
     std::fflush(stdout);

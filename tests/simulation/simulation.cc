@@ -147,12 +147,17 @@ class WholeWorld {
       keyguard_->OnLogin(token, logged_in);
       story_.Tell("token", "{} {}", KeyOf(token), logged_in ? "is open" : "is closed");
     });
+    keyguard_->on_severed = [this](const std::string& token) { checks_->OnTokenSevered(KeyOf(token)); };
     keyguard_->on_keyguard_end = [this] { checks_->OnKeyguardDied(KeyguardNow()); };
     keyguard_->on_signer_end = [this] { checks_->OnSignerDied(KeyguardNow()); };
   }
 
   bool IsKeyguard(const Network::Host& host) const {
     return &host == &keyguard_->host() || &host == &keyguard_->persons_host();
+  }
+  // The checks are told who it really was; the keyguard cannot know.
+  static std::string CallerOf(const Server::Call& call) {
+    return call.from == Intruder::kMachine ? Checks::kIntruder : call.caller;
   }
   std::string MethodAt(const Network::Host& host, const std::string& method) const {
     return &host == &keyguard_->persons_host() && method == "GetStatus" ? "PersonsGetStatus" : method;
@@ -162,8 +167,8 @@ class WholeWorld {
     network_.on_request = [this](const Network::Host& host, const Server::Call& call) {
       for (const std::string& message : call.messages) story_.Note(call.method, AsBytes(message));
       if (IsKeyguard(host)) {
-        intruder_->Overhear(call);
-        checks_->OnKeyguardRequest(KeyguardNow(), call.caller, MethodAt(host, call.method), call.messages);
+        if (call.from != Intruder::kMachine) intruder_->Overhear(call);
+        checks_->OnKeyguardRequest(KeyguardNow(), CallerOf(call), MethodAt(host, call.method), call.messages);
       } else if (&host == &dcc_->host() && call.method == "Deliver") {
         checks_->OnDeliver(clockwork_.Now(), call.messages[0]);
         estate::v1::DeliverRequest request;
@@ -178,10 +183,9 @@ class WholeWorld {
       if (IsKeyguard(host)) {
         const std::string method = MethodAt(host, call.method);
         if (answer.ok()) {
-          checks_->OnKeyguardAnswer(KeyguardNow(), call.caller, method, *answer);
+          checks_->OnKeyguardAnswer(KeyguardNow(), CallerOf(call), method, *answer);
         } else {
-          checks_->OnKeyguardRefusal(KeyguardNow(), call.caller, method, ReasonOf(answer.status()));
-          if (call.caller == Intruder::kIdentity) intruder_->OnRefused(call, answer.status());
+          checks_->OnKeyguardRefusal(KeyguardNow(), CallerOf(call), method, ReasonOf(answer.status()));
         }
       } else if (&host == &dcc_->host() && call.method == "Responses" && answer.ok()) {
         estate::v1::ResponseBatch batch;

@@ -29,8 +29,8 @@ StatusOr<Stage> MakeStage(const std::string& folder, const std::string& hsm_libr
 struct RunOptions {
   uint64_t seed = 1;
   bool quiet = false;                               // nothing goes wrong
-  std::optional<std::set<std::string>> only;  // the strikes that may happen; none: all
-  std::set<Fault> without;                     // kinds that do not happen
+  std::optional<std::set<std::string>> only;        // the strikes that may happen; none: all
+  std::set<Fault> without;                          // kinds that do not happen
   std::function<void(const std::string&)> on_line;  // the story, as it happens; may be empty
 };
 

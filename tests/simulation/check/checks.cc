@@ -49,6 +49,10 @@ void Checks::OnTokenLogin(UtcTime now, const std::string& key, bool logged_in) {
   impl_->key.Login(now, key, logged_in);
 }
 
+void Checks::OnTokenSevered(const std::string& key) {
+  impl_->key.Severed(key);
+}
+
 void Checks::OnTokenSign(UtcTime now, const std::string& key, const Digest& digest) {
   impl_->key.Sign(now, key, digest);
 }

@@ -42,6 +42,9 @@ class Checks {
     std::function<UtcTime()> true_time;
   };
   explicit Checks(World world);
+  // As caller of the keyguard: somebody else with the orchestrator's transport identity. What the ledger does not know
+  // of is then no fault, as long as it is within the Direction; that it can be seen afterwards is.
+  static constexpr char kIntruder[] = "intruder";
   ~Checks();
   Checks(const Checks&) = delete;
 
@@ -54,6 +57,8 @@ class Checks {
   void OnPersonPresented(UtcTime now, const std::string& person, const std::string& ceremony_request);
   // A login that succeeded, or its end; in the order of the token's own calls. Not told while tokens are made.
   void OnTokenLogin(UtcTime now, const std::string& key, bool logged_in);
+  // The token lost its sessions by itself; told before the login that ends with them.
+  void OnTokenSevered(const std::string& key);
   // CKM_ECDSA was done with the key over this digest. Told at the moment of the signature: what is durable then must
   // already have the burn.
   void OnTokenSign(UtcTime now, const std::string& key, const Digest& digest);

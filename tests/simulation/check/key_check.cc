@@ -66,7 +66,7 @@ void KeyCheck::Asked(UtcTime now, const keyguard::v1::Ceremony& ceremony) {
       facts_.findings.Say("I2", "ceremony {} counts the share of {}, which is not durable in the journal", request->id,
                           person);
   }
-  if (ceremony.open() && request->total > 0 && !OpenFor(request->direction))
+  if (ceremony.open() && steady_ && severed_.empty() && request->total > 0 && !OpenFor(request->direction))
     facts_.findings.Say("I5", "ceremony {} is said to have opened the key; the token is closed", request->id);
 }
 
@@ -88,7 +88,13 @@ bool KeyCheck::Complete(const CeremonyRequest& request) const {
   return static_cast<uint64_t>(shown) >= key->second.threshold && key->second.threshold >= 2;
 }
 
+void KeyCheck::Severed(const std::string& key) {
+  if (sessions_.contains(key)) severed_.insert(key);
+}
+
 void KeyCheck::Login(UtcTime now, const std::string& key, bool logged_in) {
+  ++changes_;
+  if (logged_in) severed_.erase(key);
   if (!logged_in) {
     sessions_.erase(key);
     return;

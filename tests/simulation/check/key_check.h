@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "smki/keyguard/v1/keyguard.pb.h"
@@ -19,6 +20,9 @@ class KeyCheck {
   // The keyguard answers with a ceremony: its request, and who has shown their share.
   void Asked(UtcTime now, const keyguard::v1::Ceremony& ceremony);
   void Login(UtcTime now, const std::string& key, bool logged_in);
+  // The token's sessions died by themselves: the signer finds it out when it next uses the key.
+  void Severed(const std::string& key);
+  bool severed() const { return !severed_.empty(); }
   void Sign(UtcTime now, const std::string& key, const Digest& digest);
   void SignerDied();
   // Digests that no burn ever explained; and, if the incident is closed, a token that is not.
@@ -27,6 +31,10 @@ class KeyCheck {
   bool LoggedIn() const;
   bool OpenFor(const Digest& direction) const;
   uint64_t logins() const { return logins_; }
+  // Openings and closings so far. An answer that was under way while there was one may tell of before or after.
+  uint64_t changes() const { return changes_; }
+  void Answering(uint64_t changes_when_asked) { steady_ = changes_when_asked == changes_; }
+  bool steady() const { return steady_; }
   const CeremonyRequest* FindRequest(const Digest& request) const;
 
  private:
@@ -50,7 +58,9 @@ class KeyCheck {
   Quotes& quotes_;
   std::map<Digest, Asking> requests_;
   std::map<std::string, Session> sessions_;  // by key: logged in
-  uint64_t logins_ = 0;
+  uint64_t logins_ = 0, changes_ = 0;
+  bool steady_ = true;
+  std::set<std::string> severed_;
   std::map<Digest, std::string> unexplained_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "pki/cms.h"
 #include "pki/digest.h"
+#include "tests/simulation/check/checks.h"
 #include "tests/simulation/check/gbcs_reader.h"
 
 namespace smki::simulation {
@@ -33,13 +34,20 @@ constexpr char kDash[] = "\xE2\x80\x94 ";  // em dash and a space
 void KeyguardCheck::Request(UtcTime now, const std::string& caller, const std::string& method,
                             const std::vector<std::string>& messages) {
   if (method == kExport) return;
-  Pending pending{messages, now, false, key_.logins(), 0};
+  Pending pending{messages, now, false, key_.logins(), key_.changes(), 0};
   if (method == "Prepare") TakePrepare(now, messages);
   if (method == "Sign") {
     const auto request = First<kg::SignRequest>(messages);
     pending.open = key_.OpenFor(ToDigest(AsBytes(request.direction_digest())));
     pending.asked = asked_.size();
-    asked_.push_back({request, {}, false});
+    asked_.push_back({request, {}, false, caller == Checks::kIntruder});
+    if (caller == Checks::kIntruder)
+      quotes_.Stolen(request.ledger_sequence(), ToDigest(AsBytes(request.ledger_head())));
+  }
+  if (method == "Prepare" && caller == Checks::kIntruder) {
+    const auto first = First<kg::PrepareRequest>(messages);
+    const auto& header = first.header();
+    quotes_.Stolen(header.ledger_sequence(), ToDigest(AsBytes(header.ledger_head())));
   }
   pending_[{caller, method}].push_back(std::move(pending));
 }
@@ -93,6 +101,9 @@ void KeyguardCheck::Answer(UtcTime now, const std::string& caller, const std::st
   if (method == "Sign") return Signed(now, caller, response);
   const auto pending = Match(caller, method);
   if (!pending) return;
+  // What a person does opens and closes the key itself: its answer tells of after.
+  const bool acts = method == "PresentShare" || method == "Close" || method == "Order";
+  key_.Answering(acts && key_.changes() <= pending->changes + 1 ? key_.changes() : pending->changes);
   if (method == "Prepare") {
     const auto answer = Parse<kg::PrepareResponse>(response);
     if (const auto request = ReadCeremonyRequest(answer.ceremony().request()); request.ok())
@@ -312,7 +323,8 @@ void KeyguardCheck::State(const std::string& where, const kg::Status& status) {
   if (!status.ledger_head().empty())
     quotes_.Ledger(quoting, status.ledger_sequence(), ToDigest(AsBytes(status.ledger_head())));
   const bool open = status.state() == kg::Status::OPEN;
-  if (open != key_.OpenFor(ToDigest(AsBytes(status.direction_digest()))) && (open || key_.LoggedIn()))
+  if (key_.steady() && !(open && key_.severed()) &&
+      open != key_.OpenFor(ToDigest(AsBytes(status.direction_digest()))) && (open || key_.LoggedIn()))
     findings.Say("I5", "{}: the keyguard says that the key is {}; the token is {}", where, open ? "open" : "closed",
                  key_.LoggedIn() ? "open" : "closed");
 }

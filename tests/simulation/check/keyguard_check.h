@@ -19,6 +19,7 @@ class KeyguardCheck {
     keyguard::v1::SignRequest request;
     std::vector<Bytes> commands;  // released, in order; of an answer that left
     bool answered = false;
+    bool stolen = false;  // asked by an intruder
   };
 
   KeyguardCheck(Facts& facts, Admissions& admissions, JournalCheck& journal, KeyCheck& key, Quotes& quotes)
@@ -41,9 +42,10 @@ class KeyguardCheck {
   struct Pending {
     std::vector<std::string> messages;
     UtcTime time;
-    bool open = false;    // for the Direction of a Sign, when it came
-    uint64_t logins = 0;  // until then
-    size_t asked = 0;     // index in asked_, of a Sign
+    bool open = false;     // for the Direction of a Sign, when it came
+    uint64_t logins = 0;   // until then
+    uint64_t changes = 0;  // of the key's state, until then
+    size_t asked = 0;      // index in asked_, of a Sign
   };
   using Queue = std::deque<Pending>;
 

@@ -87,7 +87,9 @@ void LedgerCheck::Heads() {
       facts_.findings.Say("I3", "{} quotes ledger entry {} with head {}; the ledger has no such entry", quote.where,
                           quote.sequence.value_or(0), Short(quote.head));
   };
-  for (const Quotes::OfLedger& quote : quotes_.ledger()) check(quote);
+  for (const Quotes::OfLedger& quote : quotes_.ledger()) {
+    if (!quotes_.IsStolen(quote)) check(quote);
+  }
   for (const auto& [digest, use] : facts_.uses)
     check({use.direction.id, use.direction.ledger_sequence, use.direction.ledger_head});
   for (const Quotes::OfJournal& quote : quotes_.journal()) {

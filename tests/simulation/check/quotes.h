@@ -41,6 +41,12 @@ class Quotes {
     Ledger(fmt::format("journal record {}", number), record.ledger_sequence, record.ledger_head);
   }
 
+  // Said by an intruder: nobody promises that the ledger has it.
+  void Stolen(uint64_t sequence, const Digest& head) { stolen_.insert({sequence, head}); }
+  bool IsStolen(const OfLedger& quote) const {
+    return stolen_.contains({quote.sequence.value_or(UINT64_MAX), quote.head});
+  }
+
   const std::vector<OfLedger>& ledger() const { return ledger_; }
   const std::vector<OfJournal>& journal() const { return journal_; }
   const std::vector<OfBurn>& burns() const { return burns_; }
@@ -49,6 +55,7 @@ class Quotes {
   std::vector<OfLedger> ledger_;
   std::vector<OfJournal> journal_;
   std::vector<OfBurn> burns_;
+  std::set<std::pair<uint64_t, Digest>> stolen_;
   std::set<std::pair<uint64_t, Digest>> known_, known_of_journal_;  // who quoted it first is enough
 };
 

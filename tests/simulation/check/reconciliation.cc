@@ -57,7 +57,7 @@ const LedgerEntry* Reconciliation::Intent(uint64_t sequence, const Digest& head)
 void Reconciliation::Intents() {
   for (const KeyguardCheck::Asked& asked : keyguard_.asked()) {
     const auto& request = asked.request;
-    if (asked.commands.empty()) continue;  // nothing came of it, or its burns tell
+    if (asked.commands.empty() || asked.stolen) continue;  // nothing came of it, or its burns tell
     const LedgerEntry* const entry = Intent(request.ledger_sequence(), ToDigest(AsBytes(request.ledger_head())));
     const std::string what = fmt::format("commands were released against ledger entry {}", request.ledger_sequence());
     if (entry == nullptr) {
@@ -73,10 +73,26 @@ void Reconciliation::Intents() {
   }
 }
 
+// Everything spent there was asked for by somebody else than the orchestrator.
+bool Reconciliation::BurnedByIntruder(const JournalRecord& record) const {
+  return std::any_of(keyguard_.asked().begin(), keyguard_.asked().end(), [&](const auto& one) {
+    if (!one.stolen || one.request.ledger_sequence() != record.ledger_sequence ||
+        ToDigest(AsBytes(one.request.ledger_head())) != record.ledger_head)
+      return false;
+    return std::all_of(record.items.begin(), record.items.end(), [&](const BurnItem& item) {
+      const auto& items = one.request.items();
+      return std::any_of(items.begin(), items.end(), [&](const auto& asked) {
+        return asked.device() == item.device.value() && asked.attempt() == item.attempt;
+      });
+    });
+  });
+}
+
 void Reconciliation::Burns() {
   for (const Quotes::OfBurn& burn : quotes_.burns()) {
     const JournalRecord& record = burn.record;
     const LedgerEntry* const entry = Intent(record.ledger_sequence, record.ledger_head);
+    if (BurnedByIntruder(record)) continue;
     if (entry == nullptr) {
       facts_.findings.Say("I2", "journal record {}: attempts are spent without an intent in the ledger", burn.number);
       continue;
@@ -245,12 +261,15 @@ uint64_t Reconciliation::Lost() {
   uint64_t out = 0;
   for (const Quotes::OfBurn& burn : quotes_.burns()) {
     const LedgerEntry* const entry = Intent(burn.record.ledger_sequence, burn.record.ledger_head);
-    if (entry == nullptr) continue;  // named before
+    if (entry == nullptr) {  // named before, or an intruder's
+      out += burn.record.items.size();
+      continue;
+    }
     const bool ended = with_outcome.contains({entry->incident, Payload<ledger::v1::CampaignIntent>(*entry).batch()});
     for (const BurnItem& item : burn.record.items) {
       if (received_.contains({item.device, item.attempt})) continue;
       ++out;
-      if (ended)
+      if (ended && !BurnedByIntruder(burn.record))
         facts_.findings.Say("I2", "journal record {}: the ledger has the outcome of its batch, the campaign log not {}",
                             burn.number, item.device.ToString());
     }

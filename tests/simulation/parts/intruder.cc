@@ -18,7 +18,7 @@ Intruder::Intruder(World world, const EstateImage& image)
 
 void Intruder::Start(Network::Host& keyguard) {
   process_.Begin();
-  keyguard_ = world_.network.Connect(process_, "intruder", kIdentity, keyguard);
+  keyguard_ = world_.network.Connect(process_, kMachine, kIdentity, keyguard);
   process_.PostAfter(kEvery, [this] { Strike(); });
 }
 
@@ -36,8 +36,6 @@ void Intruder::Overhear(const Server::Call& call) {
     }
   }
 }
-
-void Intruder::OnRefused(const Server::Call&, const Status&) {}
 
 void Intruder::Strike() {
   if (world_.fates.Strikes(Fault::kIntruder, "intruder")) {

@@ -15,11 +15,11 @@ namespace smki::simulation {
 class Intruder {
  public:
   static constexpr char kIdentity[] = "orchestrator";
+  static constexpr char kMachine[] = "intruder";
 
   Intruder(World world, const EstateImage& image);
   void Start(Network::Host& keyguard);
   void Overhear(const Server::Call& call);
-  void OnRefused(const Server::Call& call, const Status& why);
 
  private:
   void Strike();

@@ -434,12 +434,14 @@ unsigned long KeyguardMachine::BeforeHsm(const char* function, const std::string
   }
   if (fates.Strikes(Fault::kSessionDies, place)) {
     world_.story.Tell("token", "its sessions die at {}", function);
+    if (on_severed) on_severed(token);
     hsm_.KillSessions(token);
     return CKR_SESSION_HANDLE_INVALID;
   }
   if (!token_away_ && fates.Strikes(Fault::kTokenVanishes, place)) {
     token_away_ = true;
     world_.story.Tell("token", "is taken out at {}", function);
+    if (on_severed) on_severed(token);
     hsm_.SetPresent(token, false);
     world_.clockwork.After(Millis(1'000 + fates.Draw("token away", kLongestAway)), [this, token] {
       token_away_ = false;

@@ -33,6 +33,8 @@ class KeyguardMachine {
   static constexpr char kName[] = "keyguard";
   static constexpr char kJournal[] = "keyguard/data/journal";
   static constexpr char kCheckpoint[] = "keyguard/data/newest-checkpoint";
+  // Told before the token's sessions die by themselves.
+  std::function<void(const std::string& token)> on_severed;
   // Told when the processes end.
   std::function<void()> on_signer_end, on_keyguard_end;
 

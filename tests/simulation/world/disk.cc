@@ -9,6 +9,7 @@ namespace {
 constexpr Nanos kSyncTime = std::chrono::milliseconds(1);
 constexpr uint64_t kSlowestSync = 20'000;  // ms
 constexpr uint64_t kLongestFull = 1'800'000;
+constexpr uint64_t kSector = 512;
 
 Status NoSpace(const std::string& path) {
   return Error(StatusCode::kResourceExhausted, "cannot write {}: no space left on device", path);
@@ -134,7 +135,8 @@ void Disk::Rename(const Naming& naming, std::map<std::string, FilePtr>& names) {
 Status Disk::Write(File& file, const std::string& path, uint64_t offset, ByteSpan octets) {
   Moment("write", path);
   if (Muted()) return OkStatus();
-  if (Full(path)) return NoSpace(path);
+  // What overwrites needs no room.
+  if (offset + octets.size() > file.now.size() && Full(path)) return NoSpace(path);
   Change change{offset, ToBytes(octets), false};
   Apply(change, file.now);
   file.pending.push_back(std::move(change));
@@ -313,7 +315,13 @@ Bytes Disk::Survived(const File& file, uint64_t how, uint64_t which) {
     if (how == 3 && (which >> (i % 60) & 1) == 0) continue;
     Change change = file.pending[i];
     const bool torn = how == 2 ? i == prefix : (which >> (i % 60) & 6) == 6;
-    if (torn && !change.cut) change.octets.resize(change.octets.size() * (which % 97) / 97);
+    if (torn && !change.cut) {
+      // A sector is written whole or not at all.
+      const uint64_t sector =
+          (change.offset / kSector + which % 97 * (change.octets.size() / kSector + 1) / 97) * kSector;
+      if (sector <= change.offset) continue;
+      change.octets.resize(std::min<uint64_t>(change.octets.size(), sector - change.offset));
+    }
     Apply(change, out);
   }
   return out;

@@ -126,7 +126,7 @@ class Network::Way : public Transport {
                                                            client_.life(),
                                                            machine_,
                                                            host_,
-                                                           {caller_, MethodOf(method), std::move(messages)},
+                                                           {caller_, machine_, MethodOf(method), std::move(messages)},
                                                            place,
                                                            network_.clockwork_.elapsed() + deadline,
                                                            std::move(reply)});
@@ -205,7 +205,7 @@ std::unique_ptr<Transport::Watch> Network::Way::Open(const std::string& method, 
     return handle;
   }
   Host& host = host_;
-  const Server::Call call{caller_, MethodOf(method), {std::move(request)}};
+  const Server::Call call{caller_, machine_, MethodOf(method), {std::move(request)}};
   network.clockwork_.After(network.Delay(place), [&network, &host, state, end, call, place, machine = machine_] {
     if (host.server_ == nullptr || state->left) return end(Unavailable("{}: connection refused", place));
     host.process_.Deliver(Nanos(0), [&network, &host, state, end, call, place, machine] {

@@ -22,6 +22,7 @@ class Server {
   using Reply = std::function<void(StatusOr<std::string>)>;
   struct Call {
     std::string caller;  // the Common Name of its transport certificate
+    std::string from;    // the machine it really comes from
     std::string method;  // "Sign"
     std::vector<std::string> messages;
   };
