@@ -25,6 +25,9 @@ constexpr uint64_t kMoreDevices = 9;
 // Faults go on for two to ten hours; then everything must come to an end within eight hours.
 constexpr uint64_t kFaultyHours = 8;
 constexpr Nanos kPatience = std::chrono::hours(8);
+constexpr Nanos kClockLook = std::chrono::minutes(5);
+// Forward or back; further than the five minutes that are tolerated, and never so far that waiting is of no use.
+constexpr uint64_t kLongestJump = 1'800'000;  // ms
 constexpr Nanos kSettling = std::chrono::minutes(10);
 
 class WholeWorld {
@@ -82,6 +85,7 @@ class WholeWorld {
       const auto devices = dcc_->Devices();
       if (devices.ok()) before_ = CellsOf(*devices);
     });
+    LookAtClocks();
     const Nanos faults_end = std::chrono::minutes(120 + fates_.Draw("faults end", kFaultyHours * 60));
     std::optional<Nanos> settled;
     while (clockwork_.elapsed() < faults_end + kPatience && checks_->violations().empty()) {
@@ -200,10 +204,28 @@ class WholeWorld {
     };
   }
 
+  // A time server that lies, or an operator who sets the clock.
+  void LookAtClocks() {
+    for (Process* process : {&orchestrator_->process(), &keyguard_->process()}) {
+      if (!fates_.Strikes(Fault::kClockJumps, process->name())) continue;
+      const auto by = static_cast<int64_t>(fates_.Draw(process->name() + " jump", 2 * kLongestJump));
+      SetClock(*process, Millis(by - static_cast<int64_t>(kLongestJump)));
+    }
+    clockwork_.After(kClockLook, [this] { LookAtClocks(); });
+  }
+  void SetClock(Process& process, Millis error) {
+    if (process.wall_error() == error) return;
+    story_.Tell(process.name(), "its clock is wrong by {} s", error.count() / 1000);
+    process.SetWallError(error);
+    if (&process == &keyguard_->process()) keyguard_->SetSignerClock(error);
+  }
+
   void StopFaults() {
     if (fates_.stopped()) return;
     fates_.Stop();
     story_.Tell("world", "faults stop");
+    SetClock(orchestrator_->process(), Millis(0));
+    SetClock(keyguard_->process(), Millis(0));
     for (const std::string& token : {keyguard_->recovery_token()}) stage_.hsm.hsm->SetPresent(token, true);
   }
 
@@ -235,8 +257,10 @@ class WholeWorld {
       run.total = people_->page()->progress().total();
     }
     run.violations = checks_->violations();
-    if (run.violations.empty() && !run.closed) run.violations.push_back({"liveness", WhyNot()});
-    if (run.violations.empty()) JudgeEnd(run);
+    const bool alarm = !run.closed && intruder_->lied() && people_->last_failure().starts_with("JOURNAL_ROLLED_BACK");
+    if (alarm) story_.Tell("world", "the orchestrator has found out that somebody else used its name");
+    if (run.violations.empty() && !run.closed && !alarm) run.violations.push_back({"liveness", WhyNot()});
+    if (run.violations.empty() && !alarm) JudgeEnd(run);
     for (const Violation& violation : run.violations)
       story_.Tell("VIOLATION", "{}: {}", violation.invariant, violation.what);
     run.strikes = fates_.strikes();

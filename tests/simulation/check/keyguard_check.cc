@@ -171,7 +171,8 @@ void KeyguardCheck::Signed(UtcTime now, const std::string& caller, const std::st
     Released(now, asked.request, item);
     asked.commands.push_back(ToBytes(AsBytes(item.command())));
   }
-  const bool was_open = pending->open || key_.OpenFor(direction) || key_.logins() > pending->logins;
+  // A token that was pulled out stops no answer that was signed before.
+  const bool was_open = pending->open || key_.severed() || key_.OpenFor(direction) || key_.logins() > pending->logins;
   if (any && !was_open)
     facts_.findings.Say("I5", "commands of Direction {} are released at {}, asked for while the key was closed",
                         Short(direction), FormatTimeMillis(now));

@@ -10,11 +10,11 @@ constexpr char kState[] = "dcc/state.sqlite";
 constexpr char kExtracts[] = "repository/extracts";
 
 // The fates' rates are per million, the gateway's per mille.
-uint32_t PerMille(const Fates& fates, Fault fault) {
-  return (fates.rate(fault) + 999) / 1000;
+uint32_t PerMille(Fates& fates, Fault fault) {
+  return (fates.Lent(fault, "devices") + 999) / 1000;
 }
 
-sim::Faults FaultsOf(const Fates& fates) {
+sim::Faults FaultsOf(Fates& fates) {
   sim::Faults out;
   out.seed = fates.SeedFor("devices");
   out.lose_command = PerMille(fates, Fault::kCommandLost);

@@ -49,9 +49,11 @@ void Intruder::Strike() {
                      [this] { Strike(); });
 }
 
-void Intruder::Send(const std::string& method, std::vector<std::string> messages, const std::string& what) {
+void Intruder::Send(const std::string& method, std::vector<std::string> messages, const std::string& what, bool lie) {
   world_.story.Tell("intruder", "{}: {}", method, what);
-  const auto told = [this, method, what](StatusOr<std::string> answer) {
+  const auto told = [this, method, what, lie](StatusOr<std::string> answer) {
+    // An answer that got lost may have been a yes.
+    if (lie && (answer.ok() || ReasonOf(answer.status()).empty())) lied_ = true;
     world_.story.Tell("intruder", "{}: {}: {}", method, what,
                       answer.ok() ? "served"
                                   : (ReasonOf(answer.status()).empty() ? Message(answer.status()).substr(0, 80)
@@ -112,7 +114,7 @@ void Intruder::BendSign() {
       (*request.mutable_direction_digest())[0] ^= 1;
       what = "another Direction";
   }
-  Send("Sign", {request.SerializeAsString()}, what);
+  Send("Sign", {request.SerializeAsString()}, what, what.find("ledger") != std::string::npos);
 }
 
 // A population file with one Device more (docs/formats/population.md: header, count, EUI-64s in order).
@@ -182,7 +184,7 @@ void Intruder::BendPrepare() {
   }
   std::vector<std::string> messages;
   for (const kg::PrepareRequest& part : parts) messages.push_back(part.SerializeAsString());
-  Send("Prepare", std::move(messages), what);
+  Send("Prepare", std::move(messages), what, what.find("ledger") != std::string::npos);
 }
 
 }  // namespace smki::simulation

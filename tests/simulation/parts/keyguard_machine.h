@@ -22,6 +22,7 @@ class KeyguardMachine {
   Network::Host& host() { return host_; }
   Network::Host& persons_host() { return persons_host_; }
   Process& process() { return keyguard_; }
+  void SetSignerClock(Millis error) { signer_process_.SetWallError(error); }
   const std::string& start_failure() const { return start_failure_; }
 
   // What the HSM asks before it does something, and what it tells.

@@ -151,6 +151,7 @@ void People::OnPage(View view) {
   std::string during;
   std::set<std::string> kinds;
   for (const rv::StepView& step : view.steps()) {
+    if (step.status() == "failed") last_failure_ = step.result();
     if (step.status() == "running" || step.status() == "ready") kinds.insert(step.kind());
   }
   for (const std::string& kind : kinds) during += (during.empty() ? "" : "+") + kind;
@@ -161,7 +162,8 @@ void People::OnPage(View view) {
     std::string at;
     for (const rv::StepView& step : page_->steps()) {
       if (step.status() == "running" || step.status() == "ready" || step.status() == "failed")
-        at += fmt::format(" {}:{}", step.id(), step.status());
+        at += fmt::format(" {}:{}{}", step.id(), step.status(),
+                          step.status() == "failed" ? " (" + step.result().substr(0, 200) + ")" : "");
     }
     const rv::CampaignProgress& p = page_->progress();
     world_.story.Tell("page", "{} {}:{}{}", page_->state(), page_->sequence(), at,

@@ -36,6 +36,8 @@ class People {
   // The newest page that somebody has read.
   const std::optional<recovery::v1::IncidentView>& page() const { return page_; }
   const std::string& last_refusal() const { return last_refusal_; }
+  // Why a step failed last.
+  const std::string& last_failure() const { return last_failure_; }
 
  private:
   struct Person {
@@ -103,7 +105,7 @@ class People {
   std::map<std::string, int> failures_;
   std::string halted_;  // Direction, hexadecimal
   std::set<std::string> resumed_;
-  std::string last_refusal_;
+  std::string last_refusal_, last_failure_;
   bool closed_ = false;
   bool rejected_ = false;
 };

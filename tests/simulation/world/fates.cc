@@ -130,6 +130,15 @@ bool Fates::Strikes(Fault fault, std::string_view place) {
   return true;
 }
 
+uint32_t Fates::Lent(Fault fault, std::string_view place) {
+  const uint32_t rate = rates_[static_cast<size_t>(fault)];
+  if (rate == 0 || stopped_) return 0;
+  const Strike strike{fault, std::string(place), 0, now_, "action"};
+  if (only_ && !only_->contains(strike.Id())) return 0;
+  strikes_.push_back(strike);
+  return rate;
+}
+
 uint64_t Fates::Draw(std::string_view place, uint64_t bound) {
   SMKI_CHECK(bound > 0);
   return Roll(seed_, "draw", place, Turn("draw", place)) % bound;

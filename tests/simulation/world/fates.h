@@ -71,6 +71,8 @@ class Fates {
 
   // Whether `fault` strikes at `place` this time. False once Stop was called.
   bool Strikes(Fault fault, std::string_view place);
+  // The rate of a fault that somebody else draws (the network of Devices): 0, or it is one strike for the whole run.
+  uint32_t Lent(Fault fault, std::string_view place);
   // In [0, bound), bound > 0: how long, which, how much. Independent of everything that strikes.
   uint64_t Draw(std::string_view place, uint64_t bound);
   // The seed of a generator that is somebody's own.
