@@ -35,12 +35,20 @@ bool CannotMeet(Fault fault, const std::string& kind) {
       return kind != "action" && kind != "ceremony";
     case Fault::kIntruder:
       return kind == "none" || kind == "direction";
+    case Fault::kStreamBroken:  // of responses, and of the journal when the evidence is made
+      return kind != "action" && kind != "ceremony" && kind != "closed";
+    case Fault::kPersonAbsent:  // members and custodians only: without the team there is no incident
+      return kind != "action" && kind != "ceremony" && kind != "direction";
     case Fault::kPersonLate:
-    case Fault::kPersonAbsent:
     case Fault::kPersonWrong:
     case Fault::kPersonTwice:
     case Fault::kPersonMalicious:
       return kind == "closed" || kind == "wait";
+    case Fault::kSessionDies:
+    case Fault::kTokenVanishes:
+    case Fault::kTokenFails:
+      // Nobody uses a token then, unless a process starts.
+      return kind == "attest" || kind == "decide" || kind == "wait" || kind == "closed";
     default:
       return false;
   }

@@ -172,6 +172,10 @@ void People::OnPage(View view) {
                                                    p.total(), p.silent(), p.refused()));
   }
   if (page_->state() == "closed") return;
+  const auto attested = std::find_if(page_->steps().begin(), page_->steps().end(),
+                                     [](const rv::StepView& step) { return step.id() == "new-certificates"; });
+  if (!lodged_ && attested != page_->steps().end() && attested->status() == "done")
+    Soon("certificates", "owen.operator", [this] { MakeNewCertificates(0); });
   if (page_->state() == "paused") {
     return Soon("resume", "lena.lead", [this] { Act("resume", "lena.lead", "", "resume", "", "going on"); });
   }
@@ -221,8 +225,12 @@ void People::Serve(const rv::StepView& step) {
   const std::string id = step.id();
   if (step.status() == "ready") {
     if (step.kind() == "attest") {
-      if (id == "new-certificates" && !lodged_)
-        return Soon("certificates", "owen.operator", [this] { MakeNewCertificates(0); });
+      if (id == "new-certificates" && !lodged_) {
+        Soon("certificates", "owen.operator", [this] { MakeNewCertificates(0); });
+        // Attested before it is so: the delta has nothing, and what waits for the certificates waits.
+        if (!world_.fates.Strikes(Fault::kPersonWrong, "attests early")) return;
+        world_.story.Tell("people", "owen.operator attests what is not there yet");
+      }
       const std::string actor = ActorFor(step.actor());
       return Soon(id, actor, [this, id, actor] { Act(id, actor, id, "done", "", "simulated: " + id); });
     }

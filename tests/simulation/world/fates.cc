@@ -30,7 +30,7 @@ constexpr std::array<FaultKind, kFaults> kKinds = {{
     {"session-dies", 10'000, 4},
     {"token-vanishes", 5'000, 3},
     {"token-fails", 10'000, 6},
-    {"clock-jumps", 1'000, 2},
+    {"clock-jumps", 60'000, 3},
     {"command-lost", 300'000, 1'000},
     {"response-lost", 300'000, 1'000},
     {"command-twice", 200'000, 1'000},
