@@ -19,11 +19,14 @@ done
 first=${1:-1} last=${2:-9999}
 copy=${SMKI_MUTANTS:-/tmp/smki-mutants}
 patience=${SMKI_MUTANTS_PATIENCE:-120}  # seconds without a seed's end: it hangs
+planted_files() { sed -n 's|^+++ b/||p' "$copy"/tests/mutants/simulation/*.patch 2>/dev/null | sort -u; }
 mkdir -p "$copy"
+before=$(planted_files)
 rm -rf "$copy/tests/mutants/simulation"
-git ls-files -co --exclude-standard -z | rsync -a --delete --exclude build --exclude clean --files-from=- --from0 ./ "$copy/" 2>/dev/null ||
-  { git ls-files -co --exclude-standard -z | tar --null -T - -cf - | tar -xf - -C "$copy"; }
+git ls-files -co --exclude-standard -z | tar --null -T - -cf - | tar -xf - -C "$copy"
 cd "$copy"
+# What was built of them may be of a run that was ended in the middle.
+for file in $before $(planted_files); do [ ! -e "$file" ] || touch "$file"; done
 export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 log=$copy/build/simulate.log
 
