@@ -1,5 +1,6 @@
 // Checks 9 and 10: journal, ledger and campaign log tell one story; and every recovered Device said so itself (I6).
 #include <functional>
+#include <set>
 
 #include "base/file.h"
 #include "cli/evidence.h"
@@ -67,11 +68,12 @@ Status VisitCampaign(Evidence& evidence, const std::function<void(const ledger::
   return read.status();
 }
 
-void CheckSigned(Evidence& evidence, const ledger::Record& record) {
+void CheckSigned(Evidence& evidence, const ledger::Record& record, std::set<DeviceAttempt>& received) {
   const std::string where = fmt::format("campaign record {}", record.number);
   const auto batch = ledger::DecodeCampaignSigned(record.payload);
   if (!evidence.Expect(where, batch.status())) return;
   for (const ledger::CampaignSignedItem& item : batch->items) {
+    received.emplace(item.device, item.attempt);
     const auto command = evidence.commands.find({item.device, item.attempt});
     if (command == evidence.commands.end() || !command->second.is_signed) {
       evidence.Find(
@@ -80,6 +82,34 @@ void CheckSigned(Evidence& evidence, const ledger::Record& record) {
       evidence.Find(where, fmt::format("the command for {} is not the one the signer signed", item.device.ToString()));
     }
   }
+}
+
+// How many signatures the campaign never had: the keyguard's answer was lost, and the key closed or the Device recovered
+// before it was asked for again. Such a batch was announced and has no outcome; every other signature must have arrived.
+uint64_t CheckUnreceived(Evidence& evidence, const std::set<DeviceAttempt>& received) {
+  std::set<uint64_t> with_outcome;  // batches
+  for (const auto& [entry, batch] : evidence.Of<ledger::v1::CampaignBatch>("campaign.batch"))
+    with_outcome.insert(batch.batch());
+  std::map<uint64_t, uint64_t> batch_of;  // by the intent's sequence
+  for (const auto& [entry, intent] : evidence.Of<ledger::v1::CampaignIntent>("campaign.intent"))
+    batch_of[entry->sequence] = intent.batch();
+  uint64_t out = 0;
+  for (const auto& [number, record] : evidence.burns) {
+    const auto batch = batch_of.find(record.burn.ledger_sequence);
+    const bool ended = batch != batch_of.end() && with_outcome.count(batch->second) > 0;
+    for (const ledger::JournalBurnItem& item : record.burn.items) {
+      const DeviceAttempt attempt{item.device, item.attempt};
+      const auto command = evidence.commands.find(attempt);
+      if (command == evidence.commands.end() || !command->second.is_signed || received.count(attempt) > 0) continue;
+      ++out;
+      if (ended) {
+        evidence.Find(fmt::format("journal record {}", number),
+                      fmt::format("the campaign has the outcome of batch {} and not its command for {}, attempt {}",
+                                  batch->second, item.device.ToString(), item.attempt));
+      }
+    }
+  }
+  return out;
 }
 
 // No Direction was admitted, or none was used, and no file says otherwise: then there is nothing to reconcile.
@@ -105,24 +135,28 @@ void CheckReconciliation(Evidence& evidence) {
   const auto summaries = evidence.Of<ledger::v1::CampaignSummary>("campaign.summary");
   ledger::LogSummary log;
   uint64_t listed = 0;
+  std::set<DeviceAttempt> received;
   const Status read = VisitCampaign(
       evidence,
       [&](const ledger::Record& record) {
-        if (record.type == static_cast<uint8_t>(CampaignType::kSigned)) CheckSigned(evidence, record);
+        if (record.type == static_cast<uint8_t>(CampaignType::kSigned)) CheckSigned(evidence, record, received);
         ++listed;
       },
       &log);
   if (!evidence.Expect(kCampaignFile, read)) return;
-  evidence.LookedAt(fmt::format("{} batches, {} campaign records", Count(evidence.burns.size()), Count(listed)));
+  const uint64_t unreceived = CheckUnreceived(evidence, received);
+  evidence.LookedAt(fmt::format("{} batches, {} campaign records{}", Count(evidence.burns.size()), Count(listed),
+                                unreceived == 0 ? "" : fmt::format(", {} whose answer was lost",
+                                                                   Count(unreceived, "signature"))));
   if (summaries.empty()) {
     evidence.Find("ledger.sqlite", "the campaign has no summary");
     return;
   }
   const auto& [entry, summary] = summaries.back();
   const std::string where = Evidence::EntryName(*entry);
-  if (summary.signatures() != evidence.report.signatures) {
-    evidence.Find(where, fmt::format("it counts {} signatures, the signer's journal has {}", summary.signatures(),
-                                     evidence.report.signatures));
+  if (summary.signatures() + unreceived != evidence.report.signatures) {
+    evidence.Find(where, fmt::format("it counts {} signatures, the signer's journal has {}, {} of them lost on the way",
+                                     summary.signatures(), evidence.report.signatures, unreceived));
   }
   if (summary.log_records() != log.records || !Same(log.head, summary.log_head())) {
     evidence.Find(where, "the campaign log is not the one it was summed from");

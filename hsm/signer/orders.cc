@@ -89,7 +89,8 @@ StatusOr<StatusFrame> Signer::Order(const OrderFrame& request) {
     const Reason reason = state == OrderState::kWithdrawn ? Reason::kDIRECTION_WITHDRAWN : Reason::kKEY_HALTED;
     if (state != OrderState::kNone) {
       EndActivation(fmt::format("{}: {} by {}: {}", procedures::TextOf(reason).code, order->order, order->person,
-                                order->reason.text));
+                                order->reason.text))
+          .IgnoreError();  // the order itself is durable
     }
   }
   if (custody_ != nullptr && custody_->digest() == order->direction &&

@@ -376,7 +376,7 @@ Status Signer::CheckTime() {
     status = Refuse(Reason::kKEY_EXPIRED, fmt::format("the Direction's validity ended at {}",
                                                       FormatTime(activation_->admitted.direction.not_after)));
   }
-  if (!status.ok() && open) EndActivation(Message(status));
+  if (!status.ok() && open) EndActivation(Message(status)).IgnoreError();
   return status;
 }
 
@@ -390,14 +390,14 @@ void Signer::Tick() {
   }
 }
 
-void Signer::EndActivation(const std::string& why) {
+Status Signer::EndActivation(const std::string& why) {
   FinishJobs(true);
   EndCustody(why);
-  if (activation_ == nullptr) return;
+  if (activation_ == nullptr) return OkStatus();
   // Moved away first: nothing that fails below may find the key still open.
   const std::unique_ptr<Activation> ending = std::move(activation_);
   ended_ = true;
-  if (!ending->open()) return;
+  if (!ending->open()) return OkStatus();
   ending->signers.reset();
   Status status = journal_->FlushRefusals(Now());
   if (status.ok()) status = journal_->Append(ledger::JournalClosed{Now(), ending->admitted.digest, why}).status();
@@ -407,6 +407,7 @@ void Signer::EndActivation(const std::string& why) {
     ending->token->WriteWitness({journal_->history().epoch, journal_->records(), journal_->head()}).IgnoreError();
   }
   ending->token->Close();
+  return status;
 }
 
 void Signer::FailClosed(const Status& why) {
@@ -423,7 +424,7 @@ void Signer::FailClosed(const Status& why) {
 }
 
 void Signer::Shutdown(const std::string& why) {
-  EndActivation(CodeOf(Reason::kKEY_CLOSED) + ": " + why);
+  EndActivation(CodeOf(Reason::kKEY_CLOSED) + ": " + why).IgnoreError();
 }
 
 Status Signer::CheckOpenFor(const Digest& direction) {
@@ -459,7 +460,8 @@ StatusOr<StatusFrame> Signer::Close(const CloseFrame& request) {
       return Refuse(Reason::kWRONG_DIRECTION, fmt::format("{} is prepared", activation_->admitted.direction.id));
     return Refuse(Reason::kNO_DIRECTION, "Direction " + ToHex(request.direction));
   }
-  EndActivation(request.why.empty() ? kAsked : fmt::format("{}: {}", kAsked, request.why));
+  // The key is closed either way; that it was asked for is said only if it is written down (I2).
+  SMKI_RETURN_IF_ERROR(EndActivation(request.why.empty() ? kAsked : fmt::format("{}: {}", kAsked, request.why)));
   return MakeStatus();
 }
 

@@ -106,7 +106,9 @@ class Signer {
   Status CheckClock();
   // The clock, the end of the activation and its Direction; ends what has reached its end.
   Status CheckTime();
-  void EndActivation(const std::string& why);
+  // Closes the key whatever happens. AUDIT_NOT_DURABLE if that could not be written down: the next signer will record a
+  // crash.
+  Status EndActivation(const std::string& why);
   // Records a refusal durably (bounded) and gives it back.
   Status Refused(Status refusal);
   UtcTime Now() { return parts_.clock.Now(); }

@@ -87,7 +87,11 @@ const Campaigns::Running* Campaigns::Find(const std::string& incident) const {
 
 StatusOr<Campaigns::Running*> Campaigns::For(Core& core, Incident& incident) {
   const auto known = running_.find(incident.state.id);
-  if (known != running_.end()) return &known->second;
+  if (known != running_.end()) {
+    const Campaign& campaign = *known->second.campaign;
+    if (campaign.running() || !campaign.spoiled()) return &known->second;
+    running_.erase(known);
+  }
   SMKI_ASSIGN_OR_RETURN(DirectedUse use, LoadDirectedUse(core.book, incident));
   Campaign::Plan plan;
   plan.incident = incident.state.id;

@@ -472,6 +472,7 @@ void Campaign::LoseKey(const std::string& why) {
 }
 
 void Campaign::Fail(Status status) {
+  spoiled_ = true;
   if (!done_) return;
   held_by_ = Message(status);
   Done done = std::move(done_);

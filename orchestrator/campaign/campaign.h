@@ -75,6 +75,8 @@ class Campaign {
   // that are left. `done` gets OK once every Device begun has ended and the summary is in the ledger.
   void RunWave(const std::string& wave, Done done);
   bool running() const { return static_cast<bool>(done_); }
+  // A wave has failed: what was under way then is known from the log only, so open it anew to go on.
+  bool spoiled() const { return spoiled_; }
   // Paused: nothing new is sent; responses are still taken.
   void SetPaused(bool paused);
   // The last word on waves that were given up: no more answers are taken, and a summary counts what the log holds.
@@ -162,7 +164,7 @@ class Campaign {
   std::vector<Rank> canary_ranks_;
   bool wave_open_ = false;          // begun in the log, and not done there
   uint64_t wave_done_records_ = 0;  // records of the log up to the newest wave-done
-  bool paused_ = false, key_lost_ = false;
+  bool paused_ = false, key_lost_ = false, spoiled_ = false;
   std::string held_by_;
   std::vector<std::deque<Rank>> ready_;             // by group: a command is wanted
   std::vector<Want> want_;                          // by rank

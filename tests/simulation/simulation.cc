@@ -78,6 +78,10 @@ class WholeWorld {
     people_->Start(orchestrator_->host(), keyguard_->persons_host(), dcc_->host());
     intruder_->Start(keyguard_->host());
 
+    clockwork_.After(std::chrono::seconds(1), [this] {
+      const auto devices = dcc_->Devices();
+      if (devices.ok()) before_ = CellsOf(*devices);
+    });
     const Nanos faults_end = std::chrono::minutes(120 + fates_.Draw("faults end", kFaultyHours * 60));
     std::optional<Nanos> settled;
     while (clockwork_.elapsed() < faults_end + kPatience && checks_->violations().empty()) {
@@ -251,6 +255,7 @@ class WholeWorld {
     end.ledger_file = folder + "/orchestrator/data/ledger.sqlite";
     end.journal_file = folder + "/" + KeyguardMachine::kJournal;
     end.incident_closed = run.closed;
+    end.device_cells_before = before_;
     const auto devices = dcc_->Devices();
     if (devices.ok()) end.device_cells = CellsOf(*devices);
     mounted_->StepAside();  // the checks read on the real disk
@@ -295,6 +300,7 @@ class WholeWorld {
   std::unique_ptr<OrchestratorMachine> orchestrator_;
   std::unique_ptr<People> people_;
   std::unique_ptr<Intruder> intruder_;
+  std::map<Eui64, std::map<std::string, Bytes>> before_;  // what every Device held
 };
 
 }  // namespace

@@ -131,6 +131,7 @@ void Reconciliation::Batches() {
 
 void Reconciliation::Campaign(const std::string& incident, ByteSpan file, const Checks::End& end) {
   GrowingLog log("campaign");
+  received_.clear();
   const auto records = log.Read(file);
   if (!records.ok() || log.torn())
     return facts_.findings.Say("I3", "the campaign log of {} is damaged after {} records", incident, log.records());
@@ -166,6 +167,7 @@ void Reconciliation::Record(const LogRecord& raw, const CampaignRecord& record, 
   if (raw.type == kCampaignSigned) {
     for (const CampaignItem& item : record.items) {
       devices[item.device].attempt = item.attempt;
+      received_.insert({item.device, item.attempt});
       const Command* const command = facts_.FindCommand(item.device, item.counter);
       if (command == nullptr || command->attempt != item.attempt || command->released != item.command)
         facts_.findings.Say("I2", "{}: {} attempt {} is not the command that the keyguard released", where,
@@ -224,9 +226,36 @@ void Reconciliation::Summaries(const std::string& incident, const GrowingLog& lo
                         "counts {}, {}, {}, {}",
                         newest->sequence, told.recovered, told.half_replaced, told.refused, told.silent,
                         totals.recovered, totals.half_replaced, totals.refused, totals.silent);
-  if (closed && summary.signatures() != journal_.signatures(direction))
-    facts_.findings.Say("I2", "ledger entry {} counts {} signatures, the journal {}", newest->sequence,
-                        summary.signatures(), journal_.signatures(direction));
+  if (summary.signatures() != received_.size())
+    facts_.findings.Say("I2", "ledger entry {} counts {} signatures, the campaign log {}", newest->sequence,
+                        summary.signatures(), received_.size());
+  const uint64_t lost = Lost();
+  if (closed && journal_.signatures(direction) > received_.size() + lost)
+    facts_.findings.Say("I2", "ledger entry {} counts {} signatures, the journal {}, of which {} may have been lost",
+                        newest->sequence, summary.signatures(), journal_.signatures(direction), lost);
+}
+
+// Attempts whose commands the campaign never had: only of batches that have no outcome in the ledger.
+uint64_t Reconciliation::Lost() {
+  std::set<std::pair<std::string, uint64_t>> with_outcome;
+  for (const LedgerEntry& entry : *entries_) {
+    if (entry.kind == "campaign.batch")
+      with_outcome.insert({entry.incident, Payload<ledger::v1::CampaignBatch>(entry).batch()});
+  }
+  uint64_t out = 0;
+  for (const Quotes::OfBurn& burn : quotes_.burns()) {
+    const LedgerEntry* const entry = Intent(burn.record.ledger_sequence, burn.record.ledger_head);
+    if (entry == nullptr) continue;  // named before
+    const bool ended = with_outcome.contains({entry->incident, Payload<ledger::v1::CampaignIntent>(*entry).batch()});
+    for (const BurnItem& item : burn.record.items) {
+      if (received_.contains({item.device, item.attempt})) continue;
+      ++out;
+      if (ended)
+        facts_.findings.Say("I2", "journal record {}: the ledger has the outcome of its batch, the campaign log not {}",
+                            burn.number, item.device.ToString());
+    }
+  }
+  return out;
 }
 
 // --- evidence ---

@@ -45,6 +45,7 @@ class Reconciliation {
   void Record(const LogRecord& raw, const CampaignRecord& record, const Digest& direction,
               std::map<Eui64, Device>& devices);
   void Response(const LogRecord& raw, const CampaignRecord& record, const Use* use, Device& device);
+  uint64_t Lost();
   void Summaries(const std::string& incident, const GrowingLog& log, const Totals& totals, const Digest& direction,
                  bool closed);
   void Evidence(const Checks::End& end);
@@ -59,6 +60,7 @@ class Reconciliation {
   const std::vector<LedgerEntry>* entries_ = nullptr;
   std::set<std::pair<Digest, Eui64>> recovered_;
   std::map<std::string, uint64_t> recovered_count_;  // by incident, as its campaign log says
+  std::set<std::pair<Eui64, uint32_t>> received_;  // commands that the campaign had: Device and attempt
 };
 
 // A whole file; nullopt if it is not there.

@@ -109,6 +109,7 @@ void DccMachine::End() {
 }
 
 StatusOr<std::vector<sim::FleetDevice>> DccMachine::Devices() {
+  if (fleet_ == nullptr) return Unavailable("the gateway is down");
   std::vector<sim::FleetDevice> out;
   SMKI_RETURN_IF_ERROR(fleet_->ForEach([&](const sim::FleetDevice& device) { out.push_back(device); }));
   return out;

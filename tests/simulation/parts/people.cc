@@ -109,7 +109,7 @@ void People::Soon(const std::string& what, const std::string& person, std::funct
   const auto gone = std::count_if(persons_.begin(), persons_.end(), [&](const auto& entry) {
     return entry.second.gone && entry.first.ends_with(role);
   });
-  if ((role == "pma" || role == "custodian") && gone < 2 && world_.fates.Strikes(Fault::kPersonAbsent, person)) {
+  if ((role == "pma" || role == "custodian") && gone < (role == "pma" && rejected_ ? 0 : 2) && world_.fates.Strikes(Fault::kPersonAbsent, person)) {
     world_.story.Tell("people", "{} does not come any more", person);
     Get(person).gone = true;
     Over(what);
@@ -410,7 +410,9 @@ void People::SendVote(const std::string& member, const rv::DirectionView& view) 
   if (fates.Strikes(Fault::kPersonMalicious, "approval of another") && view.approvals_size() > 0) {
     said = "offers another's approval";
     request.set_signature(view.approvals(0));
-  } else if (fates.Strikes(Fault::kPersonWrong, "vote")) {
+  } else if (std::none_of(persons_.begin(), persons_.end(), [](const auto& p) { return p.second.gone; }) && !rejected_ &&
+             fates.Strikes(Fault::kPersonWrong, "vote")) {
+    rejected_ = true;  // one no, and nobody away: a quorum is still there
     said = "rejects";
     procedures::Rejection rejection;
     rejection.environment = policy_.environment;

@@ -105,6 +105,7 @@ class People {
   std::set<std::string> resumed_;
   std::string last_refusal_;
   bool closed_ = false;
+  bool rejected_ = false;
 };
 
 }  // namespace smki::simulation
