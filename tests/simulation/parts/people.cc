@@ -21,6 +21,8 @@ constexpr char kPersons[] = "/smki.keyguard.v1.KeyguardPersons/";
 constexpr char kAuthority[] = "/smki.estate.v1.CertificateAuthority/";
 constexpr char kOffice[] = "office";
 constexpr int kPatience = 3;  // starts of a failed step before it is skipped, where the runbook lets it
+constexpr Nanos kBedtime = std::chrono::hours(1);
+constexpr Millis kNight{30'000'000};                                         // longer than a key may be open
 constexpr uint64_t kQuickest = 20'000, kUsual = 180'000, kLate = 3'600'000;  // ms
 
 }  // namespace
@@ -101,15 +103,24 @@ Nanos People::Reaction(const std::string& person) {
   return out;
 }
 
+// Once, and early enough for everything to end in time: it is left for the morning, whatever stands open.
+bool People::SleepsOnIt() {
+  if (slept_ || world_.clockwork.elapsed() > kBedtime || !world_.fates.Strikes(Fault::kPersonLate, "night"))
+    return false;
+  slept_ = true;
+  world_.story.Tell("people", "it is left for the morning");
+  return true;
+}
+
 void People::Soon(const std::string& what, const std::string& person, std::function<void()> act) {
   if (Get(person).gone || !in_hand_.insert(what).second) return;
   // The team's lead and operator are always there: without them there is no incident.
   // Of custodians and members as many stay as a quorum takes.
   const std::string role = person.substr(person.find('.') + 1);
-  const auto gone = std::count_if(persons_.begin(), persons_.end(), [&](const auto& entry) {
-    return entry.second.gone && entry.first.ends_with(role);
-  });
-  if ((role == "pma" || role == "custodian") && gone < (role == "pma" && rejected_ ? 0 : 2) && world_.fates.Strikes(Fault::kPersonAbsent, person)) {
+  const auto gone = std::count_if(persons_.begin(), persons_.end(),
+                                  [&](const auto& entry) { return entry.second.gone && entry.first.ends_with(role); });
+  if ((role == "pma" || role == "custodian") && gone < (role == "pma" && rejected_ ? 0 : 2) &&
+      world_.fates.Strikes(Fault::kPersonAbsent, person)) {
     world_.story.Tell("people", "{} does not come any more", person);
     Get(person).gone = true;
     Over(what);
@@ -227,6 +238,12 @@ void People::Serve(const rv::StepView& step) {
     if (step.kind() == "decide") {
       const std::string actor = ActorFor(step.actor());
       const std::string choice = ChoiceFor(step);
+      if (id == "proceed" && in_hand_.count(id) == 0 && SleepsOnIt()) {
+        in_hand_.insert(id);
+        process_.PostAfter(kNight,
+                           [this, id, actor, choice] { Act(id, actor, id, "decide", choice, "in the morning"); });
+        return;
+      }
       return Soon(id, actor, [this, id, actor, choice] { Act(id, actor, id, "decide", choice, "it is " + choice); });
     }
     if (step.actor() != "system") {
@@ -410,8 +427,8 @@ void People::SendVote(const std::string& member, const rv::DirectionView& view) 
   if (fates.Strikes(Fault::kPersonMalicious, "approval of another") && view.approvals_size() > 0) {
     said = "offers another's approval";
     request.set_signature(view.approvals(0));
-  } else if (std::none_of(persons_.begin(), persons_.end(), [](const auto& p) { return p.second.gone; }) && !rejected_ &&
-             fates.Strikes(Fault::kPersonWrong, "vote")) {
+  } else if (std::none_of(persons_.begin(), persons_.end(), [](const auto& p) { return p.second.gone; }) &&
+             !rejected_ && fates.Strikes(Fault::kPersonWrong, "vote")) {
     rejected_ = true;  // one no, and nobody away: a quorum is still there
     said = "rejects";
     procedures::Rejection rejection;
@@ -525,6 +542,11 @@ void People::MayHalt() {
     halted_ = direction;
     const std::string member = WithRole("pma-member")[world_.fates.Draw("halting member", 6)];
     return Order(member, "halt", direction);
+  }
+  // One of them does not wait for the others.
+  if (resumed_.empty() && world_.fates.Strikes(Fault::kPersonWrong, "resumes alone")) {
+    const std::string member = WithRole("pma-member")[world_.fates.Draw("halting member", 6)];
+    return Soon("order " + member, member, [this, member, direction] { Order(member, "resume", direction); });
   }
   // They have looked into it: it may go on.
   if (world_.fates.Draw("looked into it", 8) != 0 && !world_.fates.stopped()) return;
