@@ -283,6 +283,7 @@ class WholeWorld {
     end.ledger_file = folder + "/orchestrator/data/ledger.sqlite";
     end.journal_file = folder + "/" + KeyguardMachine::kJournal;
     end.incident_closed = run.closed;
+    for (const auto& [device, cell] : dcc_->lost_cells()) before_[device].erase(cell);
     end.device_cells_before = before_;
     const auto devices = dcc_->Devices();
     if (devices.ok()) end.device_cells = CellsOf(*devices);

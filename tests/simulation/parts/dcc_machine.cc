@@ -1,5 +1,7 @@
 #include "tests/simulation/parts/dcc_machine.h"
 
+#include <algorithm>
+
 #include "sim/authority/token_key.h"
 
 namespace smki::simulation {
@@ -115,12 +117,38 @@ StatusOr<std::vector<sim::FleetDevice>> DccMachine::Devices() {
   return out;
 }
 
+// A Device that has lost a cell since the Inventory was written replaces the others only. Where Devices may be silent,
+// some do.
+void DccMachine::LoseCells(const Call& call) {
+  if (world_.fates.rate(Fault::kDeviceSilent) == 0 || call.messages.empty()) return;
+  estate::v1::DeliverRequest request;
+  if (!request.ParseFromString(call.messages[0])) return;
+  for (const auto& command : request.commands()) {
+    const Eui64 eui(command.device());
+    if (!seen_.insert(eui).second || world_.fates.Draw("loses a cell", 12) != 0) continue;
+    auto loaded = fleet_->Load(eui);
+    if (!loaded.ok() || *loaded == nullptr) continue;
+    sim::DeviceState state = (*loaded)->device.state;
+    const auto last = std::find_if(state.cells.rbegin(), state.cells.rend(),
+                                   [](const auto& cell) { return cell.first.role == gbcs::Role::kSupplier; });
+    if (last == state.cells.rend()) continue;
+    world_.story.Tell(kName, "{} has lost its cell {}", eui.ToString(), last->first.ToString());
+    lost_cells_[eui] = last->first.ToString();
+    state.cells.erase(std::next(last).base());
+    auto transaction = fleet_->Begin();
+    if (!transaction.ok() || !fleet_->SaveState(state).ok() || !fleet_->Commit(*std::move(transaction)).ok()) return;
+  }
+}
+
 // As sim/network/estate_service.cc.
 void DccMachine::Serve(Call call, Reply reply) {
   using sim::EstateCalls;
   EstateCalls& calls = *calls_;
   const std::string& method = call.method;
-  if (method == "Deliver") return simulation::Run(calls, call, reply, &EstateCalls::Deliver);
+  if (method == "Deliver") {
+    LoseCells(call);
+    return simulation::Run(calls, call, reply, &EstateCalls::Deliver);
+  }
   if (method == "ListDevices") return simulation::Run(calls, call, reply, &EstateCalls::ListDevices);
   if (method == "SubmitRequest") return simulation::Run(calls, call, reply, &EstateCalls::SubmitRequest);
   if (method == "Revoke") return simulation::Run(calls, call, reply, &EstateCalls::Revoke);

@@ -3,6 +3,9 @@
 // bad.
 #pragma once
 
+#include <map>
+#include <set>
+
 #include "hsm/pkcs11/module.h"
 #include "sim/network/estate_calls.h"
 #include "tests/simulation/estate.h"
@@ -20,6 +23,7 @@ class DccMachine : public Server {
   Process& process() { return process_; }
   // Every Device as it is; the process need not run. Only when the run is over.
   StatusOr<std::vector<sim::FleetDevice>> Devices();
+  const std::map<Eui64, std::string>& lost_cells() const { return lost_cells_; }
   static constexpr char kName[] = "dcc";
 
   void Serve(Call call, Reply reply) override;
@@ -30,6 +34,7 @@ class DccMachine : public Server {
   Status Run();
   void Die(Fault how);
   void End();
+  void LoseCells(const Call& call);
 
   World world_;
   const EstateImage& image_;
@@ -38,6 +43,8 @@ class DccMachine : public Server {
   Disk disk_;
   Network::Host host_;
   sim::Faults faults_;
+  std::set<Eui64> seen_;  // Devices that a command was sent to
+  std::map<Eui64, std::string> lost_cells_;
   // Of one life.
   std::unique_ptr<SeededRandom> random_;
   std::unique_ptr<hsm::pkcs11::TokenSigner> issuing_key_;

@@ -1,5 +1,8 @@
 #include "tests/simulation/parts/intruder.h"
 
+#include <algorithm>
+
+#include "procedures/population.h"
 #include "sim/estate/plan.h"
 
 namespace smki::simulation {
@@ -9,6 +12,7 @@ namespace kg = keyguard::v1;
 
 constexpr Millis kEvery{180'000};
 constexpr Millis kDeadline{30'000};
+constexpr Millis kSoon{2'000};
 constexpr size_t kRemembered = 40;
 
 }  // namespace
@@ -23,22 +27,47 @@ void Intruder::Start(Network::Host& keyguard) {
 }
 
 void Intruder::Overhear(const Server::Call& call) {
-  if (call.method == "Sign" && signs_.size() < kRemembered) {
+  if (call.messages.empty() || own_.contains(call.messages[0])) return;
+  const std::string before = std::exchange(last_method_, call.method);
+  if (call.method == "Sign") {
     kg::SignRequest request;
-    if (request.ParseFromString(call.messages[0])) signs_.push_back(std::move(request));
+    if (!request.ParseFromString(call.messages[0])) return;
+    Quoted(request.ledger_sequence(), request.ledger_head());
+    if (signs_.size() < kRemembered) signs_.push_back(std::move(request));
   }
-  // The first of an incident is the orchestrator's own.
-  if (call.method == "Prepare" && prepare_.empty()) {
+  if (call.method == "Prepare") {
+    std::vector<kg::PrepareRequest> parts;
     for (const std::string& octets : call.messages) {
       kg::PrepareRequest part;
-      if (!part.ParseFromString(octets)) return prepare_.clear();
-      prepare_.push_back(std::move(part));
+      if (!part.ParseFromString(octets)) return;
+      parts.push_back(std::move(part));
     }
+    Quoted(parts[0].header().ledger_sequence(), parts[0].header().ledger_head());
+    if (prepare_.empty()) prepare_ = std::move(parts);
   }
+  if (call.method == "Countersign") {
+    kg::CountersignRequest request;
+    if (request.ParseFromString(call.messages[0])) checkpoints_.push_back(call.messages[0]);
+    if (checkpoints_.size() > 1 && checkpoints_.front() != checkpoints_.back() && Strikes("old checkpoint"))
+      process_.PostAfter(kSoon, [this] { Send("Countersign", {checkpoints_.front()}, "an older checkpoint"); });
+  }
+  // The orchestrator looks how the key is before it hands anything over: whoever is quick comes first.
+  if (call.method == "GetStatus" && before != "GetStatus" && !prepare_.empty() && Strikes("comes first"))
+    process_.PostAfter(Millis(0), [this] { BendPrepare(); });
+}
+
+bool Intruder::Strikes(const std::string& place) {
+  return world_.fates.Strikes(Fault::kIntruder, place);
+}
+
+void Intruder::Quoted(uint64_t sequence, const std::string& head) {
+  if (sequence < ledger_sequence_) return;
+  ledger_sequence_ = sequence;
+  ledger_head_ = head;
 }
 
 void Intruder::Strike() {
-  if (world_.fates.Strikes(Fault::kIntruder, "intruder")) {
+  if (Strikes("intruder")) {
     if (!signs_.empty() && (prepare_.empty() || world_.fates.Draw("intruder", 3) != 0)) {
       BendSign();
     } else if (!prepare_.empty()) {
@@ -51,6 +80,7 @@ void Intruder::Strike() {
 
 void Intruder::Send(const std::string& method, std::vector<std::string> messages, const std::string& what, bool lie) {
   world_.story.Tell("intruder", "{}: {}", method, what);
+  own_.insert(messages[0]);
   const auto told = [this, method, what, lie](StatusOr<std::string> answer) {
     // An answer that got lost may have been a yes.
     if (lie && (answer.ok() || ReasonOf(answer.status()).empty())) lied_ = true;
@@ -64,6 +94,7 @@ void Intruder::Send(const std::string& method, std::vector<std::string> messages
 
 void Intruder::BendSign() {
   Fates& fates = world_.fates;
+  if (fates.Draw("bend sign much", 8) == 0) return AskForMany();
   kg::SignRequest request = signs_[fates.Draw("which sign", signs_.size())];
   if (request.items_size() == 0) return;
   kg::SignItem& item =
@@ -74,8 +105,8 @@ void Intruder::BendSign() {
       what = "the same again";
       break;
     case 1: {
-      const auto& fleet = sim::PlanEstate(image_.estate.devices, image_.estate.bystanders, image_.estate.seed).fleet;
-      item.set_device(fleet[fates.Draw("other device", fleet.size())].eui.value());
+      const auto fleet = sim::PlanEstate(image_.estate.devices, image_.estate.bystanders, image_.estate.seed).fleet;
+      item.set_device((foisted_ ? Bystander() : fleet[fates.Draw("other device", fleet.size())].eui).value());
       what = "another Device";
       break;
     }
@@ -117,20 +148,52 @@ void Intruder::BendSign() {
   Send("Sign", {request.SerializeAsString()}, what, what.find("ledger") != std::string::npos);
 }
 
-// A population file with one Device more (docs/formats/population.md: header, count, EUI-64s in order).
-std::string Intruder::SomePopulationWith(const std::string& octets, uint64_t device) const {
-  if (octets.size() < 16) return octets;
-  // The last Device is replaced: count and header stay.
-  std::string out = octets;
-  for (size_t i = 0; i < 8; ++i) out[out.size() - 1 - i] = static_cast<char>(device >> (8 * i));
-  return out;
+// The first attempts of every Device of one group, asked for at once.
+void Intruder::AskForMany() {
+  kg::SignRequest request = signs_[world_.fates.Draw("which group", signs_.size())];
+  for (const kg::PrepareRequest& part : prepare_) {
+    if (!part.has_population() || part.population().group() != request.group()) continue;
+    const auto population = procedures::ParsePopulation(AsBytes(part.population().octets()));
+    if (!population.ok()) return;
+    request.clear_items();
+    for (const Eui64 device : population->devices) {
+      kg::SignItem& item = *request.add_items();
+      item.set_device(device.value());
+      item.set_attempt(1);
+    }
+    return Send("Sign", {request.SerializeAsString()}, "every Device of the group");
+  }
+}
+
+Eui64 Intruder::Bystander() {
+  const auto fleet = sim::PlanEstate(image_.estate.devices, image_.estate.bystanders, image_.estate.seed).fleet;
+  const auto other = std::find_if(fleet.rbegin(), fleet.rend(), [](const sim::DevicePlan& device) {
+    return device.supplier != sim::kRecoveredSupplier;
+  });
+  SMKI_CHECK(other != fleet.rend());
+  return other->eui;
+}
+
+// As many Devices as before, one of them ours.
+std::string Intruder::SomePopulationWith(const std::string& octets, Eui64 device) const {
+  auto population = procedures::ParsePopulation(AsBytes(octets));
+  if (!population.ok()) return octets;
+  std::vector<Eui64>& devices = population->devices;
+  devices.back() = device;
+  std::sort(devices.begin(), devices.end());
+  return ToString(procedures::EncodePopulation(*population));
 }
 
 void Intruder::BendPrepare() {
   Fates& fates = world_.fates;
   std::vector<kg::PrepareRequest> parts = prepare_;
   kg::PrepareHeader& header = *parts[0].mutable_header();
-  const uint64_t bystander = 0x00DB123456FFFFFFull;
+  const Eui64 bystander = Bystander();
+  // Else the head is that of long ago.
+  if (fates.Draw("newest head", 3) != 0) {
+    header.set_ledger_sequence(ledger_sequence_);
+    header.set_ledger_head(ledger_head_);
+  }
   kg::PrepareRequest* population = nullptr;
   for (kg::PrepareRequest& part : parts) {
     if (part.has_population()) population = &part;
@@ -147,6 +210,7 @@ void Intruder::BendPrepare() {
       kg::PrepareRequest second = *population;
       second.mutable_population()->set_octets(SomePopulationWith(population->population().octets(), bystander));
       parts.push_back(std::move(second));
+      foisted_ = true;
       what = "a population twice, the second another";
       break;
     }

@@ -2,7 +2,7 @@
 // their own, bent in one place each.
 #pragma once
 
-#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,18 +26,30 @@ class Intruder {
 
  private:
   void Strike();
+  bool Strikes(const std::string& place);
   void BendSign();
+  void AskForMany();
   void BendPrepare();
   void Send(const std::string& method, std::vector<std::string> messages, const std::string& what, bool lie = false);
-  std::string SomePopulationWith(const std::string& octets, uint64_t device) const;
+  // The newest ledger head that the orchestrator has quoted.
+  void Quoted(uint64_t sequence, const std::string& head);
+  // One of the fleet that no Direction names.
+  Eui64 Bystander();
+  std::string SomePopulationWith(const std::string& octets, Eui64 device) const;
 
   World world_;
   const EstateImage& image_;
   Process process_;
   std::unique_ptr<Transport> keyguard_;
+  std::set<std::string> own_;  // what we have sent
+  std::string last_method_;    // of the orchestrator's calls
   bool lied_ = false;
   std::vector<keyguard::v1::SignRequest> signs_;
   std::vector<keyguard::v1::PrepareRequest> prepare_;
+  std::vector<std::string> checkpoints_;
+  uint64_t ledger_sequence_ = 0;
+  std::string ledger_head_;
+  bool foisted_ = false;  // a population of ours was handed over
 };
 
 }  // namespace smki::simulation

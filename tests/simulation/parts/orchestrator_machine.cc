@@ -57,6 +57,8 @@ OrchestratorMachine::OrchestratorMachine(World world, const EstateImage& image)
       disk_(kName, world.clockwork, world.fates, [this](Fault how) { Die(how); }),
       host_(kName, process_),
       site_(SiteOf()) {
+  // A limit that is reached, in some.
+  if (world.fates.Draw("outstanding", 3) == 0) site_.direction.outstanding = 5 + world.fates.Draw("outstanding", 8);
   for (const auto& [to, from] :
        std::map<std::string, std::string>{{site_.policy, "policy/trust-policy.yaml"},
                                           {site_.revocation_list, "policy/persons.crl"},
@@ -114,11 +116,20 @@ void OrchestratorMachine::Die(Fault how) {
 
 void OrchestratorMachine::Bury(Disk::Image image) {
   host_.Down();
+  const bool opened = core_ != nullptr && !core_->book().incidents().empty();
   core_.reset();
   worker_.reset();
   keyguard_.reset();
   estate_.reset();
   disk_.Become(std::move(image));
+  // While an incident runs, somebody puts a new edition of its runbook on the shelf.
+  if (opened && world_.fates.Strikes(Fault::kPersonWrong, "runbook")) {
+    const std::string path = "orchestrator/runbooks/appendix-l/method-3.yaml";
+    const auto text = disk_.Durable(path);
+    SMKI_CHECK(text.has_value());
+    disk_.Put(path, ToBytes(AsBytes(ToString(*text) + "# A new edition.\n")));
+    world_.story.Tell(kName, "has a new edition of the runbook on its shelf");
+  }
   world_.clockwork.After(RestartDelay(world_, kName), [this] { Begin(); });
 }
 

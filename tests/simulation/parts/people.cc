@@ -21,6 +21,8 @@ constexpr char kPersons[] = "/smki.keyguard.v1.KeyguardPersons/";
 constexpr char kAuthority[] = "/smki.estate.v1.CertificateAuthority/";
 constexpr char kOffice[] = "office";
 constexpr int kPatience = 3;  // starts of a failed step before it is skipped, where the runbook lets it
+constexpr Nanos kBedtime = std::chrono::hours(1);
+constexpr Millis kNight{30'000'000};                                         // longer than a key may be open
 constexpr uint64_t kQuickest = 20'000, kUsual = 180'000, kLate = 3'600'000;  // ms
 
 }  // namespace
@@ -99,6 +101,15 @@ Nanos People::Reaction(const std::string& person) {
     out += late;
   }
   return out;
+}
+
+// Once, and early enough for everything to end in time: it is left for the morning, whatever stands open.
+bool People::SleepsOnIt() {
+  if (slept_ || world_.clockwork.elapsed() > kBedtime || !world_.fates.Strikes(Fault::kPersonLate, "night"))
+    return false;
+  slept_ = true;
+  world_.story.Tell("people", "it is left for the morning");
+  return true;
 }
 
 void People::Soon(const std::string& what, const std::string& person, std::function<void()> act) {
@@ -237,6 +248,12 @@ void People::Serve(const rv::StepView& step) {
     if (step.kind() == "decide") {
       const std::string actor = ActorFor(step.actor());
       const std::string choice = ChoiceFor(step);
+      if (id == "proceed" && in_hand_.count(id) == 0 && SleepsOnIt()) {
+        in_hand_.insert(id);
+        process_.PostAfter(kNight,
+                           [this, id, actor, choice] { Act(id, actor, id, "decide", choice, "in the morning"); });
+        return;
+      }
       return Soon(id, actor, [this, id, actor, choice] { Act(id, actor, id, "decide", choice, "it is " + choice); });
     }
     if (step.actor() != "system") {
@@ -535,6 +552,11 @@ void People::MayHalt() {
     halted_ = direction;
     const std::string member = WithRole("pma-member")[world_.fates.Draw("halting member", 6)];
     return Order(member, "halt", direction);
+  }
+  // One of them does not wait for the others.
+  if (resumed_.empty() && world_.fates.Strikes(Fault::kPersonWrong, "resumes alone")) {
+    const std::string member = WithRole("pma-member")[world_.fates.Draw("halting member", 6)];
+    return Soon("order " + member, member, [this, member, direction] { Order(member, "resume", direction); });
   }
   // They have looked into it: it may go on.
   if (world_.fates.Draw("looked into it", 8) != 0 && !world_.fates.stopped()) return;

@@ -57,6 +57,7 @@ class People {
   std::string ActorFor(const std::string& role);
   // Time until somebody does something.
   Nanos Reaction(const std::string& person);
+  bool SleepsOnIt();
   // Runs `act` after the person's reaction, unless the same is in hand already.
   void Soon(const std::string& what, const std::string& person, std::function<void()> act);
   void Over(const std::string& what) { in_hand_.erase(what); }
@@ -106,6 +107,7 @@ class People {
   std::string halted_;  // Direction, hexadecimal
   std::set<std::string> resumed_;
   std::string last_refusal_, last_failure_;
+  bool slept_ = false;
   bool closed_ = false;
   bool rejected_ = false;
 };
