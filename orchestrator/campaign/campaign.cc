@@ -503,10 +503,10 @@ Status Campaign::Summarise() {
     const ledger::CampaignWaveDone record{seams_.clock.Now(),   state_.wave(),  counts.total, counts.recovered,
                                           counts.half_replaced, counts.refused, counts.silent};
     SMKI_RETURN_IF_ERROR(log_->Append(static_cast<uint8_t>(CampaignType::kWaveDone), Encode(record)).status());
-    log_->Sync();
     wave_open_ = false;
     wave_done_records_ = log_->records();
   }
+  log_->Sync();  // the ledger is to quote its head, also when the last records were only answers
   FailPoint("orchestrator.campaign.wave-done");
   ledger::v1::CampaignSummary summary;
   summary.set_total(counts.total);
