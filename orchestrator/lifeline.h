@@ -12,6 +12,8 @@ class Lifeline {
   Lifeline(const Lifeline&) = delete;
   Lifeline& operator=(const Lifeline&) = delete;
 
+  // What was guarded so far does nothing any more.
+  void Renew() { alive_ = std::make_shared<const int>(0); }
   // `f`, as long as this lives. Core's thread only.
   template <typename F>
   auto Guard(F f) const {

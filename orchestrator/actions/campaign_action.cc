@@ -19,6 +19,7 @@ class CampaignAction : public Action {
     if (SummarisedThisAttempt()) return Finish();  // only the outcome was missing
     running_->campaign->SetPaused(incident().state.paused);
     running_->campaign->RunWave(wave_, Guard([this](const Status& status) {
+                                  running_->opener->Stop();  // an answer that comes late opens no key
                                   if (!status.ok()) return Fail(status);
                                   Finish();
                                 }));

@@ -51,6 +51,12 @@ void KeyOpener::Open(Done done) {
   Look();
 }
 
+void KeyOpener::Stop() {
+  done_ = nullptr;
+  waiting_for_.clear();
+  lifeline_.Renew();
+}
+
 void KeyOpener::Look() {
   keyguard::v1::GetStatusRequest request;
   request.set_journal_records_seen(core_.book.journal_seen().records);

@@ -25,6 +25,8 @@ class KeyOpener {
   // keyguard's refusal. What the network does is waited out. If it runs already, only `done` is replaced.
   void Open(Done done);
   bool running() const { return static_cast<bool>(done_); }
+  // The key is not needed any more: what is still under way asks for nothing, and `done` does not run (I5).
+  void Stop();
   // "2 of 3 custodians (kira.custodian, liam.custodian) in ceremony CER-..."; empty if nothing is waited for.
   const std::string& waiting_for() const { return waiting_for_; }
 

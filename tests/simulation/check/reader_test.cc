@@ -105,7 +105,7 @@ TEST(LedgerReader, AgreesWithTheLedger) {
   auto ledger = Must(ledger::Ledger::Open(folder / "ledger.sqlite", clock));
   for (const char* kind : {"genesis", "x", "y"}) Must(ledger->Append(ledger::NewEntry{"INC", "p", kind, {1, 2}}));
   const auto head = ledger->head();
-  ASSERT_TRUE(ledger->CopyTo(folder / "copy").ok());
+  ASSERT_TRUE(ledger->CopyTo(PosixFiles(), folder / "copy").ok());
   const auto entries = Must(ReadLedger(folder / "copy"));
   ASSERT_EQ(entries.size(), 3u);
   for (const LedgerEntry& entry : entries) EXPECT_EQ(entry.hash, LedgerHash(entry));

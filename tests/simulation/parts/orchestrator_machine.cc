@@ -116,14 +116,13 @@ void OrchestratorMachine::Die(Fault how) {
 
 void OrchestratorMachine::Bury(Disk::Image image) {
   host_.Down();
-  const bool opened = core_ != nullptr && !core_->book().incidents().empty();
   core_.reset();
   worker_.reset();
   keyguard_.reset();
   estate_.reset();
   disk_.Become(std::move(image));
   // While an incident runs, somebody puts a new edition of its runbook on the shelf.
-  if (opened && world_.fates.Strikes(Fault::kPersonWrong, "runbook")) {
+  if (shown_ && world_.fates.Strikes(Fault::kPersonWrong, "runbook")) {
     const std::string path = "orchestrator/runbooks/appendix-l/method-3.yaml";
     const auto text = disk_.Durable(path);
     SMKI_CHECK(text.has_value());
@@ -138,6 +137,7 @@ void OrchestratorMachine::Serve(Call call, Reply reply) {
   namespace v1 = recovery::v1;
   Orchestrator& core = *core_;
   const std::string& method = call.method;
+  shown_ = shown_ || (method == "GetIncident" && !core.book().incidents().empty());
   if (method == "OpenIncident" || method == "Act") {
     const auto answer = [reply](StatusOr<v1::IncidentView> view) { reply(Octets(view)); };
     if (method == "OpenIncident") {

@@ -43,6 +43,7 @@ class OrchestratorMachine : public Server {
   orchestrator::Site site_;
   std::string start_failure_;
   uint64_t starts_ = 0;
+  bool shown_ = false;  // somebody has read a page of an incident
   // Of one life.
   std::unique_ptr<SeededRandom> random_;
   std::unique_ptr<orchestrator::InlineWorker> worker_;

@@ -1,5 +1,4 @@
 // estate.v1 over real gRPC with mutual TLS: who may call what, and that the stream of responses can be resumed.
-#include "sim/network/estate_calls.h"
 #include "sim/network/estate_service.h"
 
 #include <gmock/gmock.h>
@@ -10,6 +9,7 @@
 #include "proto/rpc/server.h"
 #include "sim/authority/profile.h"
 #include "sim/estate/people.h"
+#include "sim/network/estate_calls.h"
 #include "smki/estate/v1/estate.grpc.pb.h"
 #include "smki/recovery/v1/recovery.grpc.pb.h"
 #include "tests/unit/sim/small_fleet.h"
