@@ -39,7 +39,7 @@ run() {
   local folder=$1
   shift
   echo "$BASHPID" >"$folder/pid"
-  exec "$folder/smki-simulate" --hsm "$folder/libsmki_sim_hsm.so" --runbooks runbooks --shrink 0 "$@" 2>/dev/null
+  exec "$folder/smki-simulate" --hsm "$folder/libsmki_sim_hsm.so" --runbooks runbooks --shrink 0 --output json "$@" 2>/dev/null
 }
 stop() {
   local pid
@@ -56,48 +56,41 @@ keep() {
 
 # Is seed $1 clean without any bug? What was found out once is kept for as long as the program is the same.
 is_clean() {
-  local known
+  local known told
   known=$(grep -m1 "^$1 " clean/seeds || true)
   if [ -z "$known" ]; then
-    if (timeout "$patience" cat < <(run clean --seed "$1")) | grep -q "^seed $1: clean"; then known="$1 clean"; else known="$1 failed"; fi
+    known="$1 failed"
+    told=$(timeout "$patience" cat < <(run clean --seed "$1")) || true
+    [[ $told != '{"clean":true'* ]] || known="$1 clean"
     stop clean
     echo "$known" >>clean/seeds
   fi
   [ "$known" = "$1 clean" ]
 }
 
-# Sets `seed`, `by` and `needed` if a seed catches it.
+# Sets `seed`, `by`, `what` and `needed` if a seed catches it.
 try() {
-  local line failed='' next=$from ended
-  seed='' by='' needed=0
+  local line next=$from ended found
+  local finding='"violations":\[\{"invariant":"([^"]*)","what":"(([^"\\]|\\.)*)"'
+  seed='' by='' what='' needed=0
   exec 3< <(run build/mutant --from "$from" --seeds "$seeds")
-  while true; do
+  while [ "$next" -lt $((from + seeds)) ]; do
     ended=0
     IFS= read -r -t "$patience" -u 3 line || ended=$?
-    if [ "$ended" -gt 0 ]; then
-      [ "$next" -lt $((from + seeds)) ] || break
-      # It hangs, or it has ended in the middle of a seed.
-      failed=$next
-      line="  $([ "$ended" -gt 128 ] && echo hang || echo crash): "
+    [[ $ended -gt 0 || $line == '{"clean":'* ]] || continue
+    found=$next
+    next=$((next + 1))
+    if [ "$ended" -gt 128 ]; then by=hang what="no end within $patience s"
+    elif [ "$ended" -gt 0 ]; then by=crash what='the program ended'
+    elif [[ $line == '{"clean":false'* && $line =~ $finding ]]; then by=${BASH_REMATCH[1]} what=${BASH_REMATCH[2]}
+    else continue; fi
+    if is_clean "$found"; then
+      seed=$found needed=$((found - from + 1))
+      break
     fi
-    case $line in
-      'seed '*)
-        next=${line#seed }
-        next=$((${next%%:*} + 1))
-        failed=
-        [[ $line == *': FAILED '* ]] && failed=$((next - 1))
-        ;;
-      '  '*)
-        if [ -n "$failed" ] && is_clean "$failed"; then
-          seed=$failed by=${line#  } needed=$((failed - from + 1))
-          by=${by%%: *} what=${line#*: }
-          break
-        fi
-        failed=
-        ;;
-    esac
     [ "$ended" -eq 0 ] || break
   done
+  [ -n "$seed" ] || by=''
   exec 3<&-
   stop build/mutant
 }

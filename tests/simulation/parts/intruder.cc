@@ -115,7 +115,13 @@ void Intruder::BendSign() {
       what = "attempt 0";
       break;
     case 3:
-      item.set_attempt(item.attempt() + 1 + static_cast<uint32_t>(fates.Draw("attempts", 4)));
+      // Of the Device that was asked for most often: perhaps it has no attempt left.
+      for (const kg::SignRequest& heard : signs_) {
+        for (const kg::SignItem& one : heard.items()) {
+          if (heard.group() == request.group() && one.attempt() > item.attempt()) item = one;
+        }
+      }
+      item.set_attempt(item.attempt() + 1 + static_cast<uint32_t>(fates.Draw("attempts", 8) / 5));
       what = "a later attempt";
       break;
     case 4:
