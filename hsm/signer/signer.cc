@@ -454,8 +454,11 @@ Status Signer::CheckOpenFor(const Digest& direction) {
 StatusOr<StatusFrame> Signer::Close(const CloseFrame& request) {
   if (activation_ == nullptr || activation_->admitted.digest != request.direction) {
     const DirectionHistory* const past = journal_->history().Find(request.direction);
-    // Closing what is closed is no error: an answer may have been lost.
-    if (activation_ == nullptr && past != nullptr && past->admitted.digest == request.direction) return MakeStatus();
+    // Closing what is closed is no error: an answer may have been lost. But that it is closed must have been written.
+    if (activation_ == nullptr && past != nullptr && past->admitted.digest == request.direction) {
+      if (journal_->history().open != request.direction) return MakeStatus();
+      return Refuse(Reason::kAUDIT_NOT_DURABLE, "the key is closed, and the journal does not say so yet");
+    }
     if (activation_ != nullptr)
       return Refuse(Reason::kWRONG_DIRECTION, fmt::format("{} is prepared", activation_->admitted.direction.id));
     return Refuse(Reason::kNO_DIRECTION, "Direction " + ToHex(request.direction));

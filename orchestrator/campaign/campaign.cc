@@ -473,6 +473,7 @@ void Campaign::LoseKey(const std::string& why) {
 
 void Campaign::Fail(Status status) {
   spoiled_ = true;
+  log_->Sync();  // what is in it counts already, whoever is told now (I2)
   if (!done_) return;
   held_by_ = Message(status);
   Done done = std::move(done_);

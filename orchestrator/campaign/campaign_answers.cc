@@ -42,9 +42,8 @@ void Campaign::OnResponses(const std::string& octets) {
   for (const estate::v1::Response& response : batch.responses()) {
     if (response.sequence() <= state_.last_sequence()) continue;
     if (const Status taken = OnResponse(response); !taken.ok()) {
-      // Asked for again from the last that is in the log: none is skipped. Those before it count already (I2).
+      // Asked for again from the last that is in the log: none is skipped.
       stream_.reset();
-      log_->Sync();
       return Fail(taken);
     }
   }

@@ -15,6 +15,7 @@ class Disk : public FileSystem {
  public:
   bool full = false;                       // nothing can be appended or written
   int full_for_appends = 0;                // so many appends fail, then there is room again
+  int appends_before_full = 0;             // so many succeed before those that fail
   std::map<std::string, uint64_t> synced;  // size of each appended file when it was last synced
   bool unsynced = false;                   // appended, but not synced
 
@@ -42,7 +43,7 @@ class Disk : public FileSystem {
     File(std::string path, std::unique_ptr<AppendFile> file, Disk& disk)
         : path_(std::move(path)), file_(std::move(file)), disk_(disk) {}
     Status Append(ByteSpan bytes) override {
-      if (disk_.full || (disk_.full_for_appends > 0 && disk_.full_for_appends-- > 0)) return NoSpace();
+      if (disk_.full || disk_.IsFullForThisAppend()) return NoSpace();
       disk_.unsynced = true;
       return file_->Append(bytes);
     }
@@ -60,6 +61,15 @@ class Disk : public FileSystem {
     std::unique_ptr<AppendFile> file_;
     Disk& disk_;
   };
+  bool IsFullForThisAppend() {
+    if (full_for_appends == 0) return false;
+    if (appends_before_full > 0) {
+      --appends_before_full;
+      return false;
+    }
+    --full_for_appends;
+    return true;
+  }
   static Status NoSpace() { return Error(StatusCode::kResourceExhausted, "no space left on device"); }
 };
 

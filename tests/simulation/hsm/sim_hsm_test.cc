@@ -249,6 +249,44 @@ TEST_F(ProvisionedHsm, OpensForItsCustodiansAndSigns) {
   EXPECT_EQ(token->ReadWitness()->journal_records, 2u);
 }
 
+TEST_F(ProvisionedHsm, SessionsThatDiedBetweenOrDuringActivationsDoNotMatterToTheNext) {
+  const auto key = Provision();
+  ASSERT_TRUE(key.ok()) << key.status();
+  const auto token = Find();
+  const auto pull = [&] {
+    hsm_->SetPresent("smki-recovery", false);
+    EXPECT_FALSE(token->ReadWitness().ok());
+    hsm_->SetPresent("smki-recovery", true);
+  };
+  const auto kill = [&] { hsm_->KillSessions("smki-recovery"); };
+  for (const std::function<void()>& strike : {std::function<void()>(kill), std::function<void()>(pull)}) {
+    strike();
+    const auto binding = token->ReadBinding();
+    ASSERT_TRUE(binding.ok()) << binding.status();
+    EXPECT_EQ(Render(*binding), Render(binding_));
+    EXPECT_TRUE(token->ReadWitness().ok());
+    EXPECT_EQ(*token->ReadPublicKey(), *key);
+    strike();
+    auto signer = token->Open(custodians());
+    ASSERT_TRUE(signer.ok()) << signer.status();
+    ASSERT_TRUE(token->WriteWitness({1, 2, kDigest}).ok());
+    strike();
+    EXPECT_FALSE(token->WriteWitness({1, 3, kDigest}).ok()) << "the login is gone with its session";
+    signer->reset();
+    token->Close();
+    signer = token->Open(custodians());
+    ASSERT_TRUE(signer.ok()) << signer.status();
+    auto batch = std::make_unique<hsm::SigningBatch>();
+    batch->commands = {{0xDF, 1}};
+    (*signer)->Submit(std::move(batch));
+    EXPECT_TRUE((*signer)->Take(false)->status.ok());
+    signer->reset();
+    token->Close();
+    strike();
+    ASSERT_TRUE(token->ChangeSecret(custodians(), custodians()).ok());
+  }
+}
+
 TEST_F(ProvisionedHsm, AClosedKeySignsNoMore) {
   ASSERT_TRUE(Provision().ok());
   const auto token = Find();

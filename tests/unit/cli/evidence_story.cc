@@ -289,6 +289,8 @@ void EvidenceStory::TellCampaign() {
         Encode(ledger::JournalOpened{Now() - spoiled_.opened_earlier, direction, request_, 1}));
   TellKeyguard("opened", journal->records(), journal->head());
   if (!spoiled_.orders_before_opening) give_orders();
+  const std::string last = estate_.direction.groups.back().name;
+  uint64_t batch = 0;
   for (const procedures::DirectedGroup& group : estate_.direction.groups) {
     ledger::JournalBurn burn{Now() + spoiled_.burned_later, direction, group.name, 0, {}, {}};
     ledger::JournalSignatures signatures;
@@ -311,7 +313,7 @@ void EvidenceStory::TellCampaign() {
     ledger::v1::CampaignIntent intent;
     intent.set_direction_digest(ToString(direction));
     intent.set_group(group.name);
-    intent.set_batch(1);
+    intent.set_batch(++batch);
     intent.set_items(static_cast<uint32_t>(burn.items.size()));
     intent.set_items_digest(ToString(announced.Root()));
     Append(spoiled_.burn_without_intent ? "campaign.batch" : "campaign.intent", "", intent.SerializeAsString());
@@ -321,6 +323,11 @@ void EvidenceStory::TellCampaign() {
     signatures.burn = journal->records();
     write(ledger::JournalType::kBurn, Encode(burn));
     write(ledger::JournalType::kSignatures, Encode(signatures));
+    if (spoiled_.answer_lost && group.name == last && !spoiled_.outcome_all_the_same) continue;
+    ledger::v1::CampaignBatch outcome;
+    outcome.set_batch(batch);
+    outcome.set_signed_(static_cast<uint32_t>(burn.items.size()));
+    Append("campaign.batch", "", outcome.SerializeAsString());
   }
   ledger::JournalProven proven{Now(), direction, {commands.front().device}};
   if (spoiled_.proven_device) proven.devices.push_back(*spoiled_.proven_device);
@@ -330,7 +337,9 @@ void EvidenceStory::TellCampaign() {
   TellKeyguard("closed", journal->records(), journal->head());
   journal.reset();
   File("keyguard/journal.log", Must(PosixFiles().Read(folder_ + "/keyguard/journal.log", 1 << 20)));
-  WriteCampaignLog(commands);
+  std::vector<Command> arrived = commands;
+  if (spoiled_.answer_lost) std::erase_if(arrived, [&](const Command& command) { return command.group == last; });
+  WriteCampaignLog(arrived);
 }
 
 void EvidenceStory::WriteCampaignLog(const std::vector<Command>& commands) {

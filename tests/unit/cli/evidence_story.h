@@ -31,9 +31,11 @@ struct Spoiled {
   bool other_command_signed = false;   // the key signed something else
   bool burn_without_intent = false;
   bool other_items_announced = false;
-  uint64_t campaign_counter = 0;   // added, in the campaign log only
-  uint64_t summed_signatures = 0;  // added, in the summary only
-  uint64_t summed_recovered = 0;   // added
+  uint64_t campaign_counter = 0;      // added, in the campaign log only
+  uint64_t summed_signatures = 0;     // added, in the summary only
+  uint64_t summed_recovered = 0;      // added
+  bool answer_lost = false;           // the last batch's: the campaign never had its commands
+  bool outcome_all_the_same = false;  // of that batch, in the ledger
   bool response_by_stranger = false;
   bool cell_failed = false;
   bool other_key_in_cell = false;

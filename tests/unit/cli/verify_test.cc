@@ -110,6 +110,18 @@ INSTANTIATE_TEST_SUITE_P(
             "is not the one the signer signed"},
         Lie{"SummaryCountsMoreSignatures", With([](Spoiled& s) { s.summed_signatures = 1; }), 9,
             "it counts 5 signatures"},
+        Lie{"SummaryCountsCommandsThatNeverArrived", With([](Spoiled& s) {
+              s.answer_lost = true;
+              s.summed_signatures = 2;
+            }),
+            9, "it counts 4 signatures, the signer's journal has 4, 2 of them lost on the way"},
+        Lie{"SummaryCountsFewerThanArrived", With([](Spoiled& s) {
+              s.answer_lost = true;
+              s.summed_signatures = static_cast<uint64_t>(-1);
+            }),
+            9, "it counts 1 signatures, the signer's journal has 4, 2 of them lost on the way"},
+        Lie{"CommandsLeftOutOfTheCampaignLog", With([](Spoiled& s) { s.answer_lost = s.outcome_all_the_same = true; }),
+            9, "the campaign has the outcome of batch 2 and not its command for"},
         Lie{"ResponseByAStranger", With([](Spoiled& s) { s.response_by_stranger = true; }), 10,
             "no certificate of it in the Repository verifies the response"},
         Lie{"ACellThatFailed", With([](Spoiled& s) { s.cell_failed = true; }), 10, "answered noTrustAnchor"},
@@ -246,10 +258,18 @@ INSTANTIATE_TEST_SUITE_P(
                              With([](Spoiled& s) { s.false_alarm = s.empty_journal = true; })},
                       Honest{"ClosedBeforeTheDirectionWasAdmitted",
                              With([](Spoiled& s) { s.false_alarm = s.never_admitted = true; })},
+                      Honest{"SignedAndTheAnswerLost", With([](Spoiled& s) { s.answer_lost = true; })},
                       Honest{"HaltedAndResumedByAQuorum", With([](Spoiled& s) {
                                s.orders = {{"halt", "dee"}, {"resume", "ann"}, {"resume", "bob"}, {"resume", "cal"}};
                              })}),
     [](const auto& info) { return info.param.name; });
+
+TEST(Reconciliation, SaysHowManySignaturesNeverArrived) {
+  const VerifyReport report = Verify(EvidenceStory(With([](Spoiled& s) { s.answer_lost = true; })));
+  EXPECT_EQ(report.signatures, 4u);
+  EXPECT_EQ(report.recovered, 2u);
+  EXPECT_THAT(report.checks.at(8).looked_at, HasSubstr(", 2 signatures whose answer was lost"));
+}
 
 // One honest folder for all tests that only touch files; each copies it.
 class TouchedFolder : public ::testing::Test {

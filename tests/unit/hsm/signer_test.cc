@@ -414,6 +414,36 @@ TEST_F(SignerTest, I10_AHaltThatCannotBeRecordedClosesTheKeyAllTheSame) {
   }
 }
 
+TEST_F(SignerTest, I2_ACloseThatCannotBeRecordedClosesTheKeyAndIsNotSaidToBeDone) {
+  ASSERT_TRUE(estate_.Open().ok());
+  estate_.disk.full = true;
+  EXPECT_REFUSED(estate_.Close(), kAUDIT_NOT_DURABLE);
+  EXPECT_FALSE(estate_.token("recovery").open);
+  EXPECT_TRUE(estate_.signer().ended());
+  EXPECT_REFUSED(estate_.Close(), kAUDIT_NOT_DURABLE);
+  // The next signer has room: for it that was a crash.
+  estate_.disk.full = false;
+  estate_.StartSigner();
+  EXPECT_THAT(estate_.Status().closed_because, ::testing::StartsWith("KEY_CLOSED: the signer ended"));
+  EXPECT_TRUE(estate_.Close().ok());
+}
+
+// The disk fills up while signatures are under way: it is their failure that ends the activation.
+TEST_F(SignerTest, I2_ACloseAfterSignaturesThatCouldNotBeRecordedIsNotSaidToBeDone) {
+  ASSERT_TRUE(estate_.Open().ok());
+  estate_.signer().Submit(
+      TestEstate::FrameOf(MakeFrame(FrameType::kSign, estate_.SignRequest("esme", {{Esme(0), 1}}))));
+  estate_.disk.full = true;
+  estate_.signer().Submit(
+      TestEstate::FrameOf(MakeFrame(FrameType::kClose, CloseFrame{estate_.DirectionDigest(), "done"})));
+  const std::vector<Bytes> answers = estate_.signer().TakeAnswers(true);
+  ASSERT_EQ(answers.size(), 2u);
+  EXPECT_REFUSED(TestEstate::DecodeAnswer<SignedFrame>(answers[0]), kAUDIT_NOT_DURABLE);
+  EXPECT_REFUSED(TestEstate::DecodeAnswer<StatusFrame>(answers[1]), kAUDIT_NOT_DURABLE);
+  EXPECT_FALSE(estate_.token("recovery").open);
+  EXPECT_TRUE(estate_.signer().ended());
+}
+
 TEST_F(SignerTest, I10_ResumingIsJudgedByThePolicyTheTokenObeys) {
   ASSERT_TRUE(estate_.Open().ok());
   ASSERT_TRUE(estate_.Order("halt", "elena.pma").ok());

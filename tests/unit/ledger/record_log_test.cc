@@ -35,7 +35,12 @@ class MemoryFiles : public FileSystem {
     StatusOr<Bytes> ReadAt(uint64_t offset, size_t count) const override {
       if (offset + count > size_) return Error(StatusCode::kOutOfRange, "beyond the end");
       const auto from = files_.bytes.begin() + static_cast<std::ptrdiff_t>(offset);
-      return Bytes(from, from + static_cast<std::ptrdiff_t>(count));
+      Bytes out(from, from + static_cast<std::ptrdiff_t>(count));
+      if (files_.misread >= offset && files_.misread < offset + count) {
+        out[files_.misread - offset] ^= 1;
+        files_.misread = SIZE_MAX;
+      }
+      return out;
     }
     Status Truncate(uint64_t size) override {
       if (files_.refuse_truncate) return Unavailable("cannot truncate");
@@ -72,6 +77,7 @@ class MemoryFiles : public FileSystem {
   Bytes bytes, hint;
   size_t space = SIZE_MAX;
   bool refuse_truncate = false;
+  size_t misread = SIZE_MAX;  // this octet is read wrong once
   int syncs = 0;
 };
 
@@ -263,6 +269,22 @@ TEST(RecordLog, I2_WhateverAPowerCutLeavesAboveTheCommittedLengthIsCutOff) {
   MemoryFiles bad = good;
   bad.bytes[committed - 1] ^= 1;
   EXPECT_THAT(Message(RecordLog::Open(bad, "log", kKind, nullptr).status()), HasSubstr("record 1 "));
+}
+
+TEST(RecordLog, I2_WhatWasReadWrongOnceIsNotCutOff) {
+  const MemoryFiles good = LogSyncedHalfWay();
+  for (size_t at = Boundaries()[2]; at < good.bytes.size(); ++at) {
+    MemoryFiles files = good;
+    files.misread = at;
+    const Status found = RecordLog::Open(files, "log", kKind, nullptr).status();
+    ASSERT_EQ(found.code(), StatusCode::kUnavailable) << at << ": " << found;
+    ASSERT_THAT(Message(found),
+                HasSubstr(fmt::format("differ at octet {}", Boundaries()[at < Boundaries()[3] ? 2 : 3])));
+    ASSERT_EQ(files.bytes, good.bytes);
+    const auto log = RecordLog::Open(files, "log", kKind, nullptr);
+    ASSERT_TRUE(log.ok()) << log.status();
+    ASSERT_EQ((*log)->records(), 4u);
+  }
 }
 
 TEST(RecordLog, AHintThatCannotBeReadProtectsLessAndHarmsNothing) {

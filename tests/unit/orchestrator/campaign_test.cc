@@ -88,6 +88,19 @@ TEST(Campaign, ALostCommandIsSentAgainWithTheSameBytes) {
   EXPECT_EQ(StateOf(world, fleet.Device(1)).attempt, 1);
 }
 
+// Every Device has answered when it is known to be lost.
+TEST(Campaign, AWaveEndsThoughTheAnswerToItsDeliveryWasLost) {
+  Fleet fleet(4, 0);
+  CampaignWorld world(fleet);
+  world.lose_delivery_answers = 1;
+  world.estate.latency = Millis(1000);
+  ASSERT_TRUE(world.Run("main").ok());
+  EXPECT_EQ(world.campaign->state().counts().recovered, 4u);
+  EXPECT_EQ(world.campaign->state().counts().signatures, 4u);
+  EXPECT_EQ(world.delivered.size(), 4u) << "nobody was left to send it to again";
+  EXPECT_EQ(world.campaign->Progress().held_by, "");
+}
+
 TEST(Campaign, AfterTheResendsANewAttemptWithANewCounter) {
   Fleet fleet(4, 0);
   CampaignWorld world(fleet);
@@ -238,6 +251,40 @@ TEST(Campaign, I10_AResponseThatCannotBeLoggedStopsTheCampaignAndIsNotSkipped) {
   ASSERT_TRUE(world.ended.has_value());
   EXPECT_TRUE(procedures::IsRefusal(*world.ended, procedures::Reason::kAUDIT_NOT_DURABLE)) << *world.ended;
   EXPECT_EQ(world.campaign->state().counts().recovered, 0u);
+  ASSERT_TRUE(world.Run("main").ok());
+  EXPECT_EQ(world.campaign->state().counts().recovered, 3u);
+}
+
+// Those before it count, and whoever is told of the end may tell of them: they must outlive a power cut.
+TEST(Campaign, I2_ResponsesBeforeOneThatCannotBeLoggedAreDurableBeforeTheEndIsTold) {
+  Fleet fleet(3, 0);
+  CampaignWorld world(fleet);
+  for (size_t i = 0; i < 3; ++i) fleet.behaviour[fleet.Device(i)].silent = true;
+  bool durable_when_told = false;
+  world.campaign->RunWave("main", [&](const Status& status) {
+    world.ended = status;
+    durable_when_told = !world.disk.unsynced;
+  });
+  world.executor.Advance(Millis(10));
+  ASSERT_EQ(world.delivered.size(), 3u);
+  estate::v1::ResponseBatch batch;
+  for (const auto& [device, counter] : world.delivered) {
+    estate::v1::Response& response = *batch.add_responses();
+    response.set_sequence(static_cast<uint64_t>(batch.responses_size()));
+    response.set_device(device.value());
+    response.set_message(fleet.Respond(device, counter, {}));
+    world.outbox[response.sequence()] = {device, response.message()};
+  }
+  world.disk.appends_before_full = 1;
+  world.disk.full_for_appends = 1;
+  world.estate.Push(test::kResponses, batch.SerializeAsString());
+  world.executor.RunUntilIdle();
+  ASSERT_TRUE(world.ended.has_value());
+  EXPECT_TRUE(procedures::IsRefusal(*world.ended, procedures::Reason::kAUDIT_NOT_DURABLE)) << *world.ended;
+  EXPECT_EQ(world.campaign->state().counts().recovered, 1u);
+  EXPECT_TRUE(durable_when_told);
+  const std::string log = world.scratch.path() + "/campaign.log";
+  EXPECT_EQ(world.disk.synced[log], std::filesystem::file_size(log));
   ASSERT_TRUE(world.Run("main").ok());
   EXPECT_EQ(world.campaign->state().counts().recovered, 3u);
 }

@@ -140,7 +140,11 @@ CampaignWorld::CampaignWorld(Fleet& f) : fleet(f) {
         }
         return response;
       });
-  estate.On<estate::v1::DeliverRequest>(kDeliver, [this](const auto& request) { return Deliver(request); });
+  estate.On<estate::v1::DeliverRequest>(kDeliver, [this](const auto& request) -> StatusOr<estate::v1::DeliverResponse> {
+    auto response = Deliver(request);
+    if (lose_delivery_answers > 0 && lose_delivery_answers-- > 0) return Unavailable("the answer was lost");
+    return response;
+  });
   // The gateway keeps its outbox: a watcher that comes back gets what it has not seen.
   estate.OnOpen(kResponses, [this](const std::string& octets) {
     estate::v1::ResponsesRequest request;

@@ -136,7 +136,8 @@ class CampaignWorld {
   int sign_calls = 0, reopened = 0;
   std::optional<Status> sign_error, reopen_status;
   std::function<void(const std::string& kind)> on_record;
-  std::string record_fails_once;                             // this kind
+  std::string record_fails_once;  // this kind
+  int lose_delivery_answers = 0;  // so many times the gateway takes the commands and its answer never comes
   std::map<uint64_t, std::pair<Eui64, std::string>> outbox;  // of the gateway, by sequence
 
  private:

@@ -1,5 +1,6 @@
 #include "house.h"
 
+#include "base/sqlite.h"
 #include "ledger/checkpoint.h"
 #include "pki/digest.h"
 #include "procedures/documents.h"
@@ -136,8 +137,7 @@ void House::LodgeNewCertificates() {
 
 Status House::Start() {
   core.reset();
-  SMKI_ASSIGN_OR_RETURN(core,
-                        Orchestrator::Create(site, {executor, clock, random, PosixFiles(), worker, keyguard, estate}));
+  SMKI_ASSIGN_OR_RETURN(core, Orchestrator::Create(site, {executor, clock, random, disk, worker, keyguard, estate}));
   core->Resume();
   Settle();
   return OkStatus();
@@ -145,6 +145,17 @@ Status House::Start() {
 
 void House::Settle(Millis time) {
   executor.Advance(time);
+}
+
+// A trigger stands for the full disk.
+void House::FillLedgerFor(Millis time, const std::string& sql) {
+  core.reset();
+  const Status filled = Must(sqlite::Database::Open(site.data + "/ledger.sqlite", SQLITE_OPEN_READWRITE))
+                            .Execute(fmt::format("CREATE TRIGGER full BEFORE INSERT ON entry WHEN new.time < {} AND {} "
+                                                 "BEGIN SELECT RAISE(FAIL, 'disk full'); END",
+                                                 (clock.Now() + time).ms, sql));
+  if (!filled.ok()) CheckFailed(Message(filled).c_str(), __FILE__, __LINE__);
+  SMKI_CHECK(Start().ok());
 }
 
 // --- the keyguard ---
@@ -285,6 +296,7 @@ void House::ServeEstate() {
       });
   estate.On<estate::v1::DeliverRequest>(
       kDeliver, [this](const estate::v1::DeliverRequest& request) -> StatusOr<estate::v1::DeliverResponse> {
+        if (on_deliver) on_deliver();
         for (const estate::v1::Command& command : request.commands()) {
           ++delivered;
           const Eui64 device(command.device());

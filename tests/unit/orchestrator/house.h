@@ -19,6 +19,8 @@ class House {
   // Starts, or starts again from what is on disk. The error is Create's.
   Status Start();
   void Settle(Millis time = Millis(200));  // lets virtual time pass
+  // Starts again with a ledger that for so long takes no entry (`new`) of which `sql` is true.
+  void FillLedgerFor(Millis time, const std::string& sql);
 
   // --- people ---
   procedures::Statement StatementFor(const std::string& person, const std::string& verb, const std::string& step,
@@ -57,6 +59,7 @@ class House {
   InlineWorker worker{executor};
   FakeTransport keyguard{executor}, estate{executor};
   Scratch scratch;
+  ::smki::test::Disk disk;  // the ledger is not on it
   pt::People people;
   pt::Estate pki;
   Site site;
@@ -77,6 +80,7 @@ class House {
   std::map<Eui64, Behaviour> behaviour;
   std::map<std::pair<Eui64, uint32_t>, std::string> commands;
   uint64_t delivered = 0;
+  std::function<void()> on_deliver;  // before the gateway takes commands
 
  private:
   void WriteFiles();

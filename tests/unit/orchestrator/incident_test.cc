@@ -4,7 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "house.h"
+#include "ledger/campaign_records.h"
 #include "ledger/checkpoint.h"
+#include "ledger/record_log.h"
 #include "pki/digest.h"
 #include "procedures/documents.h"
 #include "procedures/reason.h"
@@ -423,6 +425,147 @@ TEST(Campaign, I2_ARestartBetweenTheWavesGoesOn) {
   house.Settle(Millis(10000));
   EXPECT_EQ(house.View().progress().recovered(), 6u);
   EXPECT_EQ(house.commands.size(), 6u);
+}
+
+TEST(Campaign, I10_AfterItsLogHadFailedTheStepStartedAgainGoesOnFromTheLogAndEnds) {
+  House house;
+  house.ReachCampaign();
+  // Both groups' commands are delivered, and then there is no room to say so; nobody has answered yet.
+  int deliveries = 0;
+  house.on_deliver = [&] {
+    if (++deliveries == 2) house.disk.full_for_appends = 2;
+    for (const auto& device : house.devices) house.behaviour[Eui64(device.eui())].silent = true;
+  };
+  ASSERT_TRUE(house.Act("leo", "decide", "proceed", "proceed").ok());
+  ASSERT_EQ(deliveries, 2);
+  ASSERT_EQ(house.Step("campaign").status(), "failed");
+  EXPECT_NE(house.Step("campaign").result().find("AUDIT_NOT_DURABLE"), std::string::npos)
+      << house.Step("campaign").result();
+  EXPECT_EQ(house.View().progress().recovered(), 2u);
+  house.on_deliver = nullptr;
+  house.behaviour.clear();
+  ASSERT_TRUE(house.Act("leo", "start", "campaign").ok());
+  house.Settle(Millis(10000));
+  EXPECT_EQ(house.Step("campaign").status(), "done") << house.Step("campaign").DebugString();
+  EXPECT_EQ(house.View().progress().recovered(), 6u);
+  EXPECT_EQ(house.commands.size(), 6u) << "nobody needed a second attempt";
+}
+
+// --- a wave that was given up ---
+
+// The newest summary counts what the log holds, and names it: the auditor compares the two.
+void ExpectSummedFromItsLog(House& house, const std::string& wave, uint64_t recovered) {
+  const auto log = ledger::ReadRecordLog(PosixFiles(), house.Folder() + "/campaign/campaign.log", ledger::kCampaignKind,
+                                         [](const ledger::Record&) { return OkStatus(); });
+  ASSERT_TRUE(log.ok()) << log.status();
+  const ledger::Entry entry = house.Entries("campaign.summary").back();
+  ledger::v1::CampaignSummary summary;
+  ASSERT_TRUE(summary.ParseFromArray(entry.payload.data(), static_cast<int>(entry.payload.size())));
+  EXPECT_EQ(summary.wave(), wave);
+  EXPECT_EQ(summary.recovered(), recovered);
+  EXPECT_EQ(summary.log_records(), log->records);
+  EXPECT_EQ(summary.log_head(), ToString(log->head));
+}
+
+uint64_t RecoveredInReport(House& house) {
+  std::ifstream report(house.Folder() + "/report.json");
+  return nlohmann::json::parse(report)["devices"]["recovered"];
+}
+
+// The PMA halts the key in the middle of the main wave; its step fails.
+void ReachAHaltedWave(House& house) {
+  house.ReachCampaign();
+  house.on_deliver = [&house] {
+    house.keyguard_status.Clear();
+    house.prepare_error = procedures::Refuse(Reason::kKEY_HALTED, "by ann");
+  };
+  ASSERT_TRUE(house.Act("leo", "decide", "proceed", "proceed").ok());
+  house.Settle(Millis(5000));
+  ASSERT_EQ(house.Step("campaign").status(), "failed");
+  const uint64_t recovered = house.View().progress().recovered();
+  ASSERT_GT(recovered, 2u) << "more than the canary";
+  ASSERT_LT(recovered, 12u);
+}
+
+TEST(GivenUp, TheReportAndTheSummaryCountWhatTheLogOfTheWaveHolds) {
+  House house(12);
+  ReachAHaltedWave(house);
+  const uint64_t recovered = house.View().progress().recovered();
+  ASSERT_TRUE(house.Act("leo", "deviate", "campaign", "none", "the PMA has halted the key").ok());
+  house.Settle(Millis(5000));
+  ASSERT_EQ(house.Step("report").status(), "done") << house.Step("report").result();
+  EXPECT_EQ(RecoveredInReport(house), recovered);
+  ExpectSummedFromItsLog(house, "main", recovered);
+  ASSERT_TRUE(house.Act("leo", "done", "review").ok());
+  ASSERT_TRUE(house.Act("leo", "close", "none").ok());
+  house.Settle(Millis(3000));
+  EXPECT_EQ(house.View().evidence(), house.Folder());
+  EXPECT_EQ(RecoveredInReport(house), recovered);
+  ExpectSummedFromItsLog(house, "main", recovered);
+  EXPECT_EQ(house.Entries("campaign.summary").size(), 2u) << "one for each wave";
+}
+
+TEST(Campaign, WhatItsLogTookAfterTheReportIsSummedBeforeTheExport) {
+  House house;
+  house.ReachCampaign();
+  ASSERT_TRUE(house.Act("leo", "decide", "proceed", "stop").ok());
+  house.Settle(Millis(5000));
+  ASSERT_EQ(house.Step("report").status(), "done") << house.Step("report").result();
+  estate::v1::ResponseBatch late;
+  late.add_responses()->set_sequence(1000);
+  late.mutable_responses(0)->set_device(house.devices.back().eui());  // a bystander
+  house.estate.Push(test::kResponses, late.SerializeAsString());
+  ASSERT_TRUE(house.Act("leo", "done", "review").ok());
+  ASSERT_TRUE(house.Act("leo", "close", "none").ok());
+  house.Settle(Millis(3000));
+  EXPECT_EQ(house.View().evidence(), house.Folder());
+  ExpectSummedFromItsLog(house, "canary", 2);
+  EXPECT_EQ(house.Entries("campaign.summary").size(), 2u) << "one of the wave, and one of what came late";
+}
+
+// --- a ledger that can take nothing now ---
+
+size_t OutcomesOf(House& house, const std::string& step) {
+  size_t out = 0;
+  for (const ledger::Entry& entry : house.Entries("action.outcome")) {
+    ledger::v1::ActionRecord record;
+    EXPECT_TRUE(record.ParseFromArray(entry.payload.data(), static_cast<int>(entry.payload.size())));
+    out += record.step() == step ? 1 : 0;
+  }
+  return out;
+}
+
+TEST(FullLedger, I2_WhatCameOfAStepIsRecordedOnceThereIsRoomAndTheIncidentGoesOn) {
+  House house;
+  house.ReachDirection();
+  house.FillLedgerFor(std::chrono::seconds(30),
+                      "new.kind = 'action.outcome' AND "
+                      "instr(new.payload, CAST('keyguard.prepare' AS BLOB)) > 0");
+  for (const char* member : {"ann", "bob", "cal"}) ASSERT_TRUE(house.Vote(member).ok());
+  house.Settle(Millis(10000));
+  EXPECT_EQ(house.ceremonies, 1);
+  EXPECT_EQ(house.keyguard_status.state(), keyguard::v1::Status::OPEN);
+  EXPECT_EQ(house.Step("ceremony").status(), "running");
+  EXPECT_EQ(OutcomesOf(house, "ceremony"), 0u);
+  house.Settle(std::chrono::seconds(30));
+  EXPECT_EQ(house.Step("ceremony").status(), "done") << house.Step("ceremony").result();
+  EXPECT_EQ(house.Step("canary").status(), "done") << house.Step("canary").result();
+  EXPECT_EQ(OutcomesOf(house, "ceremony"), 1u);
+  EXPECT_EQ(house.ceremonies, 1) << "what was done is not done again";
+}
+
+TEST(FullLedger, I2_AStepThatCouldNotBeginBeginsOnceThereIsRoom) {
+  House house;
+  house.ReachDirection();
+  house.FillLedgerFor(std::chrono::seconds(30), "new.kind = 'action.intent'");
+  for (const char* member : {"ann", "bob", "cal"}) ASSERT_TRUE(house.Vote(member).ok());
+  house.Settle(Millis(10000));
+  EXPECT_EQ(house.Step("direction").status(), "done");
+  EXPECT_EQ(house.Step("ceremony").status(), "ready");
+  EXPECT_EQ(house.ceremonies, 0) << "no intent, no effect";
+  house.Settle(std::chrono::seconds(30));
+  EXPECT_EQ(house.Step("canary").status(), "done") << house.Step("canary").result();
+  EXPECT_EQ(house.ceremonies, 1);
 }
 
 // Restarts again and again while the incident runs: every step is resumed or was done.
