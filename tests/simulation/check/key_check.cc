@@ -181,7 +181,7 @@ void KeyCheck::AtEnd(bool incident_closed) {
       facts_.findings.Say("I1", "{}, which is nothing that any Direction means", what);
   }
   for (const auto& [key, session] : sessions_) {
-    if (incident_closed) facts_.findings.Say("I5", "the {} token is still open at the end", key);
+    if (incident_closed && !by_intruder_) facts_.findings.Say("I5", "the {} token is still open at the end", key);
   }
 }
 

@@ -22,6 +22,9 @@ class KeyCheck {
   void Login(UtcTime now, const std::string& key, bool logged_in);
   // The token's sessions died by themselves: the signer finds it out when it next uses the key.
   void Severed(const std::string& key);
+  // A ceremony was asked for by somebody with the orchestrator's identity: custodians who come open the key for what
+  // the PMA has directed, and nobody will close it before its time.
+  void AskedByIntruder() { by_intruder_ = true; }
   bool severed() const { return !severed_.empty(); }
   void Sign(UtcTime now, const std::string& key, const Digest& digest);
   void SignerDied();
@@ -59,7 +62,7 @@ class KeyCheck {
   std::map<Digest, Asking> requests_;
   std::map<std::string, Session> sessions_;  // by key: logged in
   uint64_t logins_ = 0, changes_ = 0;
-  bool steady_ = true;
+  bool steady_ = true, by_intruder_ = false;
   std::set<std::string> severed_;
   std::map<Digest, std::string> unexplained_;
 };

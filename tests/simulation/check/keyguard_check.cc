@@ -105,6 +105,7 @@ void KeyguardCheck::Answer(UtcTime now, const std::string& caller, const std::st
   const bool acts = method == "PresentShare" || method == "Close" || method == "Order";
   key_.Answering(acts && key_.changes() <= pending->changes + 1 ? key_.changes() : pending->changes);
   if (method == "Prepare") {
+    if (caller == Checks::kIntruder) key_.AskedByIntruder();
     const auto answer = Parse<kg::PrepareResponse>(response);
     if (const auto request = ReadCeremonyRequest(answer.ceremony().request()); request.ok())
       admissions_.Admitted(request->direction, now, "answer to Prepare");
