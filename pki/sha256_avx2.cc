@@ -1,0 +1,9 @@
+static constexpr int kLanes = 8;
+#include "pki/sha256_lanes.inc"
+
+namespace smki::pki::internal {
+void Sha256Lanes8(uint32_t* state, const uint8_t* const* blocks, size_t count);
+void Sha256Lanes8(uint32_t* state, const uint8_t* const* blocks, size_t count) {
+  CompressLanes(state, blocks, count);
+}
+}  // namespace smki::pki::internal
