@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/bytes.h"
 #include "base/eui64.h"
@@ -11,7 +12,10 @@
 namespace smki::repository {
 
 enum class CertificateStatus : char { kPending = 'P', kInUse = 'I', kNotInUse = 'N', kExpired = 'E', kRevoked = 'R' };
+inline constexpr std::string_view kStatusLetters = "PINER";
+inline constexpr size_t kStatuses = 5;
 enum class CertificateKind : uint8_t { kOrganisationAuthority, kDeviceAuthority, kOrganisation, kDevice };  // OCA, DCA
+inline constexpr size_t kKinds = 4;
 
 struct CertificateRecord {
   CertificateKind kind = CertificateKind::kDevice;

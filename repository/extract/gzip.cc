@@ -3,13 +3,9 @@
 #include <zlib.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 
 #include "base/file.h"
-#include "pki/digest.h"
-#include "repository/extract/shown.h"
+#include "repository/extract/gzip_name.h"
 
 namespace smki::repository {
 namespace {
@@ -17,112 +13,6 @@ namespace {
 constexpr size_t kChunk = 256 << 10;
 constexpr int kGzipOnly = MAX_WBITS + 16;
 constexpr int kLevel = 6;
-constexpr std::string_view kSuffix = ".gz";
-constexpr size_t kMaxName = 255;
-
-std::string FileNameOf(const std::string& path) {
-  return path.substr(path.rfind('/') + 1);
-}
-
-// The last part of the path without ".gz"; empty if it does not end so.
-std::string InnerName(const std::string& path) {
-  const std::string file = FileNameOf(path);
-  if (file.size() <= kSuffix.size() || file.compare(file.size() - kSuffix.size(), kSuffix.size(), kSuffix) != 0)
-    return "";
-  return file.substr(0, file.size() - kSuffix.size());
-}
-
-// Inflates one file whose octets are fed in order.
-class Inflater {
- public:
-  Inflater(std::string path, const InflateVisitor& visit)
-      : path_(std::move(path)), inner_name_(InnerName(path_)), visit_(visit), out_(kChunk) {
-    SMKI_CHECK(inflateInit2(&stream_, kGzipOnly) == Z_OK);
-  }
-  ~Inflater() { inflateEnd(&stream_); }
-  Inflater(const Inflater&) = delete;
-  Inflater& operator=(const Inflater&) = delete;
-
-  Status Feed(ByteSpan octets) {
-    read_ += octets.size();
-    stream_.next_in = const_cast<Bytef*>(octets.data());
-    stream_.avail_in = static_cast<uInt>(octets.size());
-    while (stream_.avail_in > 0) {
-      if (!in_member_) SMKI_RETURN_IF_ERROR(BeginMember());
-      if (in_member_) SMKI_RETURN_IF_ERROR(Inflate());
-    }
-    return OkStatus();
-  }
-
-  Status Finish() const {
-    if (in_member_ || members_ == 0) return Damaged("the file ends too early");
-    return OkStatus();
-  }
-
- private:
-  Status Damaged(const char* what) const {
-    return DataLoss("{}: gzip data is damaged before octet {}: {}; fetch the file again", FileNameOf(path_),
-                    read_ - stream_.avail_in, what);
-  }
-
-  // Between members: either the next one starts here, or zero padding to the end of the file.
-  Status BeginMember() {
-    if (members_ > 0 && (padding_ || *stream_.next_in == 0)) {
-      padding_ = true;
-      const bool zeros =
-          std::all_of(stream_.next_in, stream_.next_in + stream_.avail_in, [](Bytef b) { return b == 0; });
-      stream_.avail_in = 0;
-      return zeros ? OkStatus() : Damaged("something follows the last member");
-    }
-    SMKI_CHECK(inflateReset(&stream_) == Z_OK);
-    header_ = {};
-    std::memset(name_, 0, sizeof name_);
-    header_.name = name_;
-    header_.name_max = kMaxName;
-    SMKI_CHECK(inflateGetHeader(&stream_, &header_) == Z_OK);
-    in_member_ = true;
-    name_checked_ = false;
-    return OkStatus();
-  }
-
-  Status Inflate() {
-    stream_.next_out = out_.data();
-    stream_.avail_out = static_cast<uInt>(out_.size());
-    const int code = inflate(&stream_, Z_NO_FLUSH);
-    if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR) {
-      return Damaged(stream_.msg != nullptr ? stream_.msg : "it cannot be inflated");
-    }
-    if (header_.done == 1 && !name_checked_) {
-      name_checked_ = true;
-      if (header_.name != Z_NULL && inner_name_ != reinterpret_cast<const char*>(name_)) {
-        return DataLoss("{}: holds a file named {}, expected {}; fetch the file again, and do not rename it",
-                        FileNameOf(path_), Shown(reinterpret_cast<const char*>(name_)), inner_name_);
-      }
-    }
-    const size_t made = out_.size() - stream_.avail_out;
-    if (made > 0) SMKI_RETURN_IF_ERROR(visit_(ByteSpan(out_).first(made), read_ - stream_.avail_in));
-    if (code == Z_STREAM_END) {
-      in_member_ = false;
-      ++members_;
-    } else if (made == 0 && stream_.avail_in > 0) {
-      return Damaged("it cannot be inflated");
-    }
-    return OkStatus();
-  }
-
-  const std::string path_;
-  const std::string inner_name_;
-  const InflateVisitor& visit_;
-  Bytes out_;
-  z_stream stream_{};
-  gz_header header_{};
-  Bytef name_[kMaxName + 1] = {};
-  bool name_checked_ = false;
-  bool in_member_ = false;
-  bool padding_ = false;
-  uint64_t members_ = 0;
-  uint64_t read_ = 0;
-};
 
 class FileGzipWriter : public GzipWriter {
  public:
@@ -183,29 +73,6 @@ class FileGzipWriter : public GzipWriter {
 };
 
 }  // namespace
-
-StatusOr<Digest> InflateFile(const std::string& path, const InflateVisitor& visit) {
-  struct Close {
-    void operator()(std::FILE* f) const { std::fclose(f); }
-  };
-  const std::unique_ptr<std::FILE, Close> file(std::fopen(path.c_str(), "rb"));
-  if (!file) {
-    return Error(errno == ENOENT ? StatusCode::kNotFound : StatusCode::kUnavailable, "cannot open {}: {}", path,
-                 std::strerror(errno));
-  }
-  Inflater inflater(path, visit);
-  pki::Sha256Stream hash;
-  Bytes buffer(kChunk);
-  while (true) {
-    const size_t count = std::fread(buffer.data(), 1, buffer.size(), file.get());
-    if (count == 0) break;
-    hash.Update(ByteSpan(buffer).first(count));
-    SMKI_RETURN_IF_ERROR(inflater.Feed(ByteSpan(buffer).first(count)));
-  }
-  if (std::ferror(file.get()) != 0) return Unavailable("cannot read {}: {}", path, std::strerror(errno));
-  SMKI_RETURN_IF_ERROR(inflater.Finish());
-  return hash.Finish();
-}
 
 StatusOr<std::unique_ptr<GzipWriter>> GzipWriter::Create(const std::string& path) {
   if (InnerName(path).empty()) return InvalidArgument("{}: the name of a gzip file ends in .gz", path);

@@ -16,7 +16,7 @@ inline constexpr std::string_view kRecord = "CertificateResponse";
 
 // Beside the records, each at most once, before the first record.
 enum Header : size_t { kType, kDate, kHeaders };
-// Of a record, each at most once, in any order.
+// Of a record, each at most once, in this order.
 enum Field : size_t {
   kSubjectName,     // organisations: EUI-64; authorities: common name
   kSubjectAltName,  // Devices: EUI-64
@@ -55,8 +55,6 @@ inline constexpr std::string_view kDelta = "DELT";
 inline constexpr std::string_view kAuthorityUsage = "CA";
 inline constexpr std::string_view kSignatureUsage = "DS";
 inline constexpr std::string_view kAgreementUsage = "KA";
-
-inline constexpr std::string_view kStatusLetters = "PINER";
 
 constexpr std::optional<CertificateStatus> StatusFrom(std::string_view text) {
   if (text.size() != 1 || kStatusLetters.find(text[0]) == std::string_view::npos) return std::nullopt;

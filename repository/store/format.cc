@@ -1,78 +1,45 @@
 #include "repository/store/format.h"
 
 #include <algorithm>
-#include <tuple>
 
+#include "base/wire.h"
 #include "pki/digest.h"
 
 namespace smki::repository::store_format {
+namespace {
 
-Bytes EncodeRecord(const StoredRecord& stored) {
-  const CertificateRecord& r = stored.record;
-  WireWriter out;
-  out.U8(static_cast<uint8_t>(r.kind));
-  out.U8(static_cast<uint8_t>(r.status));
-  out.Eui(r.eui);
-  out.U8(r.role ? 1 : 0);
-  out.U8(r.role.value_or(0));
-  out.U8(r.manufacturing ? 1 : 0);
-  out.U64(static_cast<uint64_t>(stored.not_before.ms));
-  out.Text(r.usage);
-  out.Text(r.subject_name);
-  out.Text(r.lodged);
-  out.Octets(r.serial);
-  out.Octets(r.der);
-  return out.Take();
+void PutPlace(WireWriter& out, const TablePlace& place) {
+  out.U64(place.offset);
+  out.U64(place.entries);
+  out.U64(place.fences);
+  out.Fixed(place.fences_sha256);
 }
-
-StatusOr<StoredRecord> DecodeRecord(ByteSpan payload) {
-  WireReader in(payload);
-  StoredRecord out;
-  CertificateRecord& r = out.record;
-  const uint8_t kind = in.U8();
-  const uint8_t status = in.U8();
-  r.eui = in.Eui();
-  const bool has_role = in.U8() != 0;
-  const uint8_t role = in.U8();
-  r.manufacturing = in.U8() != 0;
-  out.not_before = {static_cast<int64_t>(in.U64())};
-  r.usage = in.Text();
-  r.subject_name = in.Text();
-  r.lodged = in.Text();
-  r.serial = ToBytes(in.Octets());
-  r.der = ToBytes(in.Octets());
-  SMKI_RETURN_IF_ERROR(in.Finish("record of the store"));
-  if (kind > static_cast<uint8_t>(CertificateKind::kDevice))
-    return DataLoss("record of the store: unknown kind {}", kind);
-  r.kind = static_cast<CertificateKind>(kind);
-  r.status = static_cast<CertificateStatus>(status);
-  if (has_role) r.role = role;
+TablePlace GetPlace(WireReader& in) {
+  TablePlace out;
+  out.offset = in.U64();
+  out.entries = in.U64();
+  out.fences = in.U64();
+  out.fences_sha256 = in.Digest();
   return out;
 }
 
-Bytes SerialKey(ByteSpan serial) {
-  if (serial.empty() || serial.size() >= kSerialKey) return {};
-  Bytes key(kSerialKey);
-  key[0] = static_cast<uint8_t>(serial.size());
-  std::copy(serial.begin(), serial.end(), key.begin() + 1);
-  return key;
-}
+}  // namespace
 
 Bytes EncodeFooter(const Footer& footer) {
   WireWriter out;
   const StoreSummary& s = footer.summary;
-  for (const uint64_t count :
-       {s.certificates, s.in_use, s.revoked, s.other, s.authorities, s.organisations, s.devices}) {
-    out.U64(count);
-  }
+  out.U64(s.certificates);
+  for (const uint64_t count : s.by_kind) out.U64(count);
+  for (const uint64_t count : s.by_status) out.U64(count);
+  out.U8(static_cast<uint8_t>(s.verify));
+  out.Text(s.as_of);
   out.Text(s.full_date);
   out.Text(s.last_delta_date);
   out.Fixed(s.digest);
-  for (const IndexPlace& index : footer.indexes) {
-    out.U64(index.offset);
-    out.U64(index.entries);
-    out.Fixed(index.sha256);
-  }
+  out.U64(footer.bodies_end);
+  PutPlace(out, footer.entries);
+  PutPlace(out, footer.by_eui);
+  PutPlace(out, footer.by_digest);
   out.Fixed(pki::Sha256(out.bytes()));
   return out.Take();
 }
@@ -84,62 +51,40 @@ StatusOr<Footer> DecodeFooter(ByteSpan bytes) {
   WireReader in(bytes);
   Footer out;
   StoreSummary& s = out.summary;
-  for (uint64_t* count :
-       {&s.certificates, &s.in_use, &s.revoked, &s.other, &s.authorities, &s.organisations, &s.devices}) {
-    *count = in.U64();
-  }
+  s.certificates = in.U64();
+  for (uint64_t& count : s.by_kind) count = in.U64();
+  for (uint64_t& count : s.by_status) count = in.U64();
+  s.verify = in.U8() == static_cast<uint8_t>(Verify::kFull) ? Verify::kFull : Verify::kStructure;
+  s.as_of = in.Text();
   s.full_date = in.Text();
   s.last_delta_date = in.Text();
   s.digest = in.Digest();
-  for (IndexPlace& index : out.indexes) {
-    index.offset = in.U64();
-    index.entries = in.U64();
-    index.sha256 = in.Digest();
-  }
+  out.bodies_end = in.U64();
+  out.entries = GetPlace(in);
+  out.by_eui = GetPlace(in);
+  out.by_digest = GetPlace(in);
   in.Fixed(sizeof(Digest));
   SMKI_RETURN_IF_ERROR(in.Finish("the store's footer"));
   return out;
 }
 
-Bytes DigestLeaf(const CertificateRecord& record, const Digest& sha256) {
-  WireWriter out;
-  out.U8(static_cast<uint8_t>(record.kind));
-  out.Eui(record.eui);
-  out.Octets(record.serial);
-  out.U8(static_cast<uint8_t>(record.status));
-  out.Fixed(sha256);
-  return out.Take();
+StatusOr<Footer> ReadFooter(const StoreFile& file) {
+  SMKI_ASSIGN_OR_RETURN(const Bytes magic, file.Read(0, std::min<uint64_t>(kMagic.size(), file.size())));
+  if (AsText(magic) != kMagic) return file.Damaged("is no Repository store");
+  if (file.size() < kMagic.size() + 4) return file.Damaged("its end is missing");
+  SMKI_ASSIGN_OR_RETURN(const Bytes size_octets, file.Read(file.size() - 4, 4));
+  const uint32_t size = WireReader(size_octets).U32();
+  if (size > kMaxFooter || size + 4 > file.size() - kMagic.size()) return file.Damaged("its end is missing");
+  SMKI_ASSIGN_OR_RETURN(const Bytes octets, file.Read(file.size() - 4 - size, size));
+  auto footer = DecodeFooter(octets);
+  if (!footer.ok()) return file.Damaged(Message(footer.status()));
+  return footer;
 }
 
-bool KeyLess(const CertificateRecord& a, const CertificateRecord& b) {
-  return std::tie(a.kind, a.eui, a.serial) < std::tie(b.kind, b.eui, b.serial);
-}
-
-void Count(const CertificateRecord& record, StoreSummary& summary) {
+void Count(const Entry& entry, StoreSummary& summary) {
   ++summary.certificates;
-  switch (record.status) {
-    case CertificateStatus::kInUse:
-      ++summary.in_use;
-      break;
-    case CertificateStatus::kRevoked:
-      ++summary.revoked;
-      break;
-    default:
-      ++summary.other;
-      break;
-  }
-  switch (record.kind) {
-    case CertificateKind::kOrganisationAuthority:
-    case CertificateKind::kDeviceAuthority:
-      ++summary.authorities;
-      break;
-    case CertificateKind::kOrganisation:
-      ++summary.organisations;
-      break;
-    case CertificateKind::kDevice:
-      ++summary.devices;
-      break;
-  }
+  ++summary.by_kind[static_cast<size_t>(entry.kind)];
+  ++summary.by_status[kStatusLetters.find(static_cast<char>(entry.status))];
 }
 
 }  // namespace smki::repository::store_format
