@@ -1,41 +1,55 @@
 #include "repository/plan.h"
 
 #include <algorithm>
-#include <set>
+#include <map>
 
+#include "repository/extract/gzip_name.h"
 #include "repository/extract/shown.h"
+#include "repository/reason.h"
 
 namespace smki::repository {
 namespace {
 
 struct Extracts {
-  std::set<std::string> fulls, deltas;  // dates; as text they sort as they should
+  std::map<std::string, ExtractName> fulls, deltas;  // by date; as text they sort as they should
 };
 
-std::string DayAfter(const std::string& date) {
-  return FormatDate(*ParseDate(date) + std::chrono::hours(24));
-}
-std::string DayBefore(const std::string& date) {
-  return FormatDate(*ParseDate(date) - std::chrono::hours(24));
+Status Refused(Refusal refusal, const std::string& detail) {
+  return Refuse(refusal, detail, StatusCode::kFailedPrecondition);
 }
 
-ExtractName Delta(const std::string& date) {
-  return {false, date, ExtractFileName(false, date)};
+std::string DaysAfter(const std::string& date, int days) {
+  return FormatDate(*ParseDate(date) + std::chrono::hours(24) * days);
 }
 
-StatusOr<Extracts> Sort(const std::vector<std::string>& files, const std::string& target) {
-  if (!target.empty() && !ParseDate(target))
-    return InvalidArgument("\"{}\" is no date, expected YYYY-MM-DD", Shown(target));
+StatusOr<Extracts> Sort(const std::vector<std::string>& files, const PlanRequest& request) {
+  if (!request.as_of.empty() && !ParseDate(request.as_of))
+    return InvalidArgument("\"{}\" is no date, expected YYYY-MM-DD", Shown(request.as_of));
   Extracts out;
   for (const std::string& file : files) {
-    if (const auto name = ParseExtractName(file)) {
-      (name->full ? out.fulls : out.deltas).insert(name->date);
-    } else if (file.rfind("SMKIKR_", 0) == 0) {
+    const std::string base = FileNameOf(file);
+    auto name = ParseExtractName(base);
+    if (!name) {
+      if (!base.starts_with("SMKIKR_")) continue;
       // A download under way, or a misnamed file: leaving it out could end the restore a day early, in silence.
-      return FailedPrecondition(
-          "{}: looks like an extract, but is not named SMKIKR_FULL_YYYY-MM-DD.xml.gz or "
-          "SMKIKR_DELT_YYYY-MM-DD.xml.gz; finish its download, or move it away",
-          Shown(file));
+      return Refused(Refusal::kNAME_WRONG,
+                     fmt::format("{}: looks like an extract, but is not named SMKIKR_FULL_YYYY-MM-DD.xml.gz or "
+                                 "SMKIKR_DELT_YYYY-MM-DD.xml.gz; finish its download, or move it away",
+                                 Shown(base)));
+    }
+    name->file = file;
+    auto& kind = name->full ? out.fulls : out.deltas;
+    // What is newer than the date restored to does not matter.
+    const bool ignored = !request.as_of.empty() && name->date > request.as_of;
+    if (!request.today.empty() && name->date > request.today && !ignored) {
+      return Refused(name->full ? Refusal::kFULL_FROM_FUTURE : Refusal::kDELTA_FROM_FUTURE,
+                     fmt::format("{}: is dated after today, {}; check the clock and the file, or move it away", base,
+                                 request.today));
+    }
+    if (!kind.emplace(name->date, *name).second) {
+      return Refused(Refusal::kDELTA_TWICE,
+                     fmt::format("{} is given twice, as {} and as {}; keep the one that can be trusted", base,
+                                 Shown(kind.at(name->date).file), Shown(file)));
     }
   }
   return out;
@@ -44,45 +58,48 @@ StatusOr<Extracts> Sort(const std::vector<std::string>& files, const std::string
 // The deltas from `first` to `target`, each day.
 StatusOr<std::vector<ExtractName>> Run(const Extracts& extracts, const std::string& first, const std::string& target) {
   std::vector<ExtractName> out;
-  for (std::string date = first; date <= target; date = DayAfter(date)) {
-    if (extracts.deltas.count(date) == 0) {
-      return FailedPrecondition(
-          "{} is missing: every delta from {} to {} is needed; fetch it (the Repository keeps a delta for seven "
-          "days), or take it from the archive of deltas, or wait for the next SMKIKR_FULL",
-          ExtractFileName(false, date), first, target);
+  for (std::string date = first; date <= target; date = DaysAfter(date, 1)) {
+    const auto delta = extracts.deltas.find(date);
+    if (delta == extracts.deltas.end()) {
+      return Refused(Refusal::kDELTA_MISSING,
+                     fmt::format("{} is missing: every delta from {} to {} is needed; fetch it (the Repository keeps a "
+                                 "delta for seven days), or take it from the archive of deltas, or wait for the next "
+                                 "SMKIKR_FULL",
+                                 ExtractFileName(false, date), first, target));
     }
-    out.push_back(Delta(date));
+    out.push_back(delta->second);
   }
   return out;
 }
 
 }  // namespace
 
-StatusOr<RebuildPlan> PlanRebuild(const std::vector<std::string>& files, const std::string& target) {
-  SMKI_ASSIGN_OR_RETURN(const Extracts extracts, Sort(files, target));
-  auto full = target.empty() ? extracts.fulls.end() : extracts.fulls.upper_bound(target);
+StatusOr<RebuildPlan> PlanRebuild(const std::vector<std::string>& files, const PlanRequest& request) {
+  SMKI_ASSIGN_OR_RETURN(const Extracts extracts, Sort(files, request));
+  auto full = request.as_of.empty() ? extracts.fulls.end() : extracts.fulls.upper_bound(request.as_of);
   if (full == extracts.fulls.begin()) {
-    return FailedPrecondition(
-        "there is no SMKIKR_FULL{}; fetch the newest one (its emergency download is agreed with the DCC)",
-        target.empty() ? "" : " dated " + target + " or before");
+    return Refused(Refusal::kFULL_MISSING,
+                   fmt::format("there is no SMKIKR_FULL{}; fetch the newest one (its emergency download is agreed with "
+                               "the DCC)",
+                               request.as_of.empty() ? "" : " dated " + request.as_of + " or before"));
   }
-  const std::string full_date = *--full;
-  const std::string newest = extracts.deltas.empty() ? full_date : *extracts.deltas.rbegin();
-  const std::string last = !target.empty() ? target : std::max(full_date, newest);
   RebuildPlan plan;
-  plan.full = {true, full_date, ExtractFileName(true, full_date)};
-  // Those before, as far as they reach back without a gap: of what is not in use any more only they know.
-  std::string first = DayAfter(full_date);
-  while (extracts.deltas.count(DayBefore(first)) != 0) first = DayBefore(first);
-  SMKI_ASSIGN_OR_RETURN(plan.deltas, Run(extracts, first, last));
+  plan.full = (--full)->second;
+  const std::string newest = extracts.deltas.empty() ? plan.full.date : extracts.deltas.rbegin()->first;
+  plan.as_of = !request.as_of.empty() ? request.as_of : std::max(plan.full.date, newest);
+  const auto first = extracts.deltas.lower_bound(DaysAfter(plan.full.date, -std::clamp(request.overlap_days, 0, 366)));
+  for (auto old = extracts.deltas.begin(); old != first; ++old) plan.not_needed.push_back(FileNameOf(old->second.file));
+  const std::string next = DaysAfter(plan.full.date, 1);
+  const std::string begin = first == extracts.deltas.end() ? next : std::min(first->first, next);
+  SMKI_ASSIGN_OR_RETURN(plan.deltas, Run(extracts, begin, plan.as_of));
   return plan;
 }
 
 StatusOr<std::vector<ExtractName>> PlanDeltas(const std::vector<std::string>& files, const std::string& last,
-                                              const std::string& target) {
-  SMKI_ASSIGN_OR_RETURN(const Extracts extracts, Sort(files, target));
-  const std::string newest = extracts.deltas.empty() ? last : *extracts.deltas.rbegin();
-  return Run(extracts, DayAfter(last), target.empty() ? newest : target);
+                                              const PlanRequest& request) {
+  SMKI_ASSIGN_OR_RETURN(const Extracts extracts, Sort(files, request));
+  const std::string newest = extracts.deltas.empty() ? last : extracts.deltas.rbegin()->first;
+  return Run(extracts, DaysAfter(last, 1), request.as_of.empty() ? newest : request.as_of);
 }
 
 }  // namespace smki::repository

@@ -6,24 +6,18 @@
 #include "base/fail_point.h"
 #include "base/file.h"
 #include "base/lock.h"
-#include "pki/digest.h"
-#include "repository/contents.h"
-#include "repository/extract/gzip.h"
-#include "repository/parallel.h"
-#include "repository/plan.h"
-#include "repository/store/writer.h"
+#include "repository/build/anon_memory.h"
+#include "repository/build/builder.h"
+#include "repository/build/file_reader.h"
+#include "repository/build/pipeline.h"
+#include "repository/extract/gzip_name.h"
+#include "repository/store/reader.h"
 
 namespace smki::repository {
 namespace {
 
-using store_format::StoredRecord;
-
-constexpr size_t kBatch = 1024;  // records checked together
 constexpr char kNothingChanged[] = "the Repository is as it was";
-
-std::string NewPath(const RebuildOptions& options) {
-  return options.store + ".new";
-}
+constexpr size_t kStoreBatch = 2048;  // certificates of an old store examined together
 
 // Removes the half-built store, unless it was swapped in.
 class HalfBuilt {
@@ -40,147 +34,246 @@ class HalfBuilt {
   std::string path_;
 };
 
-class Builder {
+// One rebuild from its first file to the swap.
+class Rebuilding {
  public:
-  explicit Builder(const RebuildOptions& options) : options_(options) {}
+  Rebuilding(const RebuildOptions& options, const std::string& store, RebuildReport& report)
+      : options_(options),
+        store_(store),
+        report_(report),
+        half_built_(store + ".new"),
+        authorities_(options.organisation_root, options.device_root),
+        examiner_(authorities_, options.verify) {}
 
-  Status ReadFiles(const std::vector<ExtractName>& files, const std::string& full_date) {
+  Status Begin() {
+    SMKI_ASSIGN_OR_RETURN(revocations_, Revocations::Read(options_.extracts));
+    SMKI_ASSIGN_OR_RETURN(builder_, Builder::Create(store_ + ".new", options_.memory, account_));
+    const unsigned cores = std::clamp(std::thread::hardware_concurrency(), 1u, 16u);
+    pipeline_ = std::make_unique<Pipeline>(
+        options_.threads == 0 ? cores : options_.threads, [this](Examined& examined) { return Take(examined); },
+        [this](Examined examined) { return builder_->Sort(examined); });
+    progress_.stage = "reading";
+    return OkStatus();
+  }
+
+  Status ReadFiles(const std::vector<ExtractName>& files) {
     for (const ExtractName& file : files) {
-      std::error_code error;
-      const uint64_t size = std::filesystem::file_size(Path(file), error);
-      if (error) return NotFound("cannot read {}: {}", Path(file), error.message());
+      SMKI_ASSIGN_OR_RETURN(const uint64_t size, PeekExtract(Path(file), file));
       progress_.octets_total += size;
     }
-    for (const ExtractName& file : files) SMKI_RETURN_IF_ERROR(ReadFile(file, full_date));
+    for (const ExtractName& file : files) SMKI_RETURN_IF_ERROR(ReadFile(file));
     return OkStatus();
   }
 
   // Takes over what the present store holds. It is trusted no more than a file: everything is checked again.
-  Status ReadStore() {
-    contents_.Begin({options_.store, false});
-    FileAccount ignored;
-    return store_format::VisitStore(options_.store, [&](StoredRecord stored) -> Status {
-      const CertificateRecord& record = stored.record;
-      auto certificate = pki::Certificate::Parse(record.der);
-      if (!certificate.ok()) return WithContext(certificate.status(), options_.store);
-      SMKI_ASSIGN_OR_RETURN(CertificateRecord own, RecordOf(*certificate));
-      own.status = record.status;
-      own.manufacturing = record.manufacturing;
-      own.lodged = record.lodged;
-      if (store_format::EncodeRecord({own, certificate->not_before}) != store_format::EncodeRecord(stored)) {
-        return DataLoss(
-            "{}: the record of {} does not agree with its certificate; build the store again with smkictl "
-            "repository rebuild",
-            options_.store, certificate->Describe());
-      }
-      return contents_.Apply({std::move(own), std::move(*certificate), 0, 0}, ignored);
-    });
+  Status ReadStore(const StoreReader& store) {
+    const uint16_t file = account_.Begin(store_, "");
+    uint64_t number = 0;
+    return store.VisitBodies(store_ + ".new.bodies", options_.memory, kStoreBatch,
+                             [&](std::span<const StoreReader::Item> items) {
+                               struct Copy {
+                                 Bytes bodies;
+                                 std::vector<Examiner::Present> present;
+                               };
+                               auto copy = std::make_shared<Copy>();
+                               size_t octets = 0;
+                               for (const auto& item : items) octets += item.der.size();
+                               copy->bodies.reserve(octets);
+                               for (const auto& item : items) {
+                                 const size_t at = copy->bodies.size();
+                                 Append(copy->bodies, item.der);
+                                 copy->present.push_back(
+                                     {ByteSpan(copy->bodies).subspan(at), item.entry, {file, number++}});
+                               }
+                               return pipeline_->Submit([this, copy, file]() -> StatusOr<Examined> {
+                                 auto examined = examiner_.ExamineStore(copy->present);
+                                 if (!examined.ok()) {
+                                   return Refuse(Refusal::kSTORE_DAMAGED,
+                                                 fmt::format("{}: {}; build the store again with smkictl repository "
+                                                             "rebuild",
+                                                             store_, Message(examined.status())));
+                                 }
+                                 examined->file = file;
+                                 return examined;
+                               });
+                             });
   }
 
-  // Checks every chain, builds the store beside the old one, reads it back, swaps.
-  StatusOr<RebuildReport> Finish(const std::string& full_date, const std::string& last_delta_date) {
-    SMKI_RETURN_IF_ERROR(contents_.VerifyChains(options_.organisation_root, options_.device_root));
-    HalfBuilt half_built(NewPath(options_));
-    SMKI_ASSIGN_OR_RETURN(report_.summary, Write(full_date, last_delta_date));
-    SMKI_RETURN_IF_ERROR(ReadBack(report_.summary));
+  // Decides, writes, swaps.
+  Status Finish(StoreSummary summary) {
+    SMKI_RETURN_IF_ERROR(pipeline_->Finish());
+    FailPoint("repository.rebuild.read");
+    Progress("sorting");
+    authorities_.Conclude();
+    SMKI_RETURN_IF_ERROR(revocations_.Check(authorities_, summary.as_of));
+    report_.notes = revocations_.notes();
+    if (options_.verify == Verify::kStructure)
+      report_.notes.push_back("signatures of organisations' and Devices' certificates were not verified (structure)");
+    SMKI_RETURN_IF_ERROR(builder_->JudgeWaiting(examiner_));
+    SMKI_RETURN_IF_ERROR(builder_->Resolve(authorities_, revocations_, *ParseDate(summary.as_of)));
+    SMKI_RETURN_IF_ERROR(account_.CheckTotals());
+    SMKI_RETURN_IF_ERROR(JudgeRejects());
+    Progress("writing");
+    summary.verify = options_.verify;
+    SMKI_RETURN_IF_ERROR(builder_->Finish(summary));
+    SMKI_RETURN_IF_ERROR(ReadBack(summary));
     FailPoint("repository.rebuild.before-swap");
-    SMKI_RETURN_IF_ERROR(PosixFiles().Rename(NewPath(options_), options_.store));
-    half_built.Keep();
-    SMKI_RETURN_IF_ERROR(PosixFiles().SyncDirectory(DirectoryOf(options_.store)));
+    SMKI_RETURN_IF_ERROR(PosixFiles().Rename(store_ + ".new", store_));
+    half_built_.Keep();
+    SMKI_RETURN_IF_ERROR(PosixFiles().SyncDirectory(DirectoryOf(store_)));
     FailPoint("repository.rebuild.after-swap");
-    return report_;
-  }
-
- private:
-  std::string Path(const ExtractName& file) const { return options_.extracts + "/" + file.file; }
-
-  Status ReadFile(const ExtractName& file, const std::string& full_date) {
-    contents_.Begin({file.file, !file.full && file.date < full_date});
-    FileAccount& account = report_.files.emplace_back();
-    account.file = file.file;
-    progress_.file = file.file;
-    const uint64_t octets_before = progress_.octets_done;
-    std::vector<RawRecord> batch;
-    ExtractParser parser(file, [&](RawRecord raw) {
-      batch.push_back(std::move(raw));
-      return batch.size() < kBatch ? OkStatus() : ApplyBatch(batch, file, account);
-    });
-    SMKI_ASSIGN_OR_RETURN(account.sha256, InflateFile(Path(file), [&](ByteSpan xml, uint64_t read) {
-                            progress_.octets_done = octets_before + read;
-                            return parser.Feed(xml);
-                          }));
-    SMKI_RETURN_IF_ERROR(parser.Finish());
-    SMKI_RETURN_IF_ERROR(ApplyBatch(batch, file, account));
-    if (file.full && account.records == 0) return DataLoss("{}: holds no certificate; fetch it again", file.file);
+    report_.summary = summary;
     return OkStatus();
   }
 
-  // Checks on all cores, applies in the order of the file.
-  Status ApplyBatch(std::vector<RawRecord>& batch, const ExtractName& file, FileAccount& account) {
-    std::vector<CheckedRecord> checked(batch.size());
-    SMKI_RETURN_IF_ERROR(ForEachInParallel(batch.size(), [&](size_t i) -> Status {
-      SMKI_ASSIGN_OR_RETURN(checked[i], CheckRecord(batch[i], file));
-      return OkStatus();
-    }));
-    for (CheckedRecord& record : checked) SMKI_RETURN_IF_ERROR(contents_.Apply(std::move(record), account));
-    batch.clear();
-    progress_.certificates = contents_.size();
+  // What is known so far, whatever happened.
+  void Report() {
+    pipeline_.reset();
+    report_.files = account_.Files();
+    report_.rejects = account_.Rejects();
+    report_.peak_anon_bytes = std::max(peak_, AnonBytes());
+  }
+
+ private:
+  std::string Path(const ExtractName& file) const {
+    return file.file.find('/') == std::string::npos ? options_.extracts + "/" + file.file : file.file;
+  }
+
+  Status ReadFile(const ExtractName& file) {
+    const std::string name = FileNameOf(file.file);
+    const uint16_t number = account_.Begin(name, file.date);
+    const Day day = DayOf(file.date);
+    SMKI_ASSIGN_OR_RETURN(auto reader, FileReader::Open(Path(file), number, options_.verify == Verify::kFull));
+    const uint64_t before = octets_read_;
+    while (true) {
+      auto chunk = std::make_shared<Chunk>();
+      SMKI_ASSIGN_OR_RETURN(const bool more, reader.Next(*chunk));
+      if (!more) break;
+      octets_read_ = before + reader.octets_read();
+      const uint64_t read = octets_read_;
+      SMKI_RETURN_IF_ERROR(pipeline_->Submit([this, chunk, day, file, name, read]() mutable -> StatusOr<Examined> {
+        Examined examined = examiner_.Examine(*chunk, day);
+        chunk.reset();
+        SMKI_RETURN_IF_ERROR(CheckDocument(examined, file, name));
+        examined.number = read;
+        return examined;
+      }));
+    }
+    if (options_.verify == Verify::kFull) account_.File(number).sha256 = reader.Sha256();
+    if (!file.full) return OkStatus();
+    SMKI_RETURN_IF_ERROR(pipeline_->Finish());
+    if (account_.File(number).records > 0) return OkStatus();
+    return Refuse(Refusal::kFULL_EMPTY, fmt::format("{}: holds no certificate; fetch it again", name));
+  }
+
+  // In order, one at a time.
+  Status Take(Examined& examined) {
+    SMKI_RETURN_IF_ERROR(builder_->Take(examined));
+    progress_.records += examined.records;
+    progress_.octets_done = std::max(progress_.octets_done, examined.number);
+    progress_.file = account_.NameOf(examined.file);
+    if (++taken_ % 16 == 1) peak_ = std::max(peak_, AnonBytes());
     if (options_.on_progress) options_.on_progress(progress_);
     return OkStatus();
   }
 
-  StatusOr<StoreSummary> Write(const std::string& full_date, const std::string& last_delta_date) const {
-    SMKI_ASSIGN_OR_RETURN(const auto writer, StoreWriter::Create(NewPath(options_)));
-    SMKI_RETURN_IF_ERROR(
-        contents_.Visit([&](const Contents::Held& held) { return writer->Add(held.stored, held.sha256); }));
-    return writer->Finish(full_date, last_delta_date);
+  void Progress(const char* stage) {
+    progress_.stage = stage;
+    progress_.octets_done = progress_.octets_total;
+    peak_ = std::max(peak_, AnonBytes());
+    if (options_.on_progress) options_.on_progress(progress_);
   }
 
-  // What is on the disk is what was meant, before anybody relies on it.
+  Status JudgeRejects() {
+    const uint64_t rejects = account_.rejects();
+    if (rejects == 0) return OkStatus();
+    report_.rejects_file = options_.rejects_file.empty() ? store_ + ".rejects.jsonl" : options_.rejects_file;
+    const std::vector<RejectedRecord> list = account_.Rejects();
+    SMKI_RETURN_IF_ERROR(PosixFiles().WriteDurably(report_.rejects_file, AsBytes(RejectLines(list))));
+    if (rejects <= options_.tolerance) return OkStatus();
+    const RejectedRecord& first = list.front();
+    return Refuse(Refusal::kREJECTS,
+                  fmt::format("{} records were rejected, {} are tolerated; the first: {}: octet {} of its XML: {}: {}{}{}"
+                              "{}; all are listed in {}: fetch the files again. If it is the same then, the Repository "
+                              "was tampered with: tell the incident lead",
+                              rejects, options_.tolerance, first.file, first.offset, Name(first.code),
+                              Text(first.code), first.detail.empty() ? "" : ": ", first.detail,
+                              first.serial.empty() ? "" : " (serial " + first.serial + ")", report_.rejects_file));
+  }
+
+  // Whoever opens it will find what was meant.
   Status ReadBack(const StoreSummary& meant) const {
-    SMKI_RETURN_IF_ERROR(Store::Open(NewPath(options_)).status());
-    pki::MerkleTree digest;
-    SMKI_RETURN_IF_ERROR(store_format::VisitStore(NewPath(options_), [&](const StoredRecord& stored) {
-      digest.AddLeaf(store_format::DigestLeaf(stored.record, pki::Sha256(stored.record.der)));
+    SMKI_ASSIGN_OR_RETURN(const auto reader, StoreReader::Open(store_ + ".new"));
+    if (reader->footer().summary.digest == meant.digest && reader->footer().summary.certificates == meant.certificates)
       return OkStatus();
-    }));
-    if (digest.size() == meant.certificates && digest.Root() == meant.digest) return OkStatus();
-    return DataLoss("{}: what was written cannot be read back; check the disk", NewPath(options_));
+    return Refuse(Refusal::kSTORE_DAMAGED,
+                  fmt::format("{}.new: what was written cannot be read back; check the disk", store_));
   }
 
   const RebuildOptions& options_;
-  Contents contents_;
+  const std::string store_;
+  RebuildReport& report_;
+  HalfBuilt half_built_;
+  Authorities authorities_;
+  const Examiner examiner_;
+  Revocations revocations_;
+  Account account_;
+  std::unique_ptr<Builder> builder_;
   RebuildProgress progress_;
-  RebuildReport report_;
+  uint64_t octets_read_ = 0, taken_ = 0, peak_ = 0;
+  std::unique_ptr<Pipeline> pipeline_;  // last: its threads use the others
 };
 
-Status Unchanged(const Status& status) {
-  return Error(status.code(), "{} ({})", Message(status), kNothingChanged);
+StatusOr<std::vector<std::string>> FilesOf(const RebuildOptions& options) {
+  if (!options.files.empty()) return options.files;
+  return PosixFiles().List(options.extracts);
 }
 
-StatusOr<RebuildReport> RebuildLocked(const RebuildOptions& options) {
-  SMKI_ASSIGN_OR_RETURN(const std::vector<std::string> names, PosixFiles().List(options.extracts));
-  auto plan = PlanRebuild(names, options.target_date);
+PlanRequest RequestOf(const RebuildOptions& options) {
+  return {options.target_date, options.overlap_days, options.today};
+}
+
+Status RebuildLocked(const RebuildOptions& options, const std::string& store, RebuildReport& report) {
+  SMKI_ASSIGN_OR_RETURN(const std::vector<std::string> names, FilesOf(options));
+  const auto plan = PlanRebuild(names, RequestOf(options));
   if (!plan.ok()) return WithContext(plan.status(), options.extracts);
-  Builder builder(options);
+  report.not_needed = plan->not_needed;
   std::vector<ExtractName> files = {plan->full};
   files.insert(files.end(), plan->deltas.begin(), plan->deltas.end());
-  SMKI_RETURN_IF_ERROR(builder.ReadFiles(files, plan->full.date));
-  const std::string last = plan->deltas.empty() ? "" : plan->deltas.back().date;
-  return builder.Finish(plan->full.date, last);
+  Rebuilding rebuilding(options, store, report);
+  Status status = rebuilding.Begin();
+  if (status.ok()) status = rebuilding.ReadFiles(files);
+  if (status.ok()) {
+    StoreSummary summary;
+    summary.as_of = plan->as_of;
+    summary.full_date = plan->full.date;
+    summary.last_delta_date = plan->deltas.empty() ? "" : plan->deltas.back().date;
+    status = rebuilding.Finish(std::move(summary));
+  }
+  rebuilding.Report();
+  return status;
 }
 
-StatusOr<RebuildReport> ApplyLocked(const RebuildOptions& options) {
-  SMKI_ASSIGN_OR_RETURN(const auto store, Store::Open(options.store));
-  const StoreSummary& present = store->summary();
-  SMKI_ASSIGN_OR_RETURN(const std::vector<std::string> names, PosixFiles().List(options.extracts));
-  auto deltas = PlanDeltas(names, std::max(present.full_date, present.last_delta_date), options.target_date);
+Status ApplyLocked(const RebuildOptions& options, const std::string& store, RebuildReport& report) {
+  SMKI_ASSIGN_OR_RETURN(const auto reader, StoreReader::Open(store));
+  StoreSummary summary = reader->footer().summary;
+  SMKI_ASSIGN_OR_RETURN(const std::vector<std::string> names, FilesOf(options));
+  const auto deltas =
+      PlanDeltas(names, std::max(summary.full_date, summary.last_delta_date), RequestOf(options));
   if (!deltas.ok()) return WithContext(deltas.status(), options.extracts);
-  if (deltas->empty()) return RebuildReport{present, {}};
-  Builder builder(options);
-  SMKI_RETURN_IF_ERROR(builder.ReadStore());
-  SMKI_RETURN_IF_ERROR(builder.ReadFiles(*deltas, present.full_date));
-  return builder.Finish(present.full_date, deltas->back().date);
+  report.summary = summary;
+  if (deltas->empty()) return OkStatus();
+  Rebuilding rebuilding(options, store, report);
+  Status status = rebuilding.Begin();
+  if (status.ok()) status = rebuilding.ReadStore(*reader);
+  if (status.ok()) status = rebuilding.ReadFiles(*deltas);
+  if (status.ok()) {
+    summary.as_of = summary.last_delta_date = deltas->back().date;
+    status = rebuilding.Finish(std::move(summary));
+  }
+  rebuilding.Report();
+  if (!report.files.empty()) report.files.erase(report.files.begin());  // the old store is no file
+  return status;
 }
 
 // What is there and is no store is somebody's; it is not replaced.
@@ -188,32 +281,45 @@ Status CheckTarget(const std::string& store) {
   if (!PosixFiles().Exists(store)) return OkStatus();
   std::string begin(store_format::kMagic.size(), '\0');
   std::ifstream(store, std::ios::binary).read(begin.data(), static_cast<std::streamsize>(begin.size()));
-  if (begin == store_format::kMagic) return OkStatus();
-  return Error(StatusCode::kAlreadyExists,
-               "{} is no Repository store and is left as it is; name another file, or remove this one first", store);
+  if (begin.starts_with("SMKISTO")) return OkStatus();
+  return Refuse(Refusal::kSTORE_FOREIGN,
+                fmt::format("{} is no Repository store and is left as it is; name another file, or remove this one first",
+                            store),
+                StatusCode::kAlreadyExists);
 }
 
-StatusOr<RebuildReport> Locked(const RebuildOptions& options, StatusOr<RebuildReport> (*work)(const RebuildOptions&)) {
-  SMKI_RETURN_IF_ERROR(CheckTarget(options.store));
-  SMKI_RETURN_IF_ERROR(PosixFiles().CreateDirectories(DirectoryOf(options.store)));
+using Work = Status (*)(const RebuildOptions&, const std::string&, RebuildReport&);
+
+StatusOr<RebuildReport> Locked(const RebuildOptions& options, Work work, RebuildReport& report) {
+  const std::string store = StoreFileOf(options.store);
+  SMKI_RETURN_IF_ERROR(CheckTarget(store));
+  const auto not_writable = [&](const Status& why) {
+    return Refuse(Refusal::kSTORE_NOT_WRITABLE, Message(why), why.code());
+  };
+  if (const Status made = PosixFiles().CreateDirectories(DirectoryOf(store)); !made.ok()) return not_writable(made);
   // One rebuild of a store at a time: the second would build into the file that the first is about to swap in.
-  SMKI_ASSIGN_OR_RETURN(
-      const FileLock lock,
-      FileLock::Take(options.store + ".lock", Millis(0),
-                     fmt::format("{}: another rebuild of this store is under way; wait for it", options.store)));
-  auto report = work(options);
-  if (!report.ok()) return Unchanged(report.status());
-  return report;
+  const std::string busy = fmt::format("{}: another rebuild of this store is under way; wait for it", store);
+  const auto lock = FileLock::Take(store + ".lock", Millis(0), busy);
+  if (!lock.ok()) {
+    if (lock.status().code() != StatusCode::kFailedPrecondition) return not_writable(lock.status());
+    return Refuse(Refusal::kSTORE_BUSY, busy, StatusCode::kFailedPrecondition);
+  }
+  const Status status = work(options, store, report);
+  if (status.ok()) return report;
+  const Status told = Error(status.code(), "{} ({})", Message(status), kNothingChanged);
+  return WithReason(told, ReasonOf(status));
 }
 
 }  // namespace
 
-StatusOr<RebuildReport> Rebuild(const RebuildOptions& options) {
-  return Locked(options, RebuildLocked);
+StatusOr<RebuildReport> Rebuild(const RebuildOptions& options, RebuildReport* report) {
+  RebuildReport own;
+  return Locked(options, RebuildLocked, report == nullptr ? own : *report);
 }
 
 StatusOr<RebuildReport> ApplyDeltas(const RebuildOptions& options) {
-  return Locked(options, ApplyLocked);
+  RebuildReport report;
+  return Locked(options, ApplyLocked, report);
 }
 
 }  // namespace smki::repository

@@ -2,8 +2,7 @@
 
 #include "base/file.h"
 #include "repository/extract/gzip.h"
-#include "repository/extract/record_check.h"
-#include "repository/extract/xml_parser.h"
+#include "repository/extract/schema.h"
 
 namespace smki::repository {
 namespace {
@@ -108,21 +107,6 @@ StatusOr<std::unique_ptr<ExtractWriter>> ExtractWriter::Create(const std::string
   auto writer = std::make_unique<GzipExtractWriter>(std::move(gzip));
   SMKI_RETURN_IF_ERROR(writer->Begin(full, date));
   return writer;
-}
-
-Status ReadExtract(const std::string& path, const std::function<Status(CertificateRecord)>& visit) {
-  const auto name = ParseExtractName(path.substr(path.rfind('/') + 1));
-  if (!name) {
-    return InvalidArgument(
-        "{}: is not named as an extract, expected SMKIKR_FULL_YYYY-MM-DD.xml.gz or SMKIKR_DELT_YYYY-MM-DD.xml.gz",
-        path);
-  }
-  ExtractParser parser(*name, [&](const RawRecord& raw) -> Status {
-    SMKI_ASSIGN_OR_RETURN(CheckedRecord checked, CheckRecord(raw, *name));
-    return visit(std::move(checked.record));
-  });
-  SMKI_RETURN_IF_ERROR(InflateFile(path, [&](ByteSpan xml, uint64_t) { return parser.Feed(xml); }).status());
-  return parser.Finish();
 }
 
 }  // namespace smki::repository

@@ -47,6 +47,13 @@ std::string DateOf(Day day) {
   return FormatDate(Epoch() + kDay * day);
 }
 
+std::array<uint8_t, Entry::kKey> Entry::Key() const {
+  std::array<uint8_t, kKey> out;
+  std::copy(serial.begin(), serial.end(), out.begin());
+  std::copy(issuer.begin(), issuer.end(), out.begin() + serial.size());
+  return out;
+}
+
 void Entry::Encode(uint8_t* out) const {
   Cursor to{out};
   to.Octets(serial.data(), serial.size());

@@ -33,6 +33,7 @@ struct Entry {
 
   static constexpr size_t kKey = 28;
   static constexpr size_t kSize = 85;
+  std::array<uint8_t, kKey> Key() const;
   void Encode(uint8_t* out) const;
   static Entry Decode(const uint8_t* in);
   // Of a certificate without offset, digest and days.

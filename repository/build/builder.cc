@@ -1,0 +1,190 @@
+#include "repository/build/builder.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace smki::repository {
+namespace {
+
+constexpr size_t kWaiting = 8 + 8 + 2;
+constexpr size_t kJudgedAtOnce = 1024;
+
+void PutNumber(uint8_t* at, uint64_t value, int size) {
+  for (int i = size - 1; i >= 0; --i) *at++ = static_cast<uint8_t>(value >> (8 * i));
+}
+uint64_t GetNumber(const uint8_t* at, int size) {
+  uint64_t out = 0;
+  for (int i = 0; i < size; ++i) out = out << 8 | at[i];
+  return out;
+}
+
+ByteSpan WithoutZeros(const std::array<uint8_t, 20>& serial) {
+  ByteSpan out(serial);
+  while (out.size() > 1 && out.front() == 0) out = out.subspan(1);
+  return out;
+}
+
+}  // namespace
+
+Builder::Builder(std::unique_ptr<StoreWriter> writer, std::unique_ptr<Output> waiting, const std::string& path,
+                 size_t memory, Account& account)
+    : writer_(std::move(writer)),
+      waiting_(std::move(waiting)),
+      sorter_(path + ".records", kSorted, Entry::kKey + kSequence, memory),
+      account_(account) {}
+
+StatusOr<std::unique_ptr<Builder>> Builder::Create(const std::string& path, size_t memory, Account& account) {
+  SMKI_ASSIGN_OR_RETURN(auto writer, StoreWriter::Create(path, memory));
+  SMKI_ASSIGN_OR_RETURN(auto waiting, Output::Create(path + ".waiting", /*unnamed=*/true));
+  return std::unique_ptr<Builder>(new Builder(std::move(writer), std::move(waiting), path, memory, account));
+}
+
+Status Builder::Reject(RecordPlace place, Fault fault, ByteSpan serial) {
+  if (account_.Rejected(place, fault, serial)) return OkStatus();
+  return Refuse(Refusal::kREJECTS,
+                fmt::format("{}: more than {} records are rejected, the last one by {}; these files are not what they "
+                            "should be: fetch them again",
+                            account_.NameOf(place.file), Account::kMaxRejects, Name(fault.reject)));
+}
+
+Status Builder::Take(Examined& examined) {
+  account_.Records(examined.file, examined.records);
+  for (const Examined::Reject& reject : examined.rejects)
+    SMKI_RETURN_IF_ERROR(Reject(reject.place, reject.fault, reject.serial));
+  SMKI_ASSIGN_OR_RETURN(const uint64_t base, writer_->AddBodies(examined.bodies));
+  for (Examined::Item& item : examined.items) {
+    item.entry.offset += base;
+    if (item.entry.usage == 'C') authority_states_[item.entry.Key()] = item.entry.status;
+  }
+  for (const size_t i : examined.pending) {
+    uint8_t record[kWaiting];
+    PutNumber(record, examined.items[i].place.Sequence(), 8);
+    PutNumber(record + 8, examined.items[i].entry.offset, 8);
+    PutNumber(record + 16, examined.items[i].entry.size, 2);
+    SMKI_RETURN_IF_ERROR(waiting_->Append(record));
+  }
+  return OkStatus();
+}
+
+Status Builder::Sort(const Examined& examined) {
+  Bytes encoded(examined.items.size() * kSorted);
+  uint8_t* at = encoded.data();
+  for (const Examined::Item& item : examined.items) {
+    std::array<uint8_t, Entry::kSize> entry;
+    item.entry.Encode(entry.data());
+    std::memcpy(at, entry.data(), Entry::kKey);
+    PutNumber(at + Entry::kKey, item.place.Sequence(), 8);
+    std::memcpy(at + Entry::kKey + kSequence, entry.data() + Entry::kKey, Entry::kSize - Entry::kKey);
+    at += kSorted;
+  }
+  return sorter_.Add(encoded);
+}
+
+Status Builder::JudgeWaiting(const Examiner& examiner) {
+  SMKI_RETURN_IF_ERROR(waiting_->Flush());
+  const uint64_t count = waiting_->size() / kWaiting;
+  for (uint64_t first = 0; first < count; first += kJudgedAtOnce) {
+    const size_t now = std::min<uint64_t>(kJudgedAtOnce, count - first);
+    Bytes records(now * kWaiting);
+    SMKI_RETURN_IF_ERROR(waiting_->ReadAt(first * kWaiting, records));
+    std::vector<Examiner::Waiting> waiting(now);
+    for (size_t i = 0; i < now; ++i) {
+      const uint8_t* record = records.data() + i * kWaiting;
+      waiting[i].place = RecordPlace::Of(GetNumber(record, 8));
+      SMKI_ASSIGN_OR_RETURN(waiting[i].der, writer_->ReadBody(GetNumber(record + 8, 8), GetNumber(record + 16, 2)));
+    }
+    for (const auto& [i, fault] : examiner.Conclude(waiting)) {
+      CertificateView view;
+      ReadCertificate(waiting[i].der, view);
+      SMKI_RETURN_IF_ERROR(Reject(waiting[i].place, fault, view.serial));
+      condemned_.push_back(waiting[i].place.Sequence());
+    }
+  }
+  std::sort(condemned_.begin(), condemned_.end());
+  return OkStatus();
+}
+
+// The records of one certificate so far.
+struct Builder::Group {
+  bool any = false;
+  Entry entry;         // the certificate with its state now
+  RecordPlace holder;  // whose state it is
+  uint16_t last_file = 0;
+};
+
+Status Builder::Merge(Group& group, const Entry& entry, RecordPlace place) {
+  if (!group.any) {
+    group = {true, entry, place, place.file};
+    return OkStatus();
+  }
+  if (group.entry.digest != entry.digest)
+    return Reject(place, {Reject::kSERIAL_REUSED, ""}, WithoutZeros(entry.serial));
+  const bool again = group.last_file == place.file;
+  group.last_file = place.file;
+  if (group.entry.status == entry.status && group.entry.manufacturing == entry.manufacturing) {
+    account_.Unchanged(place.file);
+    return OkStatus();
+  }
+  if (again) return Reject(place, {Reject::kSTATUS_TWICE, ""}, WithoutZeros(entry.serial));
+  account_.Superseded(group.holder.file, place.file);
+  group.entry.status = entry.status;
+  group.entry.manufacturing = entry.manufacturing;
+  group.entry.changed = entry.changed;
+  group.holder = place;
+  return OkStatus();
+}
+
+// What speaks against a certificate with the state it has in the end. Devices' never end and are on no list.
+StatusOr<std::optional<Fault>> Builder::Objection(const Entry& entry) {
+  if (entry.kind == CertificateKind::kDevice || entry.kind == CertificateKind::kDeviceAuthority ||
+      entry.status != CertificateStatus::kInUse)
+    return std::nullopt;
+  SMKI_ASSIGN_OR_RETURN(const Bytes der, writer_->ReadBody(entry.offset, entry.size));
+  CertificateView view;
+  if (ReadCertificate(der, view)) return Internal("a certificate cannot be read back");
+  if (view.not_after < as_of_) return Fault{Reject::kEXPIRED, ""};
+  if (revocations_->Contains(entry.Key())) return Fault{Reject::kREVOKED_IN_USE, ""};
+  if (view.is_ca) return std::nullopt;
+  const Issuers issuers = authorities_->Find(view);
+  const auto is_revoked = [&](const std::shared_ptr<const Issuer>& issuer) {
+    const auto state = authority_states_.find(issuer->own());
+    return revocations_->Contains(issuer->own()) ||
+           (state != authority_states_.end() && state->second == CertificateStatus::kRevoked);
+  };
+  if (!issuers.empty() && std::all_of(issuers.begin(), issuers.end(), is_revoked)) return Fault{Reject::kISSUER_REVOKED, ""};
+  return std::nullopt;
+}
+
+Status Builder::End(Group& group) {
+  if (!group.any) return OkStatus();
+  group.any = false;
+  SMKI_ASSIGN_OR_RETURN(const auto objection, Objection(group.entry));
+  if (objection) return Reject(group.holder, *objection, WithoutZeros(group.entry.serial));
+  account_.Loaded(group.holder.file);
+  return writer_->AddEntry(group.entry);
+}
+
+Status Builder::Resolve(const Authorities& authorities, const Revocations& revocations, UtcTime as_of) {
+  authorities_ = &authorities;
+  revocations_ = &revocations;
+  as_of_ = as_of;
+  SMKI_ASSIGN_OR_RETURN(const auto merged, sorter_.Finish());
+  Group group;
+  std::array<uint8_t, Entry::kKey> key{};
+  std::array<uint8_t, Entry::kSize> encoded;
+  while (true) {
+    SMKI_ASSIGN_OR_RETURN(const uint8_t* in, merged->Next());
+    if (in == nullptr) return End(group);
+    if (std::memcmp(in, key.data(), key.size()) != 0) {
+      SMKI_RETURN_IF_ERROR(End(group));
+      std::memcpy(key.data(), in, key.size());
+    }
+    const uint64_t sequence = GetNumber(in + Entry::kKey, 8);
+    if (std::binary_search(condemned_.begin(), condemned_.end(), sequence)) continue;
+    std::memcpy(encoded.data(), in, Entry::kKey);
+    std::memcpy(encoded.data() + Entry::kKey, in + Entry::kKey + kSequence, Entry::kSize - Entry::kKey);
+    SMKI_RETURN_IF_ERROR(Merge(group, Entry::Decode(encoded.data()), RecordPlace::Of(sequence)));
+  }
+}
+
+}  // namespace smki::repository
