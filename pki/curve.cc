@@ -5,7 +5,7 @@
 namespace smki::pki {
 namespace {
 
-// Little-endian 64-bit limbs; Montgomery form (a * 2^256 mod p) where a name ends in _m.
+// Little-endian 64-bit limbs; a name that ends in _d is divided by 2^256.
 using Field = std::array<uint64_t, 4>;
 __extension__ using Wide = unsigned __int128;
 
@@ -63,32 +63,36 @@ constexpr Field SubMod(const Field& a, const Field& b) {
   return borrowed ? Plus(difference, kP, carry) : difference;
 }
 
-// a * b / 2^256 mod p (Montgomery, CIOS). -p^-1 mod 2^64 is 1, so a limb is its own factor.
+// a * b / 2^256 mod p (Montgomery, CIOS). -p^-1 mod 2^64 is 1, so a limb is its own factor; and p's limbs are such that
+// of its four products one is a shift and one is nothing.
 constexpr Field MulMont(const Field& a, const Field& b) {
-  std::array<uint64_t, 6> t{};
+  uint64_t t0 = 0, t1 = 0, t2 = 0, t3 = 0, t4 = 0;
+#pragma GCC unroll 4
   for (size_t i = 0; i < 4; ++i) {
-    uint64_t carry = 0;
-    for (size_t j = 0; j < 4; ++j) {
-      const Wide s = Wide{a[j]} * b[i] + t[j] + carry;
-      t[j] = static_cast<uint64_t>(s);
-      carry = static_cast<uint64_t>(s >> 64);
-    }
-    Wide s = Wide{t[4]} + carry;
-    t[4] = static_cast<uint64_t>(s);
-    t[5] = static_cast<uint64_t>(s >> 64);
-    const uint64_t m = t[0];
-    s = Wide{m} * kP[0] + t[0];
-    carry = static_cast<uint64_t>(s >> 64);
-    for (size_t j = 1; j < 4; ++j) {
-      s = Wide{m} * kP[j] + t[j] + carry;
-      t[j - 1] = static_cast<uint64_t>(s);
-      carry = static_cast<uint64_t>(s >> 64);
-    }
-    s = Wide{t[4]} + carry;
-    t[3] = static_cast<uint64_t>(s);
-    t[4] = t[5] + static_cast<uint64_t>(s >> 64);
+    Wide s = Wide{a[0]} * b[i] + t0;
+    t0 = static_cast<uint64_t>(s);
+    s = Wide{a[1]} * b[i] + t1 + static_cast<uint64_t>(s >> 64);
+    t1 = static_cast<uint64_t>(s);
+    s = Wide{a[2]} * b[i] + t2 + static_cast<uint64_t>(s >> 64);
+    t2 = static_cast<uint64_t>(s);
+    s = Wide{a[3]} * b[i] + t3 + static_cast<uint64_t>(s >> 64);
+    t3 = static_cast<uint64_t>(s);
+    s = Wide{t4} + static_cast<uint64_t>(s >> 64);
+    t4 = static_cast<uint64_t>(s);
+    const uint64_t t5 = static_cast<uint64_t>(s >> 64);
+    // + t0 * p, whose lowest limb makes t0 zero and carries t0.
+    const uint64_t m = t0;
+    s = Wide{m} * kP[1] + t1 + m;
+    t0 = static_cast<uint64_t>(s);
+    s = Wide{t2} + static_cast<uint64_t>(s >> 64);
+    t1 = static_cast<uint64_t>(s);
+    s = Wide{m} * kP[3] + t3 + static_cast<uint64_t>(s >> 64);
+    t2 = static_cast<uint64_t>(s);
+    s = Wide{t4} + static_cast<uint64_t>(s >> 64);
+    t3 = static_cast<uint64_t>(s);
+    t4 = t5 + static_cast<uint64_t>(s >> 64);
   }
-  return Reduced({t[0], t[1], t[2], t[3]}, t[4]);
+  return Reduced({t0, t1, t2, t3}, t4);
 }
 
 Field Load(const uint8_t* octets) {
@@ -107,11 +111,11 @@ bool IsOnCurve(ByteSpan point) {
   if (point.size() != 65 || point[0] != 4) return false;
   const Field x = Load(point.data() + 1), y = Load(point.data() + 33);
   if (!Less(x, kP) || !Less(y, kP)) return false;
-  constexpr Field kB_m = MulMont(kB, kR2);
-  const Field x_m = MulMont(x, kR2), y_m = MulMont(y, kR2);
-  const Field cube = MulMont(MulMont(x_m, x_m), x_m);
-  const Field right = AddMod(SubMod(cube, AddMod(AddMod(x_m, x_m), x_m)), kB_m);
-  return MulMont(y_m, y_m) == right;
+  // Both sides divided by 2^256: y^2 = (x^2 - 3) x + b.
+  constexpr Field kOne = {1, 0, 0, 0}, kThree = {3, 0, 0, 0};
+  constexpr Field kB_d = MulMont(kB, kOne), kThree_d = MulMont(kThree, kOne);
+  const Field right = AddMod(MulMont(SubMod(MulMont(x, x), kThree_d), MulMont(x, kR2)), kB_d);
+  return MulMont(y, y) == right;
 }
 
 }  // namespace smki::pki

@@ -51,7 +51,7 @@ Status Builder::Take(Examined& examined) {
   account_.Records(examined.file, examined.records);
   for (const Examined::Reject& reject : examined.rejects)
     SMKI_RETURN_IF_ERROR(Reject(reject.place, reject.fault, reject.serial));
-  SMKI_ASSIGN_OR_RETURN(const uint64_t base, writer_->AddBodies(examined.bodies));
+  SMKI_ASSIGN_OR_RETURN(const uint64_t base, writer_->AddBodies(examined.bodies.octets()));
   for (Examined::Item& item : examined.items) {
     item.entry.offset += base;
     if (item.entry.usage == 'C') authority_states_[item.entry.Key()] = item.entry.status;

@@ -5,6 +5,7 @@
 
 #include "pki/digest.h"
 #include "pki/sha256_many.h"
+#include "repository/extract/base64_body.h"
 #include "repository/profile/record_check.h"
 
 namespace smki::repository {
@@ -129,10 +130,12 @@ Examined Examiner::Examine(const Chunk& chunk, Day day) const {
   out.file = chunk.file;
   out.first = chunk.first;
   out.last = chunk.last;
-  // Never moved while the views point into it.
-  out.bodies.reserve(chunk.xml.size() + 64);
+  out.bodies = OctetBuffer(Base64Room(chunk.xml.size()) + 64);
   Batch batch;
-  RecordScanner scanner(AsText(chunk.xml), chunk.offset, chunk.first);
+  RecordScanner scanner(AsText(chunk.xml.octets()), chunk.offset, chunk.first);
+  const size_t guess = chunk.xml.size() / 800;
+  batch.views.reserve(guess);
+  out.items.reserve(guess);
   ScannedRecord scanned;
   CertificateView view;
   RecordState state;
@@ -165,12 +168,12 @@ StatusOr<Examined> Examiner::ExamineStore(std::span<const Present> present) cons
   Batch batch;
   size_t octets = 0;
   for (const Present& one : present) octets += one.der.size();
-  out.bodies.reserve(octets);
+  out.bodies = OctetBuffer(octets);
   for (const Present& one : present) {
     const size_t before = out.bodies.size();
-    Append(out.bodies, one.der);
+    out.bodies.Append(one.der);
     CertificateView view;
-    if (const auto fault = ReadCertificate(ByteSpan(out.bodies).subspan(before), view))
+    if (const auto fault = ReadCertificate(out.bodies.octets().subspan(before), view))
       return DataLoss("the certificate at octet {} is wrong: {}", one.entry.offset, Text(fault->reject));
     Entry entry = Entry::Of(view, {one.entry.status, one.entry.manufacturing}, {});
     entry.offset = before;

@@ -7,6 +7,7 @@
 #include "repository/build/account.h"
 #include "repository/build/authorities.h"
 #include "repository/extract/record_scanner.h"
+#include "repository/octet_buffer.h"
 #include "repository/store/entry.h"
 
 namespace smki::repository {
@@ -15,7 +16,7 @@ struct Chunk {
   uint16_t file = 0;
   uint64_t offset = 0;  // of its first octet in the file's XML
   bool first = false, last = false;
-  Bytes xml;
+  OctetBuffer xml;
 };
 
 struct Examined {
@@ -34,7 +35,7 @@ struct Examined {
   uint64_t records = 0;
   std::vector<Item> items;
   std::vector<size_t> pending;  // of items: their issuer is not known yet, or they are authorities
-  Bytes bodies;
+  OctetBuffer bodies;
   std::vector<Reject> rejects;
   // How the document went on.
   RecordScanner::Step end = RecordScanner::Step::kChunkEnd;

@@ -23,23 +23,22 @@ StatusOr<bool> FileReader::Next(Chunk& chunk) {
   chunk.file = file_;
   chunk.first = first_;
   chunk.offset = offset_;
-  chunk.xml.resize(kChunk);
-  std::copy(carried_.begin(), carried_.end(), chunk.xml.begin());
-  SMKI_ASSIGN_OR_RETURN(const size_t count, gunzip_->Read(std::span(chunk.xml).subspan(carried_.size())));
-  const size_t size = carried_.size() + count;
-  chunk.xml.resize(size);
+  chunk.xml = OctetBuffer(kChunk);
+  chunk.xml.Append(carried_);
+  SMKI_ASSIGN_OR_RETURN(const size_t count, gunzip_->Read({chunk.xml.end(), chunk.xml.room()}));
+  chunk.xml.Grow(count);
   carried_.clear();
   first_ = false;
-  if (size < kChunk) {
+  if (chunk.xml.room() > 0) {
     chunk.last = ended_ = true;
     return true;
   }
-  const size_t end = EndOfLastRecord(AsText(chunk.xml));
+  const size_t end = EndOfLastRecord(AsText(chunk.xml.octets()));
   if (end == 0)
     return Refuse(Refusal::kXML_TOO_LONG, fmt::format("{}: octet {} of its XML: {}; fetch it again", name_, offset_,
                                                       Text(Refusal::kXML_TOO_LONG)));
-  carried_.assign(chunk.xml.begin() + static_cast<ptrdiff_t>(end), chunk.xml.end());
-  chunk.xml.resize(end);
+  carried_ = ToBytes(chunk.xml.octets().subspan(end));
+  chunk.xml.ShrinkTo(end);
   offset_ += end;
   return true;
 }

@@ -1,5 +1,6 @@
 // One extract by itself: for those who look into a file without a store.
 #include "repository/build/file_reader.h"
+#include "repository/extract/base64_body.h"
 #include "repository/extract/gzip_name.h"
 #include "repository/profile/record_check.h"
 
@@ -22,10 +23,10 @@ Status ReadExtract(const std::string& path, const std::function<Status(Certifica
     Examined document;
     document.first = chunk.first;
     document.last = chunk.last;
-    RecordScanner scanner(AsText(chunk.xml), chunk.offset, chunk.first);
+    RecordScanner scanner(AsText(chunk.xml.octets()), chunk.offset, chunk.first);
     ScannedRecord scanned;
     while ((document.end = scanner.Next(scanned)) == RecordScanner::Step::kRecord) {
-      Bytes der;
+      OctetBuffer der(Base64Room(chunk.xml.size()));
       CertificateView view;
       RecordState state;
       if (const auto fault = CheckRecord(scanned, der, view, state)) {

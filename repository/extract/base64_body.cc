@@ -34,10 +34,8 @@ constexpr Quarter kQuarters[4] = {MakeQuarter(0), MakeQuarter(1), MakeQuarter(2)
 
 }  // namespace
 
-bool AppendBase64(std::string_view text, Bytes& out) {
-  const size_t before = out.size();
-  out.resize(before + text.size() / 4 * 3 + 8);
-  uint8_t* to = out.data() + before;
+std::optional<size_t> DecodeBase64(std::string_view text, uint8_t* out) {
+  uint8_t* to = out;
   const auto* in = reinterpret_cast<const uint8_t*>(text.data());
   const auto* const end = in + text.size();
   uint32_t word = 0;
@@ -53,34 +51,21 @@ bool AppendBase64(std::string_view text, Bytes& out) {
     if (in == end) break;
     const uint8_t value = kTable[*in++];
     if (value == kSpace) continue;
-    if (value == kBad || (pads > 0 && value != kPad) || (value == kPad && (have < 2 || ++pads > 2))) {
-      out.resize(before);
-      return false;
-    }
+    if (value == kBad || (pads > 0 && value != kPad) || (value == kPad && (have < 2 || ++pads > 2))) return std::nullopt;
     word = word << 6 | (value == kPad ? 0 : value);
     if (++have < 4) continue;
-    if ((pads == 1 && (word & 0xFF) != 0) || (pads == 2 && (word & 0xFFFF) != 0)) {
-      out.resize(before);
-      return false;
-    }
+    if ((pads == 1 && (word & 0xFF) != 0) || (pads == 2 && (word & 0xFFFF) != 0)) return std::nullopt;
     for (int i = 0; i < 3 - pads; ++i) *to++ = static_cast<uint8_t>(word >> (16 - 8 * i));
     word = 0;
     have = 0;
     // Nothing but white space may follow padding.
     if (pads > 0) {
       while (in < end && kTable[*in] == kSpace) ++in;
-      if (in < end) {
-        out.resize(before);
-        return false;
-      }
+      if (in < end) return std::nullopt;
     }
   }
-  if (have != 0) {
-    out.resize(before);
-    return false;
-  }
-  out.resize(static_cast<size_t>(to - out.data()));
-  return true;
+  if (have != 0) return std::nullopt;
+  return static_cast<size_t>(to - out);
 }
 
 }  // namespace smki::repository

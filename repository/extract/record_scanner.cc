@@ -26,6 +26,30 @@ std::string_view Trimmed(std::string_view text) {
   return text;
 }
 
+// Whether all is printable ASCII or white space, which is nearly always so.
+bool IsPlain(std::string_view text) {
+  for (const char c : text) {
+    if ((c < 0x20 && !IsSpace(c)) || c == 0x7F) return false;
+  }
+  return true;
+}
+
+// The tags of the fields as they nearly always are.
+struct QuickTag {
+  std::string open, close;
+};
+const std::array<QuickTag, schema::kFields>& QuickTags() {
+  static const auto tags = [] {
+    std::array<QuickTag, schema::kFields> out;
+    for (size_t i = 0; i < schema::kFields; ++i) {
+      const std::string name(schema::kFieldRules[i].element);
+      out[i] = {"<" + name + ">", "</" + name + ">"};
+    }
+    return out;
+  }();
+  return tags;
+}
+
 // UTF-8 of characters that XML 1.0 allows (2.2), without those that never are in one.
 bool IsXmlText(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
@@ -260,7 +284,7 @@ bool RecordScanner::Record(ScannedRecord& out) {
   out.fields.fill({});
   out.fault.reset();
   out.offset = offset_ + at_;
-  unescaped_.clear();
+  if (!unescaped_.empty()) unescaped_.clear();
   Tag tag;
   if (!ReadTag(tag)) return false;
   if (tag.name != schema::kRecord || tag.attributes) {
@@ -271,6 +295,7 @@ bool RecordScanner::Record(ScannedRecord& out) {
   while (!tag.empty) {
     if (!SkipSpace()) return refused_ ? false : Refused(Refusal::kXML_TRUNCATED, "a record does not end");
     if (chunk_[at_] != '<') return Refused(Refusal::kXML_MALFORMED, "text stands where only elements are expected");
+    if (QuickField(next, out)) continue;
     Tag field;
     if (!ReadTag(field)) return false;
     if (field.end) {
@@ -284,6 +309,26 @@ bool RecordScanner::Record(ScannedRecord& out) {
     if (schema::kFieldRules[i].required && out.fields[i].data() == nullptr)
       out.fault = Fault{Reject::kELEMENT_MISSING, schema::kFieldRules[i].element.data()};
   }
+  return true;
+}
+
+// A field that comes in its turn and has plain text. False, with nothing done, if it is anything else.
+bool RecordScanner::QuickField(size_t& next, ScannedRecord& out) {
+  const auto& tags = QuickTags();
+  size_t i = next;
+  while (i < schema::kFields && !StartsWith(tags[i].open)) ++i;
+  if (i == schema::kFields) return false;
+  const size_t begin = at_ + tags[i].open.size();
+  const size_t end = chunk_.find('<', begin);
+  if (end == std::string_view::npos || chunk_.substr(end, tags[i].close.size()) != tags[i].close) return false;
+  const std::string_view text = Trimmed(chunk_.substr(begin, end - begin));
+  const bool body = i == schema::kBody;
+  if (text.size() > schema::kFieldRules[i].max_octets || text.find('&') != std::string_view::npos ||
+      (!body && !IsPlain(text)))
+    return false;
+  out.fields[i] = text;
+  next = i + 1;
+  at_ = end + tags[i].close.size();
   return true;
 }
 

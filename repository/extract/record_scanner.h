@@ -62,6 +62,7 @@ class RecordScanner {
   bool Comment();
   bool ReadTag(Tag& tag);
   bool Record(ScannedRecord& out);
+  bool QuickField(size_t& next, ScannedRecord& out);
   bool Field(const Tag& tag, size_t& next, ScannedRecord& out);
   bool Text(std::string_view element, std::string_view& out);
   bool Unescaped(std::string_view text, std::string_view& out);

@@ -1,37 +1,56 @@
 #include "repository/profile/record_check.h"
 
 #include <algorithm>
+#include <array>
 
 #include "repository/extract/base64_body.h"
 
 namespace smki::repository {
 namespace {
 
+constexpr std::array<int8_t, 256> MakeHexTable() {
+  std::array<int8_t, 256> table{};
+  table.fill(-1);
+  for (int i = 0; i < 10; ++i) table[static_cast<size_t>('0' + i)] = static_cast<int8_t>(i);
+  for (int i = 0; i < 6; ++i) {
+    table[static_cast<size_t>('a' + i)] = static_cast<int8_t>(10 + i);
+    table[static_cast<size_t>('A' + i)] = static_cast<int8_t>(10 + i);
+  }
+  return table;
+}
+constexpr std::array<int8_t, 256> kHex = MakeHexTable();
+
 int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+  return kHex[static_cast<uint8_t>(c)];
+}
+
+// Whether `hex` (an even number of digits) is `octets`.
+bool IsHexOf(std::string_view hex, ByteSpan octets) {
+  if (hex.size() != 2 * octets.size()) return false;
+  int wrong = 0;
+  for (size_t i = 0; i < octets.size(); ++i)
+    wrong |= (HexDigit(hex[2 * i]) << 4 | HexDigit(hex[2 * i + 1])) ^ int{octets[i]};
+  return wrong == 0;
 }
 
 // Serial numbers are numbers: leading zeros do not count.
 bool IsNumber(std::string_view hex, ByteSpan number) {
-  size_t digits = 2 * number.size();
-  while (!hex.empty()) {
-    const int value = HexDigit(hex.back());
-    hex.remove_suffix(1);
-    int expected = 0;
-    if (digits > 0) {
-      --digits;
-      const uint8_t octet = number[digits / 2];
-      expected = digits % 2 == 0 ? octet >> 4 : octet & 15;
-    }
-    if (value != expected) return false;
+  if (IsHexOf(hex, number)) return true;
+  while (!hex.empty() && hex.front() == '0') hex.remove_prefix(1);
+  while (!number.empty() && number.front() == 0) number = number.subspan(1);
+  const std::string even = (hex.size() % 2 == 1 ? "0" : "") + std::string(hex);
+  return IsHexOf(even, number);
+}
+
+// A1-A2-A3-A4-A5-A6-A7-A8; other ways to write one go through Eui64::Parse.
+bool IsEui(std::string_view text, Eui64 eui) {
+  if (text.size() != 23) return false;
+  int wrong = 0;
+  for (size_t i = 0; i < 8; ++i) {
+    wrong |= (HexDigit(text[3 * i]) << 4 | HexDigit(text[3 * i + 1])) ^ static_cast<uint8_t>(eui.value() >> (56 - 8 * i));
+    if (i < 7) wrong |= text[3 * i + 2] ^ '-';
   }
-  for (; digits > 0; --digits) {
-    const uint8_t octet = number[(digits - 1) / 2];
-    if (((digits - 1) % 2 == 0 ? octet >> 4 : octet & 15) != 0) return false;
-  }
-  return true;
+  return wrong == 0;
 }
 
 std::optional<Fault> CheckSubject(const ScannedRecord& scanned, const CertificateView& view) {
@@ -46,9 +65,11 @@ std::optional<Fault> CheckSubject(const ScannedRecord& scanned, const Certificat
     if (name == AsText(view.common_name)) return std::nullopt;
     return Fault{Reject::kSUBJECT_MISMATCH, "expected the common name"};
   }
+  const Eui64 own = device ? *view.device_eui : *view.subject_eui;
+  if (IsEui(device ? alternative : name, own)) return std::nullopt;
   const auto eui = Eui64::Parse(device ? alternative : name);
   if (!eui) return Fault{Reject::kSUBJECT_MISMATCH, "expected an EUI-64 as A1-A2-A3-A4-A5-A6-A7-A8"};
-  if (*eui == (device ? *view.device_eui : *view.subject_eui)) return std::nullopt;
+  if (*eui == own) return std::nullopt;
   return Fault{Reject::kSUBJECT_MISMATCH, "another EUI-64"};
 }
 
@@ -77,13 +98,17 @@ std::optional<Fault> ReadState(const ScannedRecord& scanned, RecordState& out) {
   return std::nullopt;
 }
 
-std::optional<Fault> Check(const ScannedRecord& scanned, Bytes& bodies, size_t before, CertificateView& view,
+std::optional<Fault> Check(const ScannedRecord& scanned, OctetBuffer& bodies, size_t before, CertificateView& view,
                            RecordState& state) {
-  view = {};
+  view.serial = {};
   if (scanned.fault) return scanned.fault;
   if (auto fault = ReadState(scanned, state)) return fault;
-  if (!AppendBase64(scanned.fields[schema::kBody], bodies)) return Fault{Reject::kBASE64_BAD, ""};
-  if (auto fault = ReadCertificate(ByteSpan(bodies).subspan(before), view)) return fault;
+  const std::string_view body = scanned.fields[schema::kBody];
+  SMKI_CHECK(bodies.room() >= Base64Room(body.size()));
+  const auto size = DecodeBase64(body, bodies.end());
+  if (!size) return Fault{Reject::kBASE64_BAD, ""};
+  bodies.Grow(*size);
+  if (auto fault = ReadCertificate(bodies.octets().subspan(before), view)) return fault;
   if (!IsNumber(scanned.fields[schema::kSerial], view.serial)) return Fault{Reject::kSERIAL_MISMATCH, ""};
   if (auto fault = CheckSubject(scanned, view)) return fault;
   if (auto fault = CheckRole(scanned.fields[schema::kRole], view)) return fault;
@@ -93,11 +118,11 @@ std::optional<Fault> Check(const ScannedRecord& scanned, Bytes& bodies, size_t b
 
 }  // namespace
 
-std::optional<Fault> CheckRecord(const ScannedRecord& scanned, Bytes& bodies, CertificateView& view,
+std::optional<Fault> CheckRecord(const ScannedRecord& scanned, OctetBuffer& bodies, CertificateView& view,
                                  RecordState& state) {
   const size_t before = bodies.size();
   const auto fault = Check(scanned, bodies, before, view, state);
-  if (fault) bodies.resize(before);
+  if (fault) bodies.ShrinkTo(before);
   return fault;
 }
 

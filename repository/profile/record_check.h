@@ -3,6 +3,7 @@
 #pragma once
 
 #include "repository/extract/record_scanner.h"
+#include "repository/octet_buffer.h"
 #include "repository/profile/certificate_view.h"
 
 namespace smki::repository {
@@ -12,10 +13,10 @@ struct RecordState {
   bool manufacturing = false;
 };
 
-// Appends the certificate's DER to `bodies` (`view` points into it, until it grows) and checks status, flag, Base64,
+// Appends the certificate's DER to `bodies`, which has room for it (Base64Room), and checks status, flag, Base64,
 // DER and profile, and that serial, subject or EUI-64, role and usage are those of the certificate. On a fault `bodies`
 // is as it was; view.serial is set if it could be read, and points to the octets behind the end of `bodies`.
-std::optional<Fault> CheckRecord(const ScannedRecord& scanned, Bytes& bodies, CertificateView& view,
+std::optional<Fault> CheckRecord(const ScannedRecord& scanned, OctetBuffer& bodies, CertificateView& view,
                                  RecordState& state);
 
 // The record of a certificate by itself, in use, of no date: for those who make files.
