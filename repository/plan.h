@@ -10,9 +10,9 @@
 namespace smki::repository {
 
 struct PlanRequest {
-  std::string as_of;     // the date to restore, YYYY-MM-DD; empty: the newest there is
+  std::string as_of = {};  // the date to restore, YYYY-MM-DD; empty: the newest there is
   int overlap_days = 1;  // deltas of so many days before the FULL's are applied too, if they are there
-  std::string today;     // files dated later are refused; empty: any date
+  std::string today = {};  // files dated later are refused; empty: any date
 };
 
 struct RebuildPlan {

@@ -113,6 +113,7 @@ class Rebuilding {
     SMKI_RETURN_IF_ERROR(builder_->Resolve(authorities_, revocations_, *ParseDate(summary.as_of)));
     SMKI_RETURN_IF_ERROR(account_.CheckTotals());
     SMKI_RETURN_IF_ERROR(JudgeRejects());
+    FailPoint("repository.rebuild.decided");
     Progress("writing");
     summary.verify = options_.verify;
     SMKI_RETURN_IF_ERROR(builder_->Finish(summary));
@@ -142,7 +143,7 @@ class Rebuilding {
   Status ReadFile(const ExtractName& file) {
     const std::string name = FileNameOf(file.file);
     const uint16_t number = account_.Begin(name, file.date);
-    const Day day = DayOf(file.date);
+    const DayNumber day = DayOf(file.date);
     SMKI_ASSIGN_OR_RETURN(auto reader, FileReader::Open(Path(file), number, options_.verify == Verify::kFull));
     const uint64_t before = octets_read_;
     while (true) {
@@ -281,7 +282,7 @@ Status CheckTarget(const std::string& store) {
   if (!PosixFiles().Exists(store)) return OkStatus();
   std::string begin(store_format::kMagic.size(), '\0');
   std::ifstream(store, std::ios::binary).read(begin.data(), static_cast<std::streamsize>(begin.size()));
-  if (begin.starts_with("SMKISTO")) return OkStatus();
+  if (begin == store_format::kMagic || begin == "SMKISTO1") return OkStatus();  // also one of an older version
   return Refuse(Refusal::kSTORE_FOREIGN,
                 fmt::format("{} is no Repository store and is left as it is; name another file, or remove this one first",
                             store),
@@ -301,7 +302,7 @@ StatusOr<RebuildReport> Locked(const RebuildOptions& options, Work work, Rebuild
   const std::string busy = fmt::format("{}: another rebuild of this store is under way; wait for it", store);
   const auto lock = FileLock::Take(store + ".lock", Millis(0), busy);
   if (!lock.ok()) {
-    if (lock.status().code() != StatusCode::kFailedPrecondition) return not_writable(lock.status());
+    if (Message(lock.status()) != busy) return not_writable(lock.status());
     return Refuse(Refusal::kSTORE_BUSY, busy, StatusCode::kFailedPrecondition);
   }
   const Status status = work(options, store, report);
@@ -317,9 +318,9 @@ StatusOr<RebuildReport> Rebuild(const RebuildOptions& options, RebuildReport* re
   return Locked(options, RebuildLocked, report == nullptr ? own : *report);
 }
 
-StatusOr<RebuildReport> ApplyDeltas(const RebuildOptions& options) {
-  RebuildReport report;
-  return Locked(options, ApplyLocked, report);
+StatusOr<RebuildReport> ApplyDeltas(const RebuildOptions& options, RebuildReport* report) {
+  RebuildReport own;
+  return Locked(options, ApplyLocked, report == nullptr ? own : *report);
 }
 
 }  // namespace smki::repository

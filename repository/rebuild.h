@@ -72,6 +72,6 @@ StatusOr<RebuildReport> Rebuild(const RebuildOptions& options, RebuildReport* re
 
 // Applies the deltas newer than the store's last one, in the same way (built beside, swapped); the old store's
 // certificates are checked again as if they came from a file. No new delta: report with no files.
-StatusOr<RebuildReport> ApplyDeltas(const RebuildOptions& options);
+StatusOr<RebuildReport> ApplyDeltas(const RebuildOptions& options, RebuildReport* report = nullptr);
 
 }  // namespace smki::repository

@@ -11,19 +11,17 @@ namespace {
 constexpr Millis kPoll{1000};
 constexpr Millis kDefaultDeadline = std::chrono::hours(24);
 
-using Build = StatusOr<repository::RebuildReport> (*)(const repository::RebuildOptions&);
+using Build = StatusOr<repository::RebuildReport> (*)(const repository::RebuildOptions&, repository::RebuildReport*);
 
 // The roots every certificate must chain to are the trust policy's, not the files'.
 StatusOr<repository::RebuildOptions> OptionsFor(Core& core) {
   const procedures::PolicyVerifier& verifier = core.trust.VerifierAt(core.Now());
   for (const pki::Certificate& authority : verifier.DeviceAuthorities()) {
     if (authority.issuer != authority.subject) continue;
-    return repository::RebuildOptions{core.site.extracts,
-                                      core.site.store,
-                                      "",
-                                      pki::AnchorOf(verifier.OrganisationRoot()),
-                                      pki::AnchorOf(authority),
-                                      {}};
+    repository::RebuildOptions options{core.site.extracts, core.site.store, "",
+                                       pki::AnchorOf(verifier.OrganisationRoot()), pki::AnchorOf(authority)};
+    options.today = FormatDate(core.Now());
+    return options;
   }
   return procedures::Refuse(procedures::Reason::kPOLICY_INCOMPLETE, "deviceAuthorities names no root");
 }
@@ -38,7 +36,7 @@ class RepositoryAction : public Action {
     auto options = OptionsFor(core());
     if (!options.ok()) return then(options.status());
     auto report = std::make_shared<StatusOr<repository::RebuildReport>>(Internal("the build did not run"));
-    core().outside.worker.Run([build, options = *options, report] { *report = build(options); },
+    core().outside.worker.Run([build, options = *options, report] { *report = build(options, nullptr); },
                               Guard([this, report, then = std::move(then)] {
                                 core().repository.Forget();
                                 then(std::move(*report));

@@ -125,7 +125,7 @@ void Examiner::Finish(Batch& batch, Examined& out) const {
   for (size_t& at : out.pending) at = moved[at];  // pending ones are never invalid here
 }
 
-Examined Examiner::Examine(const Chunk& chunk, Day day) const {
+Examined Examiner::Examine(const Chunk& chunk, DayNumber day) const {
   Examined out;
   out.file = chunk.file;
   out.first = chunk.first;

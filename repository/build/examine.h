@@ -49,7 +49,7 @@ class Examiner {
  public:
   Examiner(Authorities& authorities, Verify verify) : authorities_(authorities), verify_(verify) {}
 
-  Examined Examine(const Chunk& chunk, Day day) const;
+  Examined Examine(const Chunk& chunk, DayNumber day) const;
 
   // A certificate that is there already (in a store), with its state: the same checks but those of the file's words.
   struct Present {

@@ -49,8 +49,8 @@ Status Revocations::Check(const Authorities& authorities, const std::string& as_
                     fmt::format("{}: no authority of the organisations, up to the pinned root, signed it; fetch it again",
                                 one.file));
     }
-    const auto day = ParseDate(as_of);
-    if (day && one.list.next_update < *day) {
+    const UtcTime day = *ParseDate(as_of);
+    if (one.list.next_update < day) {
       notes_.push_back(fmt::format("{} is out of date: its next update was due {}", one.file,
                                    FormatDate(one.list.next_update)));
     }
@@ -58,7 +58,8 @@ Status Revocations::Check(const Authorities& authorities, const std::string& as_
     for (const pki::Revoked& revoked : one.list.revoked) {
       ByteSpan serial = revoked.serial;
       while (!serial.empty() && serial.front() == 0) serial = serial.subspan(1);
-      if (serial.size() > 20) continue;
+      // Revoked later than the date restored to: it was in use then.
+      if (serial.size() > 20 || revoked.time >= day + std::chrono::hours(24)) continue;
       Key key{};
       std::copy(serial.begin(), serial.end(), key.begin() + 20 - static_cast<ptrdiff_t>(serial.size()));
       std::copy_n(name.begin(), 8, key.begin() + 20);

@@ -38,12 +38,12 @@ struct ReadCursor {
 
 }  // namespace
 
-Day DayOf(const std::string& date) {
+DayNumber DayOf(const std::string& date) {
   const auto time = ParseDate(date);
-  return time ? static_cast<Day>(std::clamp<int64_t>((*time - Epoch()) / kDay, 0, 65535)) : Day{0};
+  return time ? static_cast<DayNumber>(std::clamp<int64_t>((*time - Epoch()) / kDay, 0, 65535)) : DayNumber{0};
 }
 
-std::string DateOf(Day day) {
+std::string DateOf(DayNumber day) {
   return FormatDate(Epoch() + kDay * day);
 }
 
@@ -85,8 +85,8 @@ Entry Entry::Decode(const uint8_t* in) {
   out.usage = static_cast<char>(from.Number(1));
   out.role = static_cast<uint8_t>(from.Number(1));
   out.manufacturing = from.Number(1) != 0;
-  out.lodged = static_cast<Day>(from.Number(2));
-  out.changed = static_cast<Day>(from.Number(2));
+  out.lodged = static_cast<DayNumber>(from.Number(2));
+  out.changed = static_cast<DayNumber>(from.Number(2));
   return out;
 }
 

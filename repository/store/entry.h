@@ -11,9 +11,9 @@
 namespace smki::repository {
 
 // Days since 2000-01-01, as dates are stored.
-using Day = uint16_t;
-Day DayOf(const std::string& date);       // YYYY-MM-DD
-std::string DateOf(Day day);
+using DayNumber = uint16_t;
+DayNumber DayOf(const std::string& date);       // YYYY-MM-DD
+std::string DateOf(DayNumber day);
 
 struct Entry {
   // The key: the serial as a number of 20 octets, then the first 8 octets of SHA-256 over the issuer's Name.
@@ -28,8 +28,8 @@ struct Entry {
   char usage = 'D';  // D, K or C, the first letter of the file's word
   uint8_t role = 0;
   bool manufacturing = false;
-  Day lodged = 0;   // of the file it first came in
-  Day changed = 0;  // of the file that changed its state last
+  DayNumber lodged = 0;   // of the file it first came in
+  DayNumber changed = 0;  // of the file that changed its state last
 
   static constexpr size_t kKey = 28;
   static constexpr size_t kSize = 85;

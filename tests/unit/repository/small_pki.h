@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "pki/certificate.h"
 #include "repository/extract/extract.h"
-#include "repository/extract/record_check.h"
+#include "repository/profile/record_check.h"
 #include "repository/rebuild.h"
 #include "tests/unit/ledger/scratch.h"
 
@@ -30,7 +30,7 @@ struct Hierarchy {
     root = *pki::IssueAuthorityCertificate(root_identity, root_subject, root_key.public_key(), -1, policy,
                                            Bytes(16, serial), from, to);
     issuing = *pki::IssueAuthorityCertificate(root_identity, issuing_subject, issuing_key.public_key(), 0, policy,
-                                              Bytes(16, static_cast<uint8_t>(serial + 1)), from, to);
+                                              Bytes(16, static_cast<uint8_t>(serial + 1)), from, Day("2045-01-01"));
     identity = {&issuing_key, pki::AuthorityName(issuing_subject)};
   }
   pki::PrivateKey root_key = *pki::PrivateKey::Generate();
@@ -46,7 +46,7 @@ class SmallPki {
 
   CertificateRecord Record(const pki::Certificate& certificate,
                            CertificateStatus status = CertificateStatus::kInUse) const {
-    CertificateRecord record = *RecordOf(certificate);
+    CertificateRecord record = *RecordOf(certificate.der());
     record.status = status;
     return record;
   }
@@ -107,6 +107,7 @@ class RepositoryTest : public ::testing::Test {
     EXPECT_TRUE(PosixFiles().CreateDirectories(extracts_).ok());
     options_.extracts = extracts_;
     options_.store = scratch_ / "data/repository.store";
+    options_.threads = 2;
   }
   void Publish(bool full, const std::string& date, const std::vector<CertificateRecord>& records) {
     auto writer = ExtractWriter::Create(extracts_, full, date);

@@ -126,11 +126,10 @@ TEST_F(Estate, HasARepositoryThatCanBeRebuiltAndKnowsEveryDeviceByItsOwnKey) {
                                      .store = *folder / "repository.store",
                                      .target_date = "",
                                      .organisation_root = pki::AnchorOf(Pem("authority/root-oca.pem")),
-                                     .device_root = pki::AnchorOf(Pem("authority/root-dca.pem")),
-                                     .on_progress = {}};
+                                     .device_root = pki::AnchorOf(Pem("authority/root-dca.pem"))};
   const auto report = Must(repository::Rebuild(options));
   EXPECT_EQ(report.files.size(), 8u);
-  EXPECT_EQ(report.summary.authorities, 4u);
+  EXPECT_EQ(report.summary.authorities(), 4u);
   const auto store = Must(repository::Store::Open(options.store));
   const auto fleet = Must(FleetStore::OpenReadOnly(Path("fleet/fleet.sqlite")));
   uint64_t devices = 0;
