@@ -1,5 +1,5 @@
 // ECDSA P-256/SHA-256 signatures of one issuer, by the million: an extract of the Repository has a handful of issuers.
-// About 3.5 times the rate of PublicKey::VerifyDigest, which stays the reference: the answers are the same.
+// Three times the rate of PublicKey::VerifyDigest, which stays the reference: the answers are the same.
 //
 // From two things that many signatures share. The key: its multiples are computed once, as OpenSSL's are for the
 // generator, so that neither multiplication doubles a point. The modulus: a block of signatures is inverted by one

@@ -15,6 +15,7 @@
 #include "repository/rebuild.h"
 #include "sim/scenario/process.h"
 #include "tests/bench/raw_sign.h"
+#include "tests/bench/verify_rate.h"
 #include "tests/harness/keyguard.h"
 
 namespace smki::bench {
@@ -179,6 +180,11 @@ void Rebuilding(const std::string& folder, uint64_t devices) {
   fmt::print("  {:<58}{:>10.2f}\n", "ratio", rate / limit);
 }
 
+void Verifying() {
+  Section("Verifying one issuer's signatures: each by itself, and many at once");
+  MeasureVerifyRate(0.25, 7);
+}
+
 void Drill(const std::string& folder, uint64_t devices) {
   Section("The drill, end to end");
   const auto exit =
@@ -212,12 +218,19 @@ int main(int argc, char** argv) {
   app.add_option("--sign-devices", sign_devices, "Devices signed for in each round");
   app.add_option("--drill-devices", drill_devices, "Devices of the drill");
   app.add_option("--store-devices", store_devices, "Devices whose certificates are rebuilt");
+  std::string only;
+  app.add_option("--only", only, "Measure this part alone")->check(CLI::IsMember({"verify"}));
   CLI11_PARSE(app, argc, argv);
+  if (only == "verify") {
+    smki::bench::Verifying();
+    return 0;
+  }
   std::string folder = (std::filesystem::temp_directory_path() / "smki-bench-XXXXXX").string();
   if (::mkdtemp(folder.data()) == nullptr) return 1;
   fmt::print("smki-bench: one run, one machine; compare the ratios, not the figures\n");
   smki::bench::Signing(folder, sign_devices);
   smki::bench::Drill(folder, drill_devices);
+  smki::bench::Verifying();
   smki::bench::Rebuilding(folder, store_devices);
   std::error_code ignored;
   std::filesystem::remove_all(folder, ignored);
