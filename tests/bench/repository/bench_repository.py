@@ -188,7 +188,7 @@ class Bench:
     def verifications(self, processes):
         def part(_):
             multi = ["-multi", str(processes)] if processes > 1 else []
-            output = run(["openssl", "speed", "-seconds", "3", *multi, "ecdsap256"]).output
+            output = run(["openssl", "speed", "-elapsed", "-seconds", "3", *multi, "ecdsap256"]).output
             found = re.search(r"\(nistp256\).*\s([\d.]+)\s*$", output, re.M)
             if not found:
                 raise Failed("openssl speed: no verifications a second in what it printed")
