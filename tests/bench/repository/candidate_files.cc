@@ -79,7 +79,8 @@ class Output {
 // Sorted entries of one size in sealed pages.
 class TableWriter {
  public:
-  TableWriter(const std::string& path, size_t entry_size) : out_(path), entry_size_(entry_size) {}
+  TableWriter(const std::string& path, size_t entry_size, bool sealed)
+      : out_(path), entry_size_(entry_size), sealed_(sealed) {}
   void Add(ByteSpan entry) {
     if (page_.size() + entry_size_ > kPageRoom) EndPage();
     if (page_.empty()) fences_.push_back(Number(entry.first(8)));
@@ -94,13 +95,16 @@ class TableWriter {
  private:
   void EndPage() {
     page_.resize(kPageSize);
-    const auto seal = SealOf(page_);
-    std::copy(seal.begin(), seal.end(), page_.begin() + kPageRoom);
+    if (sealed_) {
+      const auto seal = SealOf(page_);
+      std::copy(seal.begin(), seal.end(), page_.begin() + kPageRoom);
+    }
     out_.Write(page_);
     page_.clear();
   }
   Output out_;
   const size_t entry_size_;
+  const bool sealed_;
   Bytes page_;
   std::vector<uint64_t> fences_;
 };
@@ -185,22 +189,27 @@ class Files : public Candidate {
       Output bodies(folder_ + "/bodies");
       for (uint64_t i = 0; i < count; ++i) {
         const Row row = MakeRow(i);
-        const Entry entry{row.key,    row.eui, BigEndian<8>(bodies.size()), BigEndian<2>(row.der.size()),
-                          row.status, 0,       pki::Sha256(row.der)};
+        const Entry entry{row.key,
+                          row.eui,
+                          BigEndian<8>(bodies.size()),
+                          BigEndian<2>(row.der.size()),
+                          row.status,
+                          0,
+                          sealed_ ? pki::Sha256(row.der) : Digest{}};
         bodies.Write(row.der);
         entries.Add({entry.key.data(), sizeof(entry)});
       }
       bodies.Sync();
     }
     RowSorter euis(folder_, sizeof(EuiEntry), sizeof(EuiEntry));
-    TableWriter by_serial(folder_ + "/entries", sizeof(Entry));
+    TableWriter by_serial(folder_ + "/entries", sizeof(Entry), sealed_);
     uint64_t number = 0;
     entries.Merge([&](ByteSpan entry) {
       by_serial.Add(entry);
       const EuiEntry eui{reinterpret_cast<const Entry*>(entry.data())->eui, BigEndian<8>(number++)};
       euis.Add({eui.eui.data(), sizeof(eui)});
     });
-    TableWriter by_eui(folder_ + "/euis", sizeof(EuiEntry));
+    TableWriter by_eui(folder_ + "/euis", sizeof(EuiEntry), sealed_);
     euis.Merge([&](ByteSpan entry) { by_eui.Add(entry); });
     Open(by_serial.Finish(), by_eui.Finish(), count);
   }

@@ -52,7 +52,8 @@ std::unique_ptr<Candidate> MakeSqliteArrival(const std::string& folder);
 std::unique_ptr<Candidate> MakeLmdb(const std::string& folder);
 std::unique_ptr<Candidate> MakeRocksDb(const std::string& folder);
 std::unique_ptr<Candidate> MakeFiles(const std::string& folder);
-std::unique_ptr<Candidate> MakeFilesUnsealed(const std::string& folder);  // does not check seals when it reads
+std::unique_ptr<Candidate> MakeFilesUnsealed(
+    const std::string& folder);  // no digest of the body, no seals: as LMDB and SQLite
 
 [[noreturn]] void Die(const std::string& what);
 void SyncPath(const std::string& path);  // file or folder
