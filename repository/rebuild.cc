@@ -9,15 +9,13 @@
 #include "repository/build/anon_memory.h"
 #include "repository/build/builder.h"
 #include "repository/build/file_reader.h"
-#include "repository/build/pipeline.h"
+#include "repository/build/store_source.h"
 #include "repository/extract/gzip_name.h"
-#include "repository/store/reader.h"
 
 namespace smki::repository {
 namespace {
 
 constexpr char kNothingChanged[] = "the Repository is as it was";
-constexpr size_t kStoreBatch = 2048;  // certificates of an old store examined together
 
 // Removes the half-built store, unless it was swapped in.
 class HalfBuilt {
@@ -68,35 +66,7 @@ class Rebuilding {
   // Takes over what the present store holds. It is trusted no more than a file: everything is checked again.
   Status ReadStore(const StoreReader& store) {
     const uint16_t file = account_.Begin(store_, "");
-    uint64_t number = 0;
-    return store.VisitBodies(store_ + ".new.bodies", options_.memory, kStoreBatch,
-                             [&](std::span<const StoreReader::Item> items) {
-                               struct Copy {
-                                 Bytes bodies;
-                                 std::vector<Examiner::Present> present;
-                               };
-                               auto copy = std::make_shared<Copy>();
-                               size_t octets = 0;
-                               for (const auto& item : items) octets += item.der.size();
-                               copy->bodies.reserve(octets);
-                               for (const auto& item : items) {
-                                 const size_t at = copy->bodies.size();
-                                 Append(copy->bodies, item.der);
-                                 copy->present.push_back(
-                                     {ByteSpan(copy->bodies).subspan(at), item.entry, {file, number++}});
-                               }
-                               return pipeline_->Submit([this, copy, file]() -> StatusOr<Examined> {
-                                 auto examined = examiner_.ExamineStore(copy->present);
-                                 if (!examined.ok()) {
-                                   return Refuse(Refusal::kSTORE_DAMAGED,
-                                                 fmt::format("{}: {}; build the store again with smkictl repository "
-                                                             "rebuild",
-                                                             store_, Message(examined.status())));
-                                 }
-                                 examined->file = file;
-                                 return examined;
-                               });
-                             });
+    return SubmitStore(store, store_ + ".new.bodies", options_.memory, file, examiner_, *pipeline_);
   }
 
   // Decides, writes, swaps.
