@@ -10,7 +10,7 @@ namespace {
 
 struct Arguments {
   RebuildInputs inputs;
-  std::string store, full, verify = "full", rejects, as_of;
+  std::string archive, store, full, verify = "full", rejects, as_of;
   std::vector<std::string> deltas;
   int overlap = 1;
   uint64_t tolerance = 0;
@@ -84,6 +84,7 @@ std::string RebuildText(const repository::RebuildReport& report, const Style& st
 Status Rebuild(const Command& command, const Arguments& arguments) {
   SMKI_ASSIGN_OR_RETURN(repository::RebuildOptions options, OptionsOf(arguments.inputs));
   options.store = arguments.store;
+  options.archive = arguments.archive;
   options.target_date = arguments.as_of;
   options.verify = arguments.verify == "full" ? repository::Verify::kFull : repository::Verify::kStructure;
   if (!arguments.full.empty()) options.files.push_back(arguments.full);
@@ -117,6 +118,7 @@ void AddRepositoryRebuild(CLI::App& group, Command& command) {
       ->add_option("--store", arguments->store,
                    "store to build: a folder, or a file *.store; an old one is replaced only when the new one is whole")
       ->required();
+  rebuild->add_option("--archive", arguments->archive, "folder of deltas that the Repository keeps no longer");
   rebuild->add_option("--full", arguments->full, "this FULL, a name in the folder or a path");
   rebuild->add_option("--delta", arguments->deltas, "these deltas and no others");
   rebuild->add_option("--as-of,--target", arguments->as_of, "date to rebuild up to, YYYY-MM-DD; without it the newest delta");

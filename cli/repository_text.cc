@@ -23,8 +23,13 @@ StatusOr<pki::TrustAnchor> ReadRoot(const std::string& path) {
 
 void AddRebuildInputs(CLI::App& app, RebuildInputs& inputs) {
   app.add_option("--from,--extracts", inputs.from, "folder of SMKIKR files and revocation lists")->required();
-  app.add_option("--organisation-root", inputs.organisation_root, "pinned Root OCA certificate (PEM)")->required();
-  app.add_option("--device-root", inputs.device_root, "pinned Root DCA certificate (PEM)")->required();
+  AddRoots(app, inputs, /*required=*/true);
+}
+
+void AddRoots(CLI::App& app, RebuildInputs& inputs, bool required) {
+  app.add_option("--organisation-root", inputs.organisation_root, "pinned Root OCA certificate (PEM)")
+      ->required(required);
+  app.add_option("--device-root", inputs.device_root, "pinned Root DCA certificate (PEM)")->required(required);
 }
 
 StatusOr<repository::RebuildOptions> OptionsOf(const RebuildInputs& inputs) {

@@ -13,6 +13,7 @@ struct RebuildInputs {
   std::string from, organisation_root, device_root;
 };
 void AddRebuildInputs(CLI::App& app, RebuildInputs& inputs);
+void AddRoots(CLI::App& app, RebuildInputs& inputs, bool required);
 StatusOr<repository::RebuildOptions> OptionsOf(const RebuildInputs& inputs);
 
 // One line that grows on a terminal: done of total, rate, remaining. Quiet in a pipe. Sets options.on_progress; must
@@ -32,6 +33,6 @@ std::string SummaryText(const repository::StoreSummary& summary);
 
 // Each adds one command, or some, to `smkictl repository`.
 void AddRepositoryRebuild(CLI::App& group, Command& command);
-void AddRepositoryLook(CLI::App& group, Command& command);
+void AddRepositoryProve(CLI::App& group, Command& command);
 
 }  // namespace smki::cli

@@ -117,6 +117,7 @@ class Linter {
         Error(s, "action {} has no parameter '{}'", s.action, key);
       if (key == "wave" && value != "canary" && value != "main")
         Error(s, "wave must be canary or main, found '{}'", value);
+      if (key == "rejects") CheckRejects(s, value);
     }
     const std::pair<StepKind, const char*> special[] = {{StepKind::kDirection, "direction.draft"},
                                                         {StepKind::kCeremony, "keyguard.prepare"}};
@@ -124,6 +125,17 @@ class Linter {
       if ((s.kind == kind) != (s.action == action))
         Error(s, "action {} belongs to a step of kind {}, and only to it", action, Name(kind));
     }
+  }
+
+  // A Repository that lacks records is somebody's decision, never a matter of course.
+  void CheckRejects(const Step& s, const std::string& value) {
+    if (value != "accepted") Error(s, "rejects must be accepted or left out, found '{}'", value);
+    const bool decided = std::any_of(s.when.begin(), s.when.end(), [&](const auto& when) {
+      const Step* step = runbook_.Find(when.first);
+      return step != nullptr && step->kind == StepKind::kDecide;
+    });
+    if (!decided)
+      Error(s, "rejected records are accepted only when a decide step said so: add when: {{decision: choice}}");
   }
 
   void CheckChoices(const Step& s) {

@@ -197,7 +197,15 @@ class Rebuilding {
 
 StatusOr<std::vector<std::string>> FilesOf(const RebuildOptions& options) {
   if (!options.files.empty()) return options.files;
-  return PosixFiles().List(options.extracts);
+  SMKI_ASSIGN_OR_RETURN(std::vector<std::string> files, PosixFiles().List(options.extracts));
+  if (options.archive.empty()) return files;
+  SMKI_ASSIGN_OR_RETURN(const std::vector<std::string> archived, PosixFiles().List(options.archive));
+  for (const std::string& name : archived) {
+    const auto extract = ParseExtractName(name);
+    if (extract && !extract->full && std::find(files.begin(), files.end(), name) == files.end())
+      files.push_back(options.archive + "/" + name);
+  }
+  return files;
 }
 
 PlanRequest RequestOf(const RebuildOptions& options) {

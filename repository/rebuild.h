@@ -14,6 +14,9 @@
 
 namespace smki::repository {
 
+// Above so many rejects the files are not what they should be, and nobody reads the list.
+inline constexpr uint64_t kMostTolerated = 100'000;
+
 struct RebuildProgress {
   std::string stage;  // reading, sorting, writing
   std::string file;
@@ -32,7 +35,8 @@ struct RebuildOptions {
   std::vector<std::string> files = {};  // names in `extracts` or paths; empty: what is in `extracts`
   int overlap_days = 1;                 // deltas of so many days before the FULL's are applied if they are there
   std::string today = {};               // files dated later are refused; empty: any date
-  uint64_t tolerance = 0;               // rejected records that do not fail the rebuild, at most Account::kMaxRejects
+  uint64_t tolerance = 0;               // rejected records that do not fail the rebuild, at most kMostTolerated
+  std::string archive = {};             // folder of deltas that the Repository keeps no longer; empty: none
   std::string rejects_file = {};        // empty: the store's name with ".rejects.jsonl"
   size_t memory = 32 << 20;             // octets for each of the three things that are sorted
   unsigned threads = 0;                 // 0: as many as there are cores

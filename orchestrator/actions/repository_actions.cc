@@ -1,4 +1,7 @@
 // repository.rebuild, repository.apply-deltas, repository.holds-certificates.
+#include <mutex>
+
+#include "base/clock.h"
 #include "orchestrator/actions/action.h"
 #include "orchestrator/actions/draft.h"
 #include "orchestrator/actions/replacements.h"
@@ -32,9 +35,13 @@ class RepositoryAction : public Action {
 
  protected:
   // Builds on the worker; `then` runs here with the report.
-  void RunBuild(Build build, std::function<void(StatusOr<repository::RebuildReport>)> then) {
+  void RunBuild(Build build, uint64_t tolerance, std::function<void(StatusOr<repository::RebuildReport>)> then) {
     auto options = OptionsFor(core());
     if (!options.ok()) return then(options.status());
+    options->tolerance = tolerance;
+    options->on_progress = [progress = progress_, start = SystemClock().SinceBoot()](const auto& now) {
+      progress->Tell(now, std::chrono::duration_cast<Millis>(SystemClock().SinceBoot() - start));
+    };
     auto report = std::make_shared<StatusOr<repository::RebuildReport>>(Internal("the build did not run"));
     core().outside.worker.Run([build, options = *options, report] { *report = build(options, nullptr); },
                               Guard([this, report, then = std::move(then)] {
@@ -42,11 +49,39 @@ class RepositoryAction : public Action {
                                 then(std::move(*report));
                               }));
   }
+  // How far the build is, empty if none is under way.
+  std::string Progress() const { return progress_->Text(); }
   static Outputs OutputsOf(const repository::StoreSummary& summary) {
     return {{"store.digest", ToHex(summary.digest)},
             {"store.certificates", fmt::format("{}", summary.certificates)},
             {"store.date", summary.last_delta_date.empty() ? summary.full_date : summary.last_delta_date}};
   }
+
+ private:
+  // Told by the builder's threads, read here.
+  class BuildProgress {
+   public:
+    void Tell(const repository::RebuildProgress& now, Millis elapsed) {
+      const double seconds = std::max<double>(static_cast<double>(elapsed.count()) / 1000, 0.001);
+      std::string text = fmt::format("{}: {} records, {:.0f}/s", now.stage, now.records,
+                                     static_cast<double>(now.records) / seconds);
+      if (now.stage == "reading" && now.octets_done > 0) {
+        const double part = static_cast<double>(now.octets_done) / static_cast<double>(now.octets_total);
+        text += fmt::format(", {:.0f} % of the files, {:.0f} s left", 100 * part, seconds / part - seconds);
+      }
+      const std::lock_guard lock(mutex_);
+      text_ = std::move(text);
+    }
+    std::string Text() const {
+      const std::lock_guard lock(mutex_);
+      return text_;
+    }
+
+   private:
+    mutable std::mutex mutex_;
+    std::string text_;
+  };
+  const std::shared_ptr<BuildProgress> progress_ = std::make_shared<BuildProgress>();
 };
 
 class BuildAction : public RepositoryAction {
@@ -54,13 +89,23 @@ class BuildAction : public RepositoryAction {
   BuildAction(Context context, Build build) : RepositoryAction(std::move(context)), build_(build) {}
 
   void Start() override {
-    RunBuild(build_, [this](StatusOr<repository::RebuildReport> report) {
+    // The runbook's decide step accepted them (lint sees to it).
+    const uint64_t tolerance = step().with.count("rejects") != 0 ? repository::kMostTolerated : 0;
+    RunBuild(build_, tolerance, [this](StatusOr<repository::RebuildReport> report) {
       if (!report.ok()) return Fail(report.status());
-      Succeed(fmt::format("{} certificates from {} files, newest of {}", report->summary.certificates,
-                          report->files.size(), OutputsOf(report->summary).at("store.date")),
-              OutputsOf(report->summary));
+      Outputs outputs = OutputsOf(report->summary);
+      std::string rejected;
+      if (!report->rejects.empty()) {
+        outputs["store.rejected"] = fmt::format("{}", report->rejects.size());
+        rejected = fmt::format("; {} rejected records are left out, see {}", report->rejects.size(),
+                               report->rejects_file);
+      }
+      Succeed(fmt::format("{} certificates from {} files, newest of {}{}", report->summary.certificates,
+                          report->files.size(), outputs.at("store.date"), rejected),
+              std::move(outputs));
     });
   }
+  std::vector<std::string> WaitingFor() const override { return {Progress()}; }
 
  private:
   Build build_;
@@ -76,7 +121,7 @@ class HoldsCertificatesAction : public RepositoryAction {
 
  private:
   void Apply() {
-    RunBuild(&repository::ApplyDeltas, [this](StatusOr<repository::RebuildReport> report) {
+    RunBuild(&repository::ApplyDeltas, 0, [this](StatusOr<repository::RebuildReport> report) {
       // A gap or a broken file will not mend itself, but the authority may publish a good one: say so and go on
       // looking.
       if (!report.ok()) return Wait(report.status());

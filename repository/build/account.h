@@ -23,9 +23,6 @@ struct RecordPlace {
 
 class Account {
  public:
-  // Above so many rejects the files are not what they should be, and nobody reads the list.
-  static constexpr size_t kMaxRejects = 100'000;
-
   // The next file; returns its number.
   uint16_t Begin(const std::string& file, const std::string& date);
   std::string NameOf(uint16_t file) const;

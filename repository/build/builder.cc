@@ -44,7 +44,7 @@ Status Builder::Reject(RecordPlace place, Fault fault, ByteSpan serial) {
   return Refuse(Refusal::kREJECTS,
                 fmt::format("{}: more than {} records are rejected, the last one by {}; these files are not what they "
                             "should be: fetch them again",
-                            account_.NameOf(place.file), Account::kMaxRejects, Name(fault.reject)));
+                            account_.NameOf(place.file), kMostTolerated, Name(fault.reject)));
 }
 
 Status Builder::Take(Examined& examined) {

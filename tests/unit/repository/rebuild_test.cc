@@ -414,6 +414,21 @@ TEST_F(RebuildTest, I7_NothingInUseStandsUnderARevokedAuthority) {
   ExpectEqualsModel(Rebuild(options_));
 }
 
+TEST_F(RebuildTest, I7_AnExpiredDeltaIsTakenFromTheArchive) {
+  const CertificateRecord meter = pki_.Device(kMeter);
+  PublishFull({meter});
+  PublishDelta("2026-11-16", {As(meter, State::kRevoked)});
+  PublishDelta("2026-11-17", {});
+  options_.archive = scratch_ / "archive";
+  ASSERT_TRUE(PosixFiles().CreateDirectories(options_.archive).ok());
+  const std::string archived = options_.archive + "/" + ExtractFileName(false, "2026-11-16");
+  ASSERT_TRUE(PosixFiles().Rename(Extract(false, "2026-11-16"), archived).ok());
+  WriteText(options_.archive + "/" + ExtractFileName(false, "2026-11-17"), "the folder's own goes before this one");
+  ExpectEqualsModel(Rebuild(options_));
+  options_.archive.clear();
+  ExpectRefused("DELTA_MISSING", StatusCode::kFailedPrecondition);
+}
+
 TEST_F(RebuildTest, FilesCanBeNamedOneByOne) {
   const CertificateRecord meter = pki_.Device(kMeter);
   PublishFull({meter});
