@@ -156,7 +156,7 @@ class Drill {
         const json shown,
         rehearsal_.Ask(rehearsal_.auditor, {"repository", "show", rehearsal_.options().organisation, "--store",
                                             rehearsal_.Path("orchestrator/data/repository.store")}));
-    result_.certificates = shown["repository"].value("certificates", uint64_t{0});
+    result_.certificates = shown["repository"]["certificates"].value("total", uint64_t{0});
     result_.repository_digest = shown["repository"].value("digest", "");
     Check("every Device is recovered, says the orchestrator",
           result_.total == rehearsal_.options().devices && result_.recovered == result_.total,

@@ -136,9 +136,11 @@ TEST_F(BadInputTest, I7_ABadCertificateIsRejectedByName) {
   };
   const auto hex = [](const char* text) { return *FromHex(text); };
   Bytes lengths = device.der;
-  lengths[3] ^= 1;
+  lengths[3] -= 1;
   EXPECT_EQ(ResultOfDer(lengths), "rejected DER_TRAILING");
-  lengths[3] ^= 1;
+  lengths[3] += 2;
+  EXPECT_EQ(ResultOfDer(lengths), "rejected DER_BAD");
+  lengths[3] -= 1;
   lengths[7] ^= 0x20;
   EXPECT_EQ(ResultOfDer(lengths), "rejected DER_BAD");
   Bytes negative = with(device.serial, device.serial);
