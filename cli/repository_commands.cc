@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "cli/command.h"
+#include "cli/repository_serve.h"
 #include "pki/certificate.h"
 #include "repository/rebuild.h"
 
@@ -188,6 +189,8 @@ void AddRepositoryCommands(CLI::App& app, Command& command) {
   show->add_option("what", wanted->what, "EUI-64, or serial in hexadecimal")->required();
   show->add_option("--store", wanted->store, "rebuilt store")->required();
   show->callback([&command, wanted] { command.Run([&] { return Show(command, wanted->what, wanted->store); }); });
+
+  AddRepositoryServe(*group, command);
 }
 
 }  // namespace smki::cli
