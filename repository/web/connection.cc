@@ -28,8 +28,7 @@ std::string_view View(beast::string_view text) {
 
 // What is wrong with a request that could not be read, as an HTTP status; nothing if the connection is at fault.
 std::optional<unsigned> StatusFor(Error error) {
-  if (error == http::error::end_of_stream || error == http::error::partial_message) return std::nullopt;
-  if (error == http::error::header_limit || error == http::error::buffer_overflow) return 431;
+  if (error == http::error::header_limit) return 431;
   if (error == http::error::body_limit) return 413;
   if (error.category() == http::make_error_code(http::error::bad_method).category()) return 400;
   return std::nullopt;
@@ -76,53 +75,85 @@ class HttpConnection : public Connection {
 
   // Waits for the first octet of the next request, unless it is there already.
   void Next() {
+    if (service_.stopping) return Linger();
     parser_.emplace();
     parser_->header_limit(static_cast<uint32_t>(limits_.header));
     parser_->body_limit(kMaxRequestBody);
-    if (buffer_.size() > 0) return ReadHeader();
-    if (service_.stopping) return Linger();
+    parser_->eager(false);  // stop behind the header, to look at it
+    received_ = 0;
+    if (buffer_.size() > 0) return Begin();
     idle_ = true;
     stream_.expires_after(limits_.idle_time);
     stream_.async_read_some(buffer_.prepare(kPiece), [self = Self()](Error error, size_t size) {
       self->idle_ = false;
       self->buffer_.commit(size);
-      if (!error) self->ReadHeader();
+      if (!error) self->Begin();
     });
   }
 
   // The time for a whole request starts here and is not started again.
-  void ReadHeader() {
+  void Begin() {
     began_ = SystemClock().SinceBoot();
-    access_ = Access{
-        SystemClock().Now(), peer_, "", "", NewAuditReference(SystemClock().Now(), SystemRandom()), 0, {}, 0, ""};
+    access_ = Access();
+    access_.time = SystemClock().Now();
+    access_.peer = peer_;
+    access_.audit_reference = NewAuditReference(access_.time, SystemRandom());
     stream_.expires_after(limits_.request_time);
-    http::async_read_header(stream_, buffer_, *parser_, [self = Self()](Error error, size_t) {
-      if (error) return self->CannotRead(error);
-      self->access_.method = View(self->parser_->get().method_string());
-      self->access_.path = PathOf(View(self->parser_->get().target()));
-      self->ReadBody();
-    });
+    Parse();
   }
 
-  void ReadBody() {
-    const auto expect = parser_->get()[http::field::expect];
-    if (!expect.empty() && !parser_->is_done()) {
-      if (!beast::iequals(expect, "100-continue")) return Refuse(417, "only 100-continue can be expected");
-      static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-      return asio::async_write(stream_, asio::buffer(kContinue.data(), kContinue.size()),
-                               [self = Self()](Error error, size_t) {
-                                 if (error) return self->CannotRead(error);
-                                 self->ReadRest();
-                               });
+  // Beast bounds what it holds unparsed and the body, but not the sum of header fields, chunk headers and trailers, of
+  // which a client may send any number in pieces: every octet is counted here.
+  void Parse() {
+    Error error;
+    while (!error && buffer_.size() > 0) {
+      const bool had_header = parser_->is_header_done();
+      const size_t used = parser_->put(buffer_.data(), error);
+      buffer_.consume(used);
+      received_ += used;
+      if (error && error != http::error::need_more) return CannotRead(error);
+      if (!parser_->is_header_done()) continue;
+      if (!had_header && received_ <= limits_.header) {
+        access_.method = View(parser_->get().method_string());
+        access_.path = PathOf(View(parser_->get().target()));
+        parser_->eager(true);
+        if (!parser_->is_done() && Expects()) return;
+      } else if (!had_header) {
+        return Refuse(431, "the header is too large");
+      }
+      if (parser_->is_done()) return AnswerRequest();
+      if (used == 0) break;
     }
-    ReadRest();
+    const bool body = parser_->is_header_done();
+    if (!body && received_ + buffer_.size() > limits_.header) return Refuse(431, "the header is too large");
+    if (buffer_.size() > limits_.header || received_ > limits_.header + 2 * kMaxRequestBody) {
+      return Refuse(413, "the request is too large");
+    }
+    ReadMore();
   }
 
-  void ReadRest() {
-    http::async_read(stream_, buffer_, *parser_, [self = Self()](Error error, size_t) {
+  void ReadMore() {
+    stream_.async_read_some(buffer_.prepare(kPiece), [self = Self()](Error error, size_t size) {
+      self->buffer_.commit(size);
       if (error) return self->CannotRead(error);
-      self->AnswerRequest();
+      self->Parse();
     });
+  }
+
+  // True if the client waits for a word before it sends its body, and is given it.
+  bool Expects() {
+    const auto expect = parser_->get()[http::field::expect];
+    if (expect.empty()) return false;
+    if (!beast::iequals(expect, "100-continue")) {
+      Refuse(417, "only 100-continue can be expected");
+      return true;
+    }
+    static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+    asio::async_write(stream_, asio::buffer(kContinue.data(), kContinue.size()), [self = Self()](Error error, size_t) {
+      if (error) return self->CannotRead(error);
+      self->Parse();
+    });
+    return true;
   }
 
   void CannotRead(Error error) {
@@ -135,7 +166,8 @@ class HttpConnection : public Connection {
     const Call call{View(request.method_string()), View(request.target()), View(request[http::field::content_type]),
                     request.body()};
     const std::shared_ptr<const Store> store = service_.options.store();
-    Write(AnswerCall(call, *store, access_.audit_reference), request.keep_alive() && !service_.stopping);
+    Answer answer = AnswerCall(call, *store, access_.audit_reference);
+    Write(std::move(answer), request.keep_alive() && !service_.stopping);
   }
 
   // What is left of such a request cannot be told from the next one.
@@ -197,12 +229,13 @@ class HttpConnection : public Connection {
   const ServerLimits& limits_;
   const std::string peer_;
   beast::tcp_stream stream_;
-  beast::flat_buffer buffer_;  // bounded: the rest of a large body goes straight to the parser
+  beast::flat_buffer buffer_;  // octets not yet parsed
   std::optional<http::request_parser<http::string_body>> parser_;
   std::optional<http::response<http::string_body>> response_;
   Access access_;
   std::chrono::nanoseconds began_{0};
-  size_t discarded_ = 0;
+  size_t received_ = 0;   // of the request
+  size_t discarded_ = 0;  // after the last answer
   bool idle_ = false;
 };
 
