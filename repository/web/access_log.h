@@ -20,14 +20,20 @@ struct Access {
   std::string dropped;  // why the connection was ended before the answer was taken; else empty
 };
 
+inline constexpr size_t kMaxUnwritten = 8 << 20;  // octets of lines that the disk has not taken yet
+
 class AccessLog {
  public:
-  // Appends to `path`, creating it (0640).
+  // Appends to `path`, creating it (0640). A thread of its own writes, so that no request waits for a disk that others
+  // keep busy.
   static StatusOr<std::unique_ptr<AccessLog>> Open(const std::string& path);
+  // Writes what is left.
   virtual ~AccessLog() = default;
-  // One write, so that lines stay whole. False if the line could not be written. Any thread.
+  // Lines stay whole. False if lines are being lost: the last write failed, or kMaxUnwritten is reached. Any thread.
   virtual bool Write(const Access& access) = 0;
-  // After the file was renamed away: opens the path again. Any thread.
+  // Returns when every line taken so far has been given to the system. Any thread.
+  virtual void Flush() = 0;
+  // After the file was renamed away: opens the path again for lines not yet written. Any thread.
   virtual Status Reopen() = 0;
 };
 

@@ -1,7 +1,10 @@
 #include "repository/web/access_log.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -36,6 +39,7 @@ TEST(AccessLogTest, ALineIsOneJsonObject) {
   dropped.dropped = "the request was not complete in time";
   ASSERT_TRUE((*log)->Write(Example()));
   ASSERT_TRUE((*log)->Write(dropped));
+  (*log)->Flush();
   const std::vector<json> lines = Lines(scratch / "access.log");
   ASSERT_EQ(lines.size(), 2u);
   EXPECT_EQ(lines[0], json::parse(R"({"time":"2026-11-21T13:53:14.678Z","peer":"127.0.0.1:5","method":"POST",
@@ -55,6 +59,7 @@ TEST(AccessLogTest, LinesOfManyThreadsStayWhole) {
     });
   }
   for (std::thread& thread : threads) thread.join();
+  (*log)->Flush();
   EXPECT_EQ(Lines(scratch / "access.log").size(), 2000u);
 }
 
@@ -64,20 +69,46 @@ TEST(AccessLogTest, GoesOnInANewFileAfterARotation) {
   const auto log = AccessLog::Open(path);
   ASSERT_TRUE(log.ok()) << log.status();
   ASSERT_TRUE((*log)->Write(Example()));
+  (*log)->Flush();
   std::filesystem::rename(path, path + ".1");
   ASSERT_TRUE((*log)->Reopen().ok());
   ASSERT_TRUE((*log)->Write(Example()));
+  (*log)->Flush();
   EXPECT_EQ(Lines(path).size(), 1u);
   EXPECT_EQ(Lines(path + ".1").size(), 1u);
-  const auto again = AccessLog::Open(path);
-  ASSERT_TRUE((*again)->Write(Example()));
+  ASSERT_TRUE((*AccessLog::Open(path))->Write(Example()));  // its end writes what is left
   EXPECT_EQ(Lines(path).size(), 2u) << "an old log is gone on with";
 }
 
 TEST(AccessLogTest, AFullDiskIsNoticed) {
   const auto log = AccessLog::Open("/dev/full");
   ASSERT_TRUE(log.ok()) << log.status();
+  (*log)->Write(Example());
+  (*log)->Flush();
   EXPECT_FALSE((*log)->Write(Example()));
+}
+
+TEST(AccessLogTest, ADiskThatTakesNothingHoldsNoRequestUpAndIsNoticed) {
+  Scratch scratch;
+  const std::string path = scratch / "access.log";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  const int reader = ::open(path.c_str(), O_RDWR | O_CLOEXEC);  // and never reads
+  {
+    const auto log = AccessLog::Open(path);
+    ASSERT_TRUE(log.ok()) << log.status();
+    size_t taken = 0;
+    while (taken <= 2 * kMaxUnwritten && (*log)->Write(Example())) taken += 200;
+    EXPECT_GT(taken, kMaxUnwritten / 2);
+    EXPECT_LE(taken, 2 * kMaxUnwritten) << "what is unwritten has no bound";
+    std::thread drain([&] {
+      char piece[65536] = {};
+      for (ssize_t n = 1; n > 0 && piece[n - 1] != '!';) n = ::read(reader, piece, sizeof piece);
+    });
+    (*log)->Flush();
+    EXPECT_EQ(::write(reader, "!", 1), 1);
+    drain.join();
+  }
+  ::close(reader);
 }
 
 TEST(AccessLogTest, AFolderThatIsNotThereIsSaid) {
