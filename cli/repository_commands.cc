@@ -1,6 +1,7 @@
 // smkictl repository ...: the SMKI Repository rebuilt from its extracts, without any server.
 #include <CLI/CLI.hpp>
 
+#include "cli/repository_serve.h"
 #include "cli/repository_text.h"
 #include "pki/certificate.h"
 
@@ -91,6 +92,8 @@ void AddRepositoryCommands(CLI::App& app, Command& command) {
   show->add_option("what", wanted->what, "EUI-64, or serial in hexadecimal")->required();
   show->add_option("--store", wanted->store, "rebuilt store")->required();
   show->callback([&command, wanted] { command.Run([&] { return Show(command, wanted->what, wanted->store); }); });
+
+  AddRepositoryServe(*group, command);
 }
 
 }  // namespace smki::cli

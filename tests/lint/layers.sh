@@ -13,6 +13,7 @@ declare -A may=(
   [procedures]='base pki/digest.h'
   [procedures/evidence]='base pki procedures'
   [repository]='base pki'
+  [repository/web]='base'
   [proto]='base'
   [hsm/pkcs11]='base pki'
   [hsm/custody]='base pki procedures hsm/pkcs11'
@@ -52,6 +53,7 @@ forbid() {   # forbid REGEX FILES-REGEX WHY
 }
 forbid '<openssl/' '^(base|gbcs|ledger|procedures|hsm|proto|repository|orchestrator|sim|cli)/' 'only pki/ includes OpenSSL'
 forbid '(<sqlite3|"base/sqlite)' '^(pki|procedures|gbcs|hsm|orchestrator|cli|repository)/' 'files of SQLite are the ledger and the simulated estate'
+forbid '<boost/' '^(pki|ledger|orchestrator|sim|cli|repository/(extract|store)|repository/[^/]*\.)' 'in these rooms Boost is the web service'"'"'s (repository/web)'
 forbid '<(grpc|thread|boost|mutex)' '^(procedures|gbcs)/' 'the pure core reaches out'
 forbid '(<grpc|"proto/|"smki/|<yaml-cpp|"base/yaml|"base/sqlite|<libxml)' '^hsm/signer/' 'the signer has no network and no foreign parser'
 [ "$bad" -eq 0 ] && printf 'layers: every include is drawn\n' >&2
