@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "cli/command.h"
+#include "cli/repository_transfer.h"
 #include "pki/certificate.h"
 #include "repository/rebuild.h"
 
@@ -168,6 +169,7 @@ Status Show(const Command& command, const std::string& what, const std::string& 
 void AddRepositoryCommands(CLI::App& app, Command& command) {
   CLI::App* group = app.add_subcommand("repository", "the SMKI Repository, rebuilt from its files");
   group->require_subcommand(1);
+  AddRepositoryTransfer(*group, command);
 
   CLI::App* rebuild = group->add_subcommand("rebuild", "newest FULL, then every delta in date order, no gap");
   auto arguments = std::make_shared<RebuildArguments>();
