@@ -1,7 +1,6 @@
 // How an Sftp comes to be: options, key exchange, host key, authentication.
 #include <libssh/libssh.h>
 #include <libssh/sftp.h>
-#include <unistd.h>
 
 #include <cstring>
 
@@ -91,10 +90,9 @@ Status Sftp::Handshake(const Access& access) {
   set(SSH_OPTIONS_RSA_MIN_SIZE, &kLeastRsa);
   set(SSH_OPTIONS_NODELAY, &yes);
   if (!ok) return Internal("libssh does not take its options: {}", ssh_get_error(session));
-  SMKI_ASSIGN_OR_RETURN(const int fd, line_->Descriptor());
-  const socket_t descriptor = fd;  // from here on libssh's
+  SMKI_ASSIGN_OR_RETURN(lent_, line_->Lend());
+  const socket_t descriptor = lent_;
   if (ssh_options_set(session, SSH_OPTIONS_FD, &descriptor) != 0) {
-    ::close(fd);
     return Internal("libssh does not take a connection: {}", ssh_get_error(session));
   }
   const auto in_time = AnswerInTime();

@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -79,19 +80,24 @@ Line::~Line() {
   ::close(fd_);
 }
 
-StatusOr<int> Line::Descriptor() const {
+StatusOr<int> Line::Lend() const {
   const int fd = ::fcntl(fd_, F_DUPFD_CLOEXEC, 0);
   if (fd < 0) return Unavailable("no descriptor is left for a connection: {}", std::strerror(errno));
   return fd;
 }
 
+// By its number alone it could be another file by now; the same socket it can only be if nobody has closed it.
+void Line::Return(int descriptor) const {
+  struct stat ours {}, theirs {};
+  if (::fstat(fd_, &ours) == 0 && ::fstat(descriptor, &theirs) == 0 && ours.st_dev == theirs.st_dev &&
+      ours.st_ino == theirs.st_ino) {
+    ::close(descriptor);
+  }
+}
+
 bool Line::cut() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   return cut_;
-}
-
-void Line::Cut() {
-  ::shutdown(fd_, SHUT_RDWR);
 }
 
 bool Line::closed() const {

@@ -25,8 +25,10 @@ class Line {
   Line(const Line&) = delete;
   Line& operator=(const Line&) = delete;
 
-  // A second descriptor of the same connection, which the caller closes.
-  StatusOr<int> Descriptor() const;
+  // A second descriptor of the same connection, for libssh: it closes it after an error of the socket, and after a
+  // session that ended well it does not. Whoever lent it calls Return after ssh_free, which closes it if it still is open.
+  StatusOr<int> Lend() const;
+  void Return(int descriptor) const;
 
   // While it lives, the connection has `limit` left. One at a time.
   class Limit {
@@ -42,8 +44,6 @@ class Line {
 
   // A limit was over.
   bool cut() const;
-  // Ends it now: what waits on it gets an error.
-  void Cut();
   // The other side has closed it, or it was cut.
   bool closed() const;
 

@@ -70,6 +70,7 @@ Sftp::~Sftp() {
   const auto limit = AnswerInTime();
   sftp_.reset();
   session_.reset();
+  line_->Return(lent_);
 }
 
 void Sftp::EndSftp::operator()(sftp_session_struct* sftp) const {

@@ -90,6 +90,7 @@ class Sftp {
   Line::Limit AnswerInTime() { return {*line_, patience_.answer}; }
 
   std::unique_ptr<Line> line_;
+  int lent_ = -1;
   const std::string at_;
   const Patience patience_;
   std::unique_ptr<ssh_session_struct, EndSession> session_;
