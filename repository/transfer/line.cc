@@ -88,7 +88,8 @@ StatusOr<int> Line::Lend() const {
 
 // By its number alone it could be another file by now; the same socket it can only be if nobody has closed it.
 void Line::Return(int descriptor) const {
-  struct stat ours {}, theirs {};
+  struct stat ours {
+  }, theirs{};
   if (::fstat(fd_, &ours) == 0 && ::fstat(descriptor, &theirs) == 0 && ours.st_dev == theirs.st_dev &&
       ours.st_ino == theirs.st_ino) {
     ::close(descriptor);

@@ -26,7 +26,8 @@ class Line {
   Line& operator=(const Line&) = delete;
 
   // A second descriptor of the same connection, for libssh: it closes it after an error of the socket, and after a
-  // session that ended well it does not. Whoever lent it calls Return after ssh_free, which closes it if it still is open.
+  // session that ended well it does not. Whoever lent it calls Return after ssh_free, which closes it if it still is
+  // open.
   StatusOr<int> Lend() const;
   void Return(int descriptor) const;
 
