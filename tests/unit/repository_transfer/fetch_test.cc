@@ -62,6 +62,7 @@ TEST_F(FetchTest, GoesOnWhereverItWasCutAndAsksForNothingTwice) {
     server_->proxy.CutAt(cut);
     const FetchedFile broken = Only(Fetch(Options()));
     ASSERT_EQ(broken.status.code(), StatusCode::kUnavailable) << broken.status;
+    EXPECT_THAT(Message(broken.status), ::testing::Not(HasSubstr("silent")));
     EXPECT_FALSE(Exists(To(kFull)));
     const uint64_t held = SizeOf(To(kFull) + ".part");
     EXPECT_GE(held + (4 << 20), cut) << "what had come was not kept";

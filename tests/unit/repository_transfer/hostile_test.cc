@@ -25,7 +25,9 @@ class HostileTest : public TransferTest {
   // One file is fetched up to about here, then the line is cut.
   void FetchUntil(uint64_t octets) {
     server_->proxy.CutAt(octets);
-    ASSERT_EQ(Only(Fetch(Options())).status.code(), StatusCode::kUnavailable);
+    const Status status = Only(Fetch(Options())).status;
+    ASSERT_EQ(status.code(), StatusCode::kUnavailable) << status;
+    ASSERT_THAT(Message(status), Not(HasSubstr("silent")));  // a cut line is noticed, not waited for
     ASSERT_GT(SizeOf(To(kFull) + ".part"), 0u);
   }
 };

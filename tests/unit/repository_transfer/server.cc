@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -58,12 +60,12 @@ Server::Server(std::string more) : more_(std::move(more)) {
 
 void Server::Start() {
   const int port = FreePort();
-  WriteAll(
-      scratch_ / "config",
-      fmt::format("{}\nPort {}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}.pub\nPidFile none\nUsePAM "
-                  "no\nStrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin "
-                  "prohibit-password\nLogLevel DEBUG1\nMaxStartups 100\nSubsystem sftp internal-sftp\n",
-                  more_, port, host_key(), user_key()));
+  std::string config = more_ + "\n";
+  config += fmt::format("Port {}\nListenAddress 127.0.0.1\nHostKey {}\n", port, host_key());
+  config += fmt::format("AuthorizedKeysFile {}.pub\nPermitRootLogin prohibit-password\nStrictModes no\n", user_key());
+  config += "UsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPidFile none\nLogLevel DEBUG1\n";
+  if (more_.find("Subsystem") == more_.npos) config += "Subsystem sftp internal-sftp\n";
+  WriteAll(scratch_ / "config", config);
   auto process =
       sim::Process::Start({"/bin/sh", "-c", fmt::format("exec {} -D -e -f {} 2>&1", kSshd, scratch_ / "config")}, {},
                           scratch_ / "log", "Server listening", kPatience);
@@ -111,7 +113,10 @@ StatusOr<ClientKey> LoadKey(const std::string& path, const AskPassphrase& ask) {
 void PutGzip(const std::string& path, size_t size, uint64_t seed) {
   std::mt19937_64 noise(seed);
   Bytes octets(size);
-  for (uint8_t& octet : octets) octet = static_cast<uint8_t>(noise());
+  for (size_t i = 0; i < size; i += sizeof(uint64_t)) {
+    const uint64_t eight = noise();
+    std::memcpy(&octets[i], &eight, std::min(sizeof eight, size - i));
+  }
   ASSERT_TRUE(WriteGzip(path, octets).ok());
 }
 
@@ -150,6 +155,7 @@ FetchOptions TransferTest::Options() const {
   out.to = to_;
   out.reconnects = 0;
   out.pause = Millis(1);
+  out.patience.answer = Millis(30'000);
   return out;
 }
 
