@@ -158,6 +158,7 @@ Json ReportJson(const transfer::FetchReport& report, const std::string& from) {
                 {"resumed_at", file.resumed_at},
                 {"reconnects", file.reconnects},
                 {"seconds", Seconds(file.took)},
+                {"check_seconds", Seconds(file.check)},
                 {"result", Word(file)}};
     if (file.sha256) one["sha256"] = ToHex(*file.sha256);
     if (!file.status.ok()) one["fault"] = Message(file.status);

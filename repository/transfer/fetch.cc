@@ -128,8 +128,10 @@ class Fetcher {
     SMKI_ASSIGN_OR_RETURN(Part part, Part::Open(candidate.folder, out.name, candidate.remote));
     out.resumed_at = part.size();
     SMKI_RETURN_IF_ERROR(Persist(candidate, part, out));
+    const auto arrived = SystemClock().SinceBoot();
     SMKI_ASSIGN_OR_RETURN(out.sha256,
                           part.Finish([&](uint64_t octets) { Tell(out.name, true, octets, part.whole()); }));
+    out.check = std::chrono::duration_cast<Millis>(SystemClock().SinceBoot() - arrived);
     out.result = FetchedFile::Result::kFetched;
     return OkStatus();
   }

@@ -55,6 +55,7 @@ struct FetchedFile {
   uint64_t resumed_at = 0;  // how many of them were there from an earlier run
   int reconnects = 0;
   Millis took{0};
+  Millis check{0};               // the part of it that the gzip took after all had come
   std::optional<Digest> sha256;  // of a fetched file
   Status status;
 };

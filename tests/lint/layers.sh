@@ -54,5 +54,6 @@ forbid '<openssl/' '^(base|gbcs|ledger|procedures|hsm|proto|repository|orchestra
 forbid '(<sqlite3|"base/sqlite)' '^(pki|procedures|gbcs|hsm|orchestrator|cli|repository)/' 'files of SQLite are the ledger and the simulated estate'
 forbid '<(grpc|thread|boost|mutex)' '^(procedures|gbcs)/' 'the pure core reaches out'
 forbid '(<grpc|"proto/|"smki/|<yaml-cpp|"base/yaml|"base/sqlite|<libxml)' '^hsm/signer/' 'the signer has no network and no foreign parser'
+forbid '<libssh/' '^(base|pki|gbcs|ledger|procedures|hsm|proto|orchestrator|sim|cli|repository/[a-z_]+\.|repository/(extract|store)/)' 'only repository/transfer/ includes libssh'
 [ "$bad" -eq 0 ] && printf 'layers: every include is drawn\n' >&2
 exit "$bad"
