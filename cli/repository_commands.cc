@@ -3,6 +3,7 @@
 
 #include "cli/repository_serve.h"
 #include "cli/repository_text.h"
+#include "cli/repository_transfer.h"
 #include "pki/certificate.h"
 
 namespace smki::cli {
@@ -80,6 +81,7 @@ Status Show(const Command& command, const std::string& what, const std::string& 
 void AddRepositoryCommands(CLI::App& app, Command& command) {
   CLI::App* group = app.add_subcommand("repository", "the SMKI Repository, rebuilt from its files");
   group->require_subcommand(1);
+  AddRepositoryTransfer(*group, command);
 
   AddRepositoryRebuild(*group, command);
   AddRepositoryProve(*group, command);

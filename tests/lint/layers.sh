@@ -56,5 +56,6 @@ forbid '(<sqlite3|"base/sqlite)' '^(pki|procedures|gbcs|hsm|orchestrator|cli|rep
 forbid '<boost/' '^(pki|ledger|orchestrator|sim|cli|repository/(extract|store)|repository/[^/]*\.)' 'in these rooms Boost is the web service'"'"'s (repository/web)'
 forbid '<(grpc|thread|boost|mutex)' '^(procedures|gbcs)/' 'the pure core reaches out'
 forbid '(<grpc|"proto/|"smki/|<yaml-cpp|"base/yaml|"base/sqlite|<libxml)' '^hsm/signer/' 'the signer has no network and no foreign parser'
+forbid '<libssh/' '^(base|pki|gbcs|ledger|procedures|hsm|proto|orchestrator|sim|cli|repository/[a-z_]+\.|repository/(extract|store)/)' 'only repository/transfer/ includes libssh'
 [ "$bad" -eq 0 ] && printf 'layers: every include is drawn\n' >&2
 exit "$bad"
