@@ -1,6 +1,5 @@
 // smkictl repository verify and diff.
 #include <CLI/CLI.hpp>
-
 #include <filesystem>
 #include <fstream>
 
@@ -135,11 +134,11 @@ Status Diff(Command& command, const DiffArguments& arguments) {
   }
   std::string text = table.Text();
   if (shown > arguments.limit) text += fmt::format("  ... and {} more\n", Count(shown - arguments.limit));
-  text += (report.Same() ? command.style().Good("the same") : command.style().Warn("different")) +
-          fmt::format("  {} same, {} added, {} removed, {} with another status, {} with another body\n",
-                      Count(report.same), Count(report.added), Count(report.removed), Count(report.status),
-                      Count(report.body)) +
-          Fact("from", ToHex(report.a.digest), 6) + Fact("to", ToHex(report.b.digest), 6);
+  text +=
+      (report.Same() ? command.style().Good("the same") : command.style().Warn("different")) +
+      fmt::format("  {} same, {} added, {} removed, {} with another status, {} with another body\n", Count(report.same),
+                  Count(report.added), Count(report.removed), Count(report.status), Count(report.body)) +
+      Fact("from", ToHex(report.a.digest), 6) + Fact("to", ToHex(report.b.digest), 6);
   command.Print(text);
   return OkStatus();
 }
@@ -147,7 +146,8 @@ Status Diff(Command& command, const DiffArguments& arguments) {
 }  // namespace
 
 void AddRepositoryProve(CLI::App& group, Command& command) {
-  CLI::App* verify = group.add_subcommand("verify", "prove a store again: seals, indexes, every certificate, the digest");
+  CLI::App* verify =
+      group.add_subcommand("verify", "prove a store again: seals, indexes, every certificate, the digest");
   auto wanted = std::make_shared<VerifyArguments>();
   verify->add_option("store", wanted->store, "rebuilt store")->required();
   AddRoots(*verify, wanted->inputs, /*required=*/true);
@@ -155,7 +155,8 @@ void AddRepositoryProve(CLI::App& group, Command& command) {
       ->check(CLI::IsMember({"full", "structure"}));
   verify->callback([&command, wanted] { command.Run([&] { return Verify(command, *wanted); }); });
 
-  CLI::App* diff = group.add_subcommand("diff", "what two stores, or extracts, do not have in common; exit code 1 if anything");
+  CLI::App* diff =
+      group.add_subcommand("diff", "what two stores, or extracts, do not have in common; exit code 1 if anything");
   auto compared = std::make_shared<DiffArguments>();
   diff->add_option("a", compared->a, "store, folder of extracts, or one FULL")->required();
   diff->add_option("b", compared->b, "the other")->required();

@@ -18,10 +18,14 @@ struct Arguments {
 };
 
 Json FileJson(const repository::FileAccount& file) {
-  Json out = {{"file", file.file},           {"date", file.date},
-              {"records", file.records},     {"loaded", file.loaded},
-              {"superseded", file.superseded}, {"superseded_by", file.superseded_by},
-              {"unchanged", file.unchanged}, {"rejected", file.rejected}};
+  Json out = {{"file", file.file},
+              {"date", file.date},
+              {"records", file.records},
+              {"loaded", file.loaded},
+              {"superseded", file.superseded},
+              {"superseded_by", file.superseded_by},
+              {"unchanged", file.unchanged},
+              {"rejected", file.rejected}};
   out["sha256"] = file.sha256 == Digest{} ? Json(nullptr) : Json(ToHex(file.sha256));
   return out;
 }
@@ -43,11 +47,8 @@ Json RebuildJson(const repository::RebuildReport& report, const Status& status, 
   }
   out["files"] = files;
   out["not_needed"] = report.not_needed;
-  out["records"] = {{"read", read},
-                    {"loaded", loaded},
-                    {"superseded", superseded},
-                    {"unchanged", unchanged},
-                    {"rejected", rejected}};
+  out["records"] = {
+      {"read", read}, {"loaded", loaded}, {"superseded", superseded}, {"unchanged", unchanged}, {"rejected", rejected}};
   std::map<std::string, uint64_t> codes;
   for (const repository::RejectedRecord& reject : report.rejects) ++codes[Name(reject.code)];
   Json rejects = Json::array();
@@ -75,8 +76,9 @@ std::string RebuildText(const repository::RebuildReport& report, const Style& st
   if (!report.not_needed.empty())
     out += Fact("not needed", fmt::format("{} older than the FULL", Count(report.not_needed.size(), "delta")), 10);
   if (!report.rejects.empty())
-    out += Fact("rejected", fmt::format("{}, tolerated; listed in {}", Count(report.rejects.size(), "record"),
-                                        report.rejects_file), 10);
+    out += Fact("rejected",
+                fmt::format("{}, tolerated; listed in {}", Count(report.rejects.size(), "record"), report.rejects_file),
+                10);
   for (const std::string& note : report.notes) out += Fact("note", note, 10);
   return out;
 }
@@ -121,7 +123,8 @@ void AddRepositoryRebuild(CLI::App& group, Command& command) {
   rebuild->add_option("--archive", arguments->archive, "folder of deltas that the Repository keeps no longer");
   rebuild->add_option("--full", arguments->full, "this FULL, a name in the folder or a path");
   rebuild->add_option("--delta", arguments->deltas, "these deltas and no others");
-  rebuild->add_option("--as-of,--target", arguments->as_of, "date to rebuild up to, YYYY-MM-DD; without it the newest delta");
+  rebuild->add_option("--as-of,--target", arguments->as_of,
+                      "date to rebuild up to, YYYY-MM-DD; without it the newest delta");
   rebuild->add_option("--verify", arguments->verify, "structure leaves out signatures, and the store says so")
       ->check(CLI::IsMember({"full", "structure"}));
   rebuild->add_option("--overlap", arguments->overlap, "days before the FULL whose deltas are applied too")
@@ -129,7 +132,8 @@ void AddRepositoryRebuild(CLI::App& group, Command& command) {
   rebuild->add_option("--tolerate", arguments->tolerance, "rejected records that do not fail the rebuild")
       ->check(CLI::Range(0, 100000));
   rebuild->add_option("--rejects", arguments->rejects, "file for the rejected records; without it beside the store");
-  rebuild->add_option("--threads", arguments->threads, "without it as many as there are cores")->check(CLI::Range(1, 16));
+  rebuild->add_option("--threads", arguments->threads, "without it as many as there are cores")
+      ->check(CLI::Range(1, 16));
   rebuild->callback([&command, arguments] { command.Run([&] { return Rebuild(command, *arguments); }); });
 }
 

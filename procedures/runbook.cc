@@ -156,9 +156,15 @@ StatusOr<Runbook> LoadRunbook(std::string_view text, const std::string& file) {
 
 const std::vector<ActionSpec>& KnownActions() {
   static const std::vector<ActionSpec> actions = {
-      {"repository.rebuild", {}, {"rejects"}}, {"repository.apply-deltas", {}, {}},   {"repository.holds-certificates", {}, {}},
-      {"direction.draft", {}, {}},    {"keyguard.prepare", {}, {}},          {"campaign.run", {"wave"}, {}},
-      {"keyguard.close", {}, {}},     {"authority.revoke-replaced", {}, {}}, {"authority.publish-crl", {}, {}},
+      {"repository.rebuild", {}, {"rejects"}},
+      {"repository.apply-deltas", {}, {}},
+      {"repository.holds-certificates", {}, {}},
+      {"direction.draft", {}, {}},
+      {"keyguard.prepare", {}, {}},
+      {"campaign.run", {"wave"}, {}},
+      {"keyguard.close", {}, {}},
+      {"authority.revoke-replaced", {}, {}},
+      {"authority.publish-crl", {}, {}},
       {"evidence.report", {}, {}},
   };
   return actions;

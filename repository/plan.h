@@ -11,7 +11,7 @@ namespace smki::repository {
 
 struct PlanRequest {
   std::string as_of = {};  // the date to restore, YYYY-MM-DD; empty: the newest there is
-  int overlap_days = 1;  // deltas of so many days before the FULL's are applied too, if they are there
+  int overlap_days = 1;    // deltas of so many days before the FULL's are applied too, if they are there
   std::string today = {};  // files dated later are refused; empty: any date
 };
 
@@ -27,8 +27,8 @@ struct RebuildPlan {
 // names the file.
 //
 // Which deltas: those after the FULL's day, each day up to the date restored to. Those of its day and of the overlap
-// before it too, since nobody says at which hour a FULL was taken; but from the first of them that is there no day may be
-// missing. Deltas do not expire by themselves: older ones are not needed, and no error.
+// before it too, since nobody says at which hour a FULL was taken; but from the first of them that is there no day may
+// be missing. Deltas do not expire by themselves: older ones are not needed, and no error.
 StatusOr<RebuildPlan> PlanRebuild(const std::vector<std::string>& files, const PlanRequest& request);
 
 // The deltas after `last`, the date that a store already stands at.

@@ -78,7 +78,8 @@ class Proving {
     return index.Scan([&](uint64_t row, const uint8_t* in) -> Status {
       SMKI_ASSIGN_OR_RETURN(const uint8_t* wanted, expected->Next());
       if (wanted != nullptr && std::memcmp(in, wanted, kIndexEntry) == 0) return OkStatus();
-      return Damaged(fmt::format("row {} of the index by {} points to row {}, which is another's", row, name, RowOf(in)));
+      return Damaged(
+          fmt::format("row {} of the index by {} points to row {}, which is another's", row, name, RowOf(in)));
     });
   }
   Status ProveIndexes() {

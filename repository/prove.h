@@ -9,9 +9,9 @@
 namespace smki::repository {
 
 struct Proof {
-  StoreSummary summary;           // as the store says
-  uint64_t certificates = 0;      // looked at
-  std::vector<std::string> notes; // what was not proved, for people
+  StoreSummary summary;            // as the store says
+  uint64_t certificates = 0;       // looked at
+  std::vector<std::string> notes;  // what was not proved, for people
 };
 
 // Everything a store says of itself, shown again from its certificates: every page's seal and order, every index row,

@@ -163,13 +163,14 @@ class Rebuilding {
     SMKI_RETURN_IF_ERROR(PosixFiles().WriteDurably(report_.rejects_file, AsBytes(RejectLines(list))));
     if (rejects <= options_.tolerance) return OkStatus();
     const RejectedRecord& first = list.front();
-    return Refuse(Refusal::kREJECTS,
-                  fmt::format("{} records were rejected, {} are tolerated; the first: {}: octet {} of its XML: {}: {}{}{}"
-                              "{}; all are listed in {}: fetch the files again. If it is the same then, the Repository "
-                              "was tampered with: tell the incident lead",
-                              rejects, options_.tolerance, first.file, first.offset, Name(first.code),
-                              Text(first.code), first.detail.empty() ? "" : ": ", first.detail,
-                              first.serial.empty() ? "" : " (serial " + first.serial + ")", report_.rejects_file));
+    return Refuse(
+        Refusal::kREJECTS,
+        fmt::format("{} records were rejected, {} are tolerated; the first: {}: octet {} of its XML: {}: {}{}{}"
+                    "{}; all are listed in {}: fetch the files again. If it is the same then, the Repository "
+                    "was tampered with: tell the incident lead",
+                    rejects, options_.tolerance, first.file, first.offset, Name(first.code), Text(first.code),
+                    first.detail.empty() ? "" : ": ", first.detail,
+                    first.serial.empty() ? "" : " (serial " + first.serial + ")", report_.rejects_file));
   }
 
   // Whoever opens it will find what was meant.
@@ -237,8 +238,7 @@ Status ApplyLocked(const RebuildOptions& options, const std::string& store, Rebu
   SMKI_ASSIGN_OR_RETURN(const auto reader, StoreReader::Open(store));
   StoreSummary summary = reader->footer().summary;
   SMKI_ASSIGN_OR_RETURN(const std::vector<std::string> names, FilesOf(options));
-  const auto deltas =
-      PlanDeltas(names, std::max(summary.full_date, summary.last_delta_date), RequestOf(options));
+  const auto deltas = PlanDeltas(names, std::max(summary.full_date, summary.last_delta_date), RequestOf(options));
   if (!deltas.ok()) return WithContext(deltas.status(), options.extracts);
   report.summary = summary;
   if (deltas->empty()) return OkStatus();
@@ -261,10 +261,10 @@ Status CheckTarget(const std::string& store) {
   std::string begin(store_format::kMagic.size(), '\0');
   std::ifstream(store, std::ios::binary).read(begin.data(), static_cast<std::streamsize>(begin.size()));
   if (begin == store_format::kMagic || begin == "SMKISTO1") return OkStatus();  // also one of an older version
-  return Refuse(Refusal::kSTORE_FOREIGN,
-                fmt::format("{} is no Repository store and is left as it is; name another file, or remove this one first",
-                            store),
-                StatusCode::kAlreadyExists);
+  return Refuse(
+      Refusal::kSTORE_FOREIGN,
+      fmt::format("{} is no Repository store and is left as it is; name another file, or remove this one first", store),
+      StatusCode::kAlreadyExists);
 }
 
 using Work = Status (*)(const RebuildOptions&, const std::string&, RebuildReport&);

@@ -20,7 +20,7 @@ inline constexpr uint64_t kMostTolerated = 100'000;
 struct RebuildProgress {
   std::string stage;  // reading, sorting, writing
   std::string file;
-  uint64_t records = 0;                          // read so far
+  uint64_t records = 0;                        // read so far
   uint64_t octets_done = 0, octets_total = 0;  // of the files, as they are
 };
 
@@ -63,7 +63,7 @@ struct RebuildReport {
   std::vector<FileAccount> files;       // in the order they were applied
   std::vector<std::string> not_needed;  // deltas from before the FULL
   std::vector<RejectedRecord> rejects;
-  std::string rejects_file;  // where they are listed; empty if there are none
+  std::string rejects_file;        // where they are listed; empty if there are none
   std::vector<std::string> notes;  // what was not checked, and why, for people
   uint64_t peak_anon_bytes = 0;    // of the process
 };

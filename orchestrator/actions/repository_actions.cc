@@ -63,8 +63,8 @@ class RepositoryAction : public Action {
    public:
     void Tell(const repository::RebuildProgress& now, Millis elapsed) {
       const double seconds = std::max<double>(static_cast<double>(elapsed.count()) / 1000, 0.001);
-      std::string text = fmt::format("{}: {} records, {:.0f}/s", now.stage, now.records,
-                                     static_cast<double>(now.records) / seconds);
+      std::string text =
+          fmt::format("{}: {} records, {:.0f}/s", now.stage, now.records, static_cast<double>(now.records) / seconds);
       if (now.stage == "reading" && now.octets_done > 0) {
         const double part = static_cast<double>(now.octets_done) / static_cast<double>(now.octets_total);
         text += fmt::format(", {:.0f} % of the files, {:.0f} s left", 100 * part, seconds / part - seconds);
@@ -97,12 +97,13 @@ class BuildAction : public RepositoryAction {
       std::string rejected;
       if (!report->rejects.empty()) {
         outputs["store.rejected"] = fmt::format("{}", report->rejects.size());
-        rejected = fmt::format("; {} rejected records are left out, see {}", report->rejects.size(),
-                               report->rejects_file);
+        rejected =
+            fmt::format("; {} rejected records are left out, see {}", report->rejects.size(), report->rejects_file);
       }
-      Succeed(fmt::format("{} certificates from {} files, newest of {}{}", report->summary.certificates,
-                          report->files.size(), outputs.at("store.date"), rejected),
-              std::move(outputs));
+      const std::string detail =
+          fmt::format("{} certificates from {} files, newest of {}{}", report->summary.certificates,
+                      report->files.size(), outputs.at("store.date"), rejected);
+      Succeed(detail, std::move(outputs));
     });
   }
   std::vector<std::string> WaitingFor() const override { return {Progress()}; }

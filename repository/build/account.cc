@@ -31,8 +31,7 @@ bool Account::Rejected(RecordPlace place, Fault fault, ByteSpan serial) {
   FileAccount& account = files_[place.file];
   ++account.rejected;
   if (rejects_.size() >= kMostTolerated) return false;
-  rejects_.push_back({place.Sequence(),
-                      {fault.reject, fault.detail, account.file, place.offset, ToHex(serial)}});
+  rejects_.push_back({place.Sequence(), {fault.reject, fault.detail, account.file, place.offset, ToHex(serial)}});
   return true;
 }
 

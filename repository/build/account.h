@@ -43,7 +43,7 @@ class Account {
 
  private:
   mutable std::mutex mutex_;
-  std::deque<FileAccount> files_;  // never moved
+  std::deque<FileAccount> files_;                             // never moved
   std::vector<std::pair<uint64_t, RejectedRecord>> rejects_;  // by sequence
 };
 

@@ -50,7 +50,8 @@ Authorities::Authorities(const pki::TrustAnchor& organisation_root, const pki::T
     : roots_{organisation_root, device_root} {
   for (const bool device : {false, true}) {
     const pki::TrustAnchor& root = roots_[device ? 1 : 0];
-    by_name_[{device, root.name}].push_back({ToBytes(root.identifier), std::make_shared<Issuer>(root.key, Issuer::EntryKey{})});
+    by_name_[{device, root.name}].push_back(
+        {ToBytes(root.identifier), std::make_shared<Issuer>(root.key, Issuer::EntryKey{})});
   }
 }
 

@@ -151,7 +151,8 @@ StatusOr<std::optional<Fault>> Builder::Objection(const Entry& entry) {
     return revocations_->Contains(issuer->own()) ||
            (state != authority_states_.end() && state->second == CertificateStatus::kRevoked);
   };
-  if (!issuers.empty() && std::all_of(issuers.begin(), issuers.end(), is_revoked)) return Fault{Reject::kISSUER_REVOKED, ""};
+  if (!issuers.empty() && std::all_of(issuers.begin(), issuers.end(), is_revoked))
+    return Fault{Reject::kISSUER_REVOKED, ""};
   return std::nullopt;
 }
 

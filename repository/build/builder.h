@@ -51,7 +51,7 @@ class Builder {
   std::unique_ptr<Output> waiting_;  // sequence, offset, size of each record that waits
   Sorter sorter_;
   Account& account_;
-  std::vector<uint64_t> condemned_;  // sequences of what waited in vain; sorted
+  std::vector<uint64_t> condemned_;                                 // sequences of what waited in vain; sorted
   std::map<Revocations::Key, CertificateStatus> authority_states_;  // as the last file says
   const Authorities* authorities_ = nullptr;
   const Revocations* revocations_ = nullptr;

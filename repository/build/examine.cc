@@ -32,8 +32,7 @@ class IssuerCache {
   const Line& Find(const CertificateView& view) {
     const bool device = IsDeviceKind(view.kind);
     for (const Line& line : lines_) {
-      if (line.device == device && Same(line.identifier, view.authority_key_identifier) &&
-          Same(line.name, view.issuer))
+      if (line.device == device && Same(line.identifier, view.authority_key_identifier) && Same(line.name, view.issuer))
         return line;
     }
     // Names made up by an attacker must not make this slow.

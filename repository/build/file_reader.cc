@@ -78,8 +78,8 @@ Status CheckDocument(const Examined& examined, const ExtractName& name, const st
     return Refused(examined.refusal, file, examined.refusal_offset, examined.refusal_detail);
   if (examined.first) SMKI_RETURN_IF_ERROR(CheckHeaders(examined.headers, name, file));
   if (examined.last && examined.end != Step::kDocumentEnd)
-    return Refuse(Refusal::kXML_TRUNCATED, fmt::format("{}: {}; fetch the file again", file,
-                                                       Text(Refusal::kXML_TRUNCATED)));
+    return Refuse(Refusal::kXML_TRUNCATED,
+                  fmt::format("{}: {}; fetch the file again", file, Text(Refusal::kXML_TRUNCATED)));
   if (!examined.last && examined.end == Step::kDocumentEnd)
     return Refuse(Refusal::kXML_MALFORMED, fmt::format("{}: records follow the end of the document; fetch the file "
                                                        "again",

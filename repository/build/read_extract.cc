@@ -30,10 +30,10 @@ Status ReadExtract(const std::string& path, const std::function<Status(Certifica
       CertificateView view;
       RecordState state;
       if (const auto fault = CheckRecord(scanned, der, view, state)) {
-        return WithReason(DataLoss("{}: octet {} of its XML: {}: {}{}{}; fetch the file again", name->file,
-                                   scanned.offset, Name(fault->reject), Text(fault->reject),
-                                   *fault->detail != 0 ? ": " : "", fault->detail),
-                          Name(fault->reject));
+        return WithReason(
+            DataLoss("{}: octet {} of its XML: {}: {}{}{}; fetch the file again", name->file, scanned.offset,
+                     Name(fault->reject), Text(fault->reject), *fault->detail != 0 ? ": " : "", fault->detail),
+            Name(fault->reject));
       }
       CertificateRecord record = RecordOf(view, state);
       record.lodged = name->date;

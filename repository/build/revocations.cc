@@ -35,7 +35,8 @@ StatusOr<Revocations> Revocations::Read(const std::string& folder) {
 }
 
 Status Revocations::Check(const Authorities& authorities, const std::string& as_of) {
-  if (lists_.empty()) notes_.push_back("there is no Organisation CRL or ARL beside the files: revocation was not checked");
+  if (lists_.empty())
+    notes_.push_back("there is no Organisation CRL or ARL beside the files: revocation was not checked");
   notes_.push_back("Devices have no CRL and their authorities no ARL in the files: their status is what the files say");
   for (const List& one : lists_) {
     CertificateView issued;  // whatever this issuer may have issued
@@ -45,14 +46,15 @@ Status Revocations::Check(const Authorities& authorities, const std::string& as_
     const bool ours = std::any_of(issuers.begin(), issuers.end(),
                                   [&](const auto& issuer) { return one.list.IsSignedBy(issuer->key()); });
     if (!ours) {
-      return Refuse(Refusal::kLIST_WRONG,
-                    fmt::format("{}: no authority of the organisations, up to the pinned root, signed it; fetch it again",
-                                one.file));
+      return Refuse(
+          Refusal::kLIST_WRONG,
+          fmt::format("{}: no authority of the organisations, up to the pinned root, signed it; fetch it again",
+                      one.file));
     }
     const UtcTime day = *ParseDate(as_of);
     if (one.list.next_update < day) {
-      notes_.push_back(fmt::format("{} is out of date: its next update was due {}", one.file,
-                                   FormatDate(one.list.next_update)));
+      notes_.push_back(
+          fmt::format("{} is out of date: its next update was due {}", one.file, FormatDate(one.list.next_update)));
     }
     const Digest name = pki::Sha256(one.list.issuer);
     for (const pki::Revoked& revoked : one.list.revoked) {
@@ -65,8 +67,8 @@ Status Revocations::Check(const Authorities& authorities, const std::string& as_
       std::copy_n(name.begin(), 8, key.begin() + 20);
       revoked_.insert(key);
     }
-    notes_.push_back(fmt::format("{}: {} revoked, of {}", one.file, one.list.revoked.size(),
-                                 FormatDate(one.list.this_update)));
+    notes_.push_back(
+        fmt::format("{}: {} revoked, of {}", one.file, one.list.revoked.size(), FormatDate(one.list.this_update)));
   }
   return OkStatus();
 }

@@ -51,7 +51,8 @@ std::optional<size_t> DecodeBase64(std::string_view text, uint8_t* out) {
     if (in == end) break;
     const uint8_t value = kTable[*in++];
     if (value == kSpace) continue;
-    if (value == kBad || (pads > 0 && value != kPad) || (value == kPad && (have < 2 || ++pads > 2))) return std::nullopt;
+    if (value == kBad || (pads > 0 && value != kPad) || (value == kPad && (have < 2 || ++pads > 2)))
+      return std::nullopt;
     word = word << 6 | (value == kPad ? 0 : value);
     if (++have < 4) continue;
     if ((pads == 1 && (word & 0xFF) != 0) || (pads == 2 && (word & 0xFFFF) != 0)) return std::nullopt;

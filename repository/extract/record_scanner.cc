@@ -199,9 +199,12 @@ bool RecordScanner::Prolog() {
   if (StartsWith("<?xml") && at_ + 5 < chunk_.size() && IsSpace(chunk_[at_ + 5])) {
     const size_t end = chunk_.find("?>", at_);
     if (end == std::string_view::npos) return Refused(Refusal::kXML_TRUNCATED, "the XML declaration does not end");
-    static constexpr std::string_view kForms[] = {
-        "version=\"1.0\" encoding=\"UTF-8\"", "version=\"1.0\" encoding=\"utf-8\"", "version='1.0' encoding='UTF-8'",
-        "version='1.0' encoding='utf-8'", "version=\"1.0\"", "version='1.0'"};
+    static constexpr std::string_view kForms[] = {"version=\"1.0\" encoding=\"UTF-8\"",
+                                                  "version=\"1.0\" encoding=\"utf-8\"",
+                                                  "version='1.0' encoding='UTF-8'",
+                                                  "version='1.0' encoding='utf-8'",
+                                                  "version=\"1.0\"",
+                                                  "version='1.0'"};
     std::string_view declaration = Trimmed(chunk_.substr(at_ + 5, end - at_ - 5));
     for (const std::string_view alone : {"standalone=\"yes\"", "standalone=\"no\"", "standalone='yes'"}) {
       if (declaration.ends_with(alone)) declaration = Trimmed(declaration.substr(0, declaration.size() - alone.size()));
@@ -240,8 +243,8 @@ bool RecordScanner::Headers() {
     const auto rule = std::find_if(schema::kHeaderRules.begin(), schema::kHeaderRules.end(),
                                    [&](const schema::Rule& r) { return r.element == tag.name; });
     if (rule == schema::kHeaderRules.end() || tag.attributes)
-      return Refused(Refusal::kXML_ROOT_WRONG, fmt::format("unexpected element <{}>, expected <{}>", Shown(tag.name),
-                                                           schema::kRecord));
+      return Refused(Refusal::kXML_ROOT_WRONG,
+                     fmt::format("unexpected element <{}>, expected <{}>", Shown(tag.name), schema::kRecord));
     auto& header = headers_[static_cast<size_t>(rule - schema::kHeaderRules.begin())];
     std::string_view text;
     if (header) return Refused(Refusal::kHEADER_WRONG, fmt::format("<{}> stands there twice", rule->element));

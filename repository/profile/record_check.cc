@@ -29,7 +29,7 @@ bool IsHexOf(std::string_view hex, ByteSpan octets) {
   if (hex.size() != 2 * octets.size()) return false;
   int wrong = 0;
   for (size_t i = 0; i < octets.size(); ++i)
-    wrong |= (HexDigit(hex[2 * i]) << 4 | HexDigit(hex[2 * i + 1])) ^ int{octets[i]};
+    wrong |= (HexDigit(hex[2 * i]) << 4 | HexDigit(hex[2 * i + 1])) ^ int { octets[i] };
   return wrong == 0;
 }
 
@@ -47,7 +47,8 @@ bool IsEui(std::string_view text, Eui64 eui) {
   if (text.size() != 23) return false;
   int wrong = 0;
   for (size_t i = 0; i < 8; ++i) {
-    wrong |= (HexDigit(text[3 * i]) << 4 | HexDigit(text[3 * i + 1])) ^ static_cast<uint8_t>(eui.value() >> (56 - 8 * i));
+    wrong |=
+        (HexDigit(text[3 * i]) << 4 | HexDigit(text[3 * i + 1])) ^ static_cast<uint8_t>(eui.value() >> (56 - 8 * i));
     if (i < 7) wrong |= text[3 * i + 2] ^ '-';
   }
   return wrong == 0;

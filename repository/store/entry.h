@@ -12,7 +12,7 @@ namespace smki::repository {
 
 // Days since 2000-01-01, as dates are stored.
 using DayNumber = uint16_t;
-DayNumber DayOf(const std::string& date);       // YYYY-MM-DD
+DayNumber DayOf(const std::string& date);  // YYYY-MM-DD
 std::string DateOf(DayNumber day);
 
 struct Entry {

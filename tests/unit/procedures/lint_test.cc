@@ -47,6 +47,15 @@ TEST(Lint, FindsEachFaultByName) {
       {[](Runbook& r) { At(r, "canary").with.clear(); }, "action campaign.run needs parameter 'wave'"},
       {[](Runbook& r) { At(r, "canary").with["speed"] = "fast"; }, "action campaign.run has no parameter 'speed'"},
       {[](Runbook& r) { At(r, "canary").with["wave"] = "third"; }, "wave must be canary or main"},
+      {[](Runbook& r) { At(r, "rebuild-repository").with["rejects"] = "accepted"; },
+       "'rebuild-repository': rejected records are accepted only when a decide step said so"},
+      {[](Runbook& r) {
+         At(r, "rebuild-repository").with["rejects"] = "accepted";
+         At(r, "rebuild-repository").when = {{"report-received", "done"}};
+       },
+       "'rebuild-repository': rejected records are accepted only when a decide step said so"},
+      {[](Runbook& r) { At(r, "rebuild-repository").with["rejects"] = "some"; },
+       "rejects must be accepted or left out"},
       {[](Runbook& r) { At(r, "report").action = "direction.draft"; },
        "action direction.draft belongs to a step of kind direction"},
       {[](Runbook& r) { At(r, "direction").action = "evidence.report"; },

@@ -497,10 +497,13 @@ TEST_F(RebuildTest, I7_AStoreThatDisagreesWithItsCertificatesIsNotBuiltUpon) {
   auto writer = StoreWriter::Create(options_.store + ".wrong", 1 << 20);
   ASSERT_TRUE(writer.ok());
   std::vector<Entry> entries;
-  ASSERT_TRUE((*reader)->entries().Scan([&](uint64_t, const uint8_t* in) {
-    entries.push_back(Entry::Decode(in));
-    return OkStatus();
-  }).ok());
+  ASSERT_TRUE((*reader)
+                  ->entries()
+                  .Scan([&](uint64_t, const uint8_t* in) {
+                    entries.push_back(Entry::Decode(in));
+                    return OkStatus();
+                  })
+                  .ok());
   for (Entry& entry : entries) {
     const auto der = (*reader)->Body(entry);
     entry.offset = *(*writer)->AddBodies(*der);
@@ -550,8 +553,8 @@ TEST(RebuildChild, DISABLED_RebuildsOnce) {
   const auto root = [&](const std::string& name) {
     return pki::AnchorOf(*pki::Certificate::FromPem(ReadText(folder + "/" + name)));
   };
-  const RebuildOptions options{
-      folder + "/extracts", folder + "/data/repository.store", "", root("oca.pem"), root("dca.pem")};
+  const RebuildOptions options{folder + "/extracts", folder + "/data/repository.store", "", root("oca.pem"),
+                               root("dca.pem")};
   ASSERT_TRUE(Rebuild(options).ok());
 }
 

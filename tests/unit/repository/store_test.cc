@@ -115,7 +115,8 @@ Status ReadAll(const std::string& path) {
   const auto nothing = [](uint64_t, const uint8_t*) { return OkStatus(); };
   SMKI_RETURN_IF_ERROR(reader->by_eui().Scan(nothing));
   SMKI_RETURN_IF_ERROR(reader->by_digest().Scan(nothing));
-  return reader->entries().Scan([&](uint64_t, const uint8_t* entry) { return reader->Body(Entry::Decode(entry)).status(); });
+  return reader->entries().Scan(
+      [&](uint64_t, const uint8_t* entry) { return reader->Body(Entry::Decode(entry)).status(); });
 }
 
 TEST_F(StoreTest, I7_EveryFlippedOctetIsFoundWhenItIsOpenedOrRead) {
@@ -138,7 +139,8 @@ TEST_F(StoreTest, I7_EveryFlippedOctetIsFoundWhenItIsOpenedOrRead) {
       {end(footer.entries, store_format::kEntries), footer.by_eui.offset},
       {end(footer.by_eui, store_format::kIndexEntries), footer.by_digest.offset}};
   for (size_t at = 0; at < good.size(); ++at) {
-    if (std::any_of(std::begin(unread), std::end(unread), [&](auto& u) { return at >= u.first && at < u.second; })) continue;
+    if (std::any_of(std::begin(unread), std::end(unread), [&](auto& u) { return at >= u.first && at < u.second; }))
+      continue;
     put(at, static_cast<char>(good[at] ^ (1 << (at % 8))));
     ASSERT_EQ(ReadAll(options_.store).code(), StatusCode::kDataLoss) << at;
     put(at, good[at]);
