@@ -220,6 +220,31 @@ TEST_F(RebuildTest, I7_MemoryForOneRecordGivesTheSameStoreAsMuchMemory) {
   }
 }
 
+// Some chunks, so that they are examined out of order; and the authorities behind those whom they certified.
+TEST_F(RebuildTest, I7_TheSameFilesGiveTheSameOctetsOnAnyNumberOfThreads) {
+  std::vector<CertificateRecord> records;
+  for (uint64_t i = 0; i < 2600; ++i) records.push_back(pki_.Device(kMeter + i));
+  for (const CertificateRecord& authority : pki_.Authorities()) records.push_back(authority);
+  records.push_back(pki_.ForgedDevice(kMeter + 9000));
+  Publish(true, kFullDate, records);
+  options_.tolerance = 1;
+  std::string expected, rejects;
+  for (const unsigned threads : {1u, 2u, 3u, 8u}) {
+    options_.threads = threads;
+    const auto report = Rebuild(options_);
+    ASSERT_TRUE(report.ok()) << report.status();
+    EXPECT_EQ(report->summary.certificates, 2604u);
+    const std::string store = ReadText(options_.store);
+    if (expected.empty()) {
+      expected = store;
+      rejects = ReadText(report->rejects_file);
+    }
+    EXPECT_TRUE(store == expected) << threads << " threads";
+    EXPECT_EQ(ReadText(report->rejects_file), rejects);
+  }
+  EXPECT_THAT(rejects, HasSubstr("SIGNATURE_WRONG"));
+}
+
 TEST_F(RebuildTest, I7_StructureLeavesOutOnlySignaturesAndSaysSo) {
   PublishFull({pki_.ForgedDevice(kMeter)});
   ExpectRejected(Reject::kSIGNATURE_WRONG, "SMKIKR_FULL_2026-11-15.xml.gz");
