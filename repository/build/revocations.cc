@@ -60,8 +60,8 @@ Status Revocations::Check(const Authorities& authorities, const std::string& as_
     for (const pki::Revoked& revoked : one.list.revoked) {
       ByteSpan serial = revoked.serial;
       while (!serial.empty() && serial.front() == 0) serial = serial.subspan(1);
-      // Revoked later than the date restored to: it was in use then.
-      if (serial.size() > 20 || revoked.time >= day + std::chrono::hours(24)) continue;
+      // A file of that day may be older than a revocation of that day: it was in use then.
+      if (serial.size() > 20 || revoked.time >= day) continue;
       Key key{};
       std::copy(serial.begin(), serial.end(), key.begin() + 20 - static_cast<ptrdiff_t>(serial.size()));
       std::copy_n(name.begin(), 8, key.begin() + 20);

@@ -407,10 +407,12 @@ TEST_F(RebuildTest, I7_WhatARevocationListNamesIsNotInUse) {
   ExpectRejected(Reject::kREVOKED_IN_USE, "SMKIKR_FULL_2026-11-15.xml.gz");
   PublishDelta("2026-11-16", {As(supplier, State::kRevoked)});
   ExpectEqualsModel(Rebuild(options_));
-  // Revoked after the date restored to: it was in use then.
+  // Revoked on the day restored to or later: it was in use then.
   options_.target_date = kFullDate;
-  list(pki_.organisations.identity, supplier.serial, "2026-11-16");
+  list(pki_.organisations.identity, supplier.serial, kFullDate);
   EXPECT_TRUE(Rebuild(options_).ok());
+  list(pki_.organisations.identity, supplier.serial, "2026-11-14");
+  ExpectRejected(Reject::kREVOKED_IN_USE, "SMKIKR_FULL_2026-11-15.xml.gz");
   // Of nobody that is known here.
   list(pki_.devices.identity, supplier.serial, "2026-11-10");
   ExpectRefused("LIST_WRONG: SMKI_ORGANISATION_CRL.crl.gz");
