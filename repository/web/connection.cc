@@ -187,6 +187,7 @@ class HttpConnection : public Connection {
     response_->keep_alive(keep_alive);
     response_->content_length(answer.body.size());
     if (request.method() != http::verb::head) response_->body() = std::move(answer.body);
+    Abortive(true);
     stream_.expires_after(limits_.answer_time);
     http::async_write(stream_, *response_, [self = Self()](Error error, size_t) { self->Written(error); });
   }
@@ -195,9 +196,17 @@ class HttpConnection : public Connection {
     if (error) {
       return NoteDropped(error == beast::error::timeout ? "the answer was not taken in time" : "the client went away");
     }
+    Abortive(false);
     Note();
     if (response_->need_eof()) return Linger();
     Next();
+  }
+
+  // While an answer is on its way, the end of the connection throws away what the kernel still holds of it: it would go
+  // on offering megabytes to a client that takes none.
+  void Abortive(bool on) {
+    Error ignored;
+    stream_.socket().set_option(asio::socket_base::linger(on, 0), ignored);
   }
 
   // Closing while octets are unread would reset the connection, and the last answer might be lost on its way.

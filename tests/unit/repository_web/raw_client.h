@@ -149,6 +149,10 @@ class ServerTest : public ::testing::Test {
     options_.listen = "127.0.0.1:0";
     options_.store = [this] { return store_; };
     options_.access_log = &access_;
+    // A test lowers the one limit it is about; no other may do its work.
+    ServerLimits& limits = options_.limits;
+    for (Millis* limit : {&limits.request_time, &limits.idle_time, &limits.answer_time}) *limit = kPatience * 10;
+    limits.linger_time = kSoon;  // clients here stay till their test ends
     options_.log = [this](const std::string& line) {
       const std::lock_guard lock(mutex_);
       log_ += line + "\n";

@@ -74,11 +74,11 @@ TEST_F(SlowClientTest, AConnectionWithoutARequestIsClosed) {
 
 TEST_F(SlowClientTest, AnAnswerThatIsNotTakenIsDropped) {
   CertificateRecord large = Device(kMeter, "05");
-  large.der = Bytes(32 << 20, 1);  // more than the kernel keeps for both
+  large.der = Bytes(12 << 20, 1);  // more than the kernel keeps for both
   store_ = std::make_shared<ListStore>(std::vector{large});
   options_.limits.answer_time = kSoon;
   Start();
-  RawClient client(address(), 4096);
+  RawClient client(address(), 64 << 10);
   ASSERT_TRUE(client.Send(Post(kRetrievePath, DataXml("5"))));
   ExpectDropped("the answer was not taken in time");
   EXPECT_EQ(client.Read().status, 0) << "the answer is not whole";

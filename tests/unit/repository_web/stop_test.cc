@@ -51,6 +51,22 @@ TEST_F(StopTest, ARequestThatIsHalfThereMayStillComplete) {
   EXPECT_TRUE(client.Ended());
 }
 
+TEST_F(StopTest, NoRequestBeginsBehindAnAnswerThatWasOnItsWay) {
+  CertificateRecord large = Device(kMeter, "05");
+  large.der = Bytes(12 << 20, 1);  // more than the kernel keeps for both
+  store_ = std::make_shared<ListStore>(std::vector{large});
+  options_.limits.stop_time = kPatience * 10;
+  Start();
+  RawClient client(address(), 64 << 10), idle(address());
+  EXPECT_EQ(idle.Ask(kHealth).status, 200);
+  ASSERT_TRUE(client.Send(Post(kRetrievePath, DataXml("5")) + kHealth));
+  EXPECT_TRUE(client.Readable());
+  auto stopped = std::async(std::launch::async, [this] { server_->Stop(); });
+  EXPECT_TRUE(idle.Ended());
+  EXPECT_EQ(client.Read().status, 200);
+  EXPECT_TRUE(client.Ended());
+}
+
 TEST_F(StopTest, WhatDoesNotEndIsDropped) {
   options_.limits.stop_time = kSoon;
   Start();
