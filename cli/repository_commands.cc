@@ -58,7 +58,7 @@ Status Show(const Command& command, const std::string& what, const std::string& 
     SMKI_ASSIGN_OR_RETURN(records, store->ByEui(*eui));
   }
   // Sixteen digits may also be a serial.
-  if (const auto serial = FromHex(what); serial && records.empty()) {
+  if (const auto serial = FromHex(what.size() % 2 == 1 ? "0" + what : what); serial && records.empty()) {
     SMKI_ASSIGN_OR_RETURN(records, store->BySerial(*serial));
   }
   if (records.empty())

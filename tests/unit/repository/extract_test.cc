@@ -231,6 +231,18 @@ TEST_F(ExtractTest, I7_WhatIsNotTheSchemaIsRefused) {
   EXPECT_THAT(ReadError("<SMKIRepositoryExtract/>"), HasSubstr("HEADER_WRONG"));
 }
 
+TEST_F(ExtractTest, ARoleMayBeWrittenInHexadecimalOrAsTheWebServiceDoesInDecimal) {
+  const auto key = pki::PrivateKey::Generate();
+  const auto other = pki::IssueOrganisationCertificate(pki_.organisations.identity, {"other user", 127, Eui64(5)},
+                                                       key->public_key(), pki::kDigitalSignature, Bytes(16, 0x45),
+                                                       Day("2026-01-01"), Day("2036-01-01"));
+  ASSERT_TRUE(other.ok());
+  const std::string xml = Xml({pki_.Record(*other)});
+  for (const char* role : {"7F", "7f", "127"}) EXPECT_TRUE(ReadXml(With(xml, ">7F<", fmt::format(">{}<", role))).ok());
+  for (const char* role : {"7", "0127", "07F", "128", "F7"})
+    EXPECT_THAT(ReadError(With(xml, ">7F<", fmt::format(">{}<", role))), HasSubstr("ROLE_MISMATCH")) << role;
+}
+
 TEST_F(ExtractTest, TheFiveEntitiesOfXmlAreRead) {
   const pki::AuthoritySubject subject{"R&D <OCA> \"it's\"", "07"};
   const auto key = pki::PrivateKey::Generate();
