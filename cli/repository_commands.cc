@@ -81,6 +81,7 @@ void AddRepositoryCommands(CLI::App& app, Command& command) {
   group->require_subcommand(1);
 
   AddRepositoryRebuild(*group, command);
+  AddRepositoryPublish(*group, command);
 
   CLI::App* show = group->add_subcommand("show", "the certificates of an organisation or Device, or one by its serial");
   struct Arguments {
