@@ -1,7 +1,7 @@
 #include "repository/publish/lists.h"
 
 #include <algorithm>
-#include <map>
+#include <tuple>
 
 #include "base/file.h"
 #include "repository/extract/gzip.h"
@@ -33,7 +33,7 @@ bool IsNewer(const pki::RevocationList& a, const pki::RevocationList& b) {
 StatusOr<std::vector<NamedList>> NewestLists(const std::string& folder,
                                              const std::vector<CertificateRecord>& authorities) {
   SMKI_ASSIGN_OR_RETURN(const std::vector<std::string> names, PosixFiles().List(folder));
-  std::map<Bytes, NamedList> newest;  // by issuer
+  std::vector<NamedList> newest;  // one of each issuer
   for (const std::string& name : names) {
     if (name.starts_with(".") || (!name.ends_with(".crl.gz") && !name.ends_with(".arl.gz"))) continue;
     const auto der = ReadGzip(folder + "/" + name, kMaxList);
@@ -42,14 +42,16 @@ StatusOr<std::vector<NamedList>> NewestLists(const std::string& folder,
     if (!list.ok()) return Wrong(name, Message(list.status()));
     if (!IsSignedByOneOf(*list, authorities))
       return Wrong(name, "no authority of the organisations that is In-Use in the store signed it");
-    const auto known = newest.find(list->issuer);
-    if (known == newest.end() || IsNewer(*list, known->second.list))
-      newest.insert_or_assign(list->issuer, NamedList{name, *std::move(list)});
+    const auto known = std::find_if(newest.begin(), newest.end(),
+                                    [&](const NamedList& other) { return other.list.issuer == list->issuer; });
+    if (known == newest.end()) {
+      newest.push_back({name, *std::move(list)});
+    } else if (IsNewer(*list, known->list)) {
+      *known = {name, *std::move(list)};
+    }
   }
-  std::vector<NamedList> out;
-  for (auto& [issuer, list] : newest) out.push_back(std::move(list));
-  std::sort(out.begin(), out.end(), [](const NamedList& a, const NamedList& b) { return a.file < b.file; });
-  return out;
+  std::sort(newest.begin(), newest.end(), [](const NamedList& a, const NamedList& b) { return a.file < b.file; });
+  return newest;
 }
 
 }  // namespace smki::repository
