@@ -85,6 +85,7 @@ void AddRepositoryCommands(CLI::App& app, Command& command) {
 
   AddRepositoryRebuild(*group, command);
   AddRepositoryProve(*group, command);
+  AddRepositoryPublish(*group, command);
 
   CLI::App* show = group->add_subcommand("show", "the certificates of an organisation or Device, or one by its serial");
   struct Arguments {

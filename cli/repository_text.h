@@ -34,5 +34,6 @@ std::string SummaryText(const repository::StoreSummary& summary);
 // Each adds one command, or some, to `smkictl repository`.
 void AddRepositoryRebuild(CLI::App& group, Command& command);
 void AddRepositoryProve(CLI::App& group, Command& command);
+void AddRepositoryPublish(CLI::App& group, Command& command);
 
 }  // namespace smki::cli

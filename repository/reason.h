@@ -73,6 +73,8 @@ namespace smki::repository {
   X(STORE_NOT_WRITABLE, "the store cannot be written where it should be")                    \
   X(STORE_FOREIGN, "what stands in the store's place is no store")                           \
   X(STORE_DAMAGED, "the store cannot be read as it was written")                             \
+  X(FILE_DIFFERS, "a file of that name is published already and holds something else")       \
+  X(PUBLISHER_BUSY, "something else is being published into the folder")                     \
   X(DISK_FULL, "the disk is full")
 
 enum class Reject : uint8_t {

@@ -52,6 +52,11 @@ inline constexpr std::array<Rule, kFields> kFieldRules = {{
 
 inline constexpr std::string_view kFull = "FULL";
 inline constexpr std::string_view kDelta = "DELT";
+inline constexpr std::string_view kBase = "BASE";
+// Files of base sets: what the two are called, before the date. They must not begin as an extract's name does.
+inline constexpr std::string_view kNorthBaseSet = "SMKI_BASE_SET_NORTH_";
+inline constexpr std::string_view kCentralAndSouthBaseSet = "SMKI_BASE_SET_CENTRAL_AND_SOUTH_";
+inline constexpr std::string_view kFileSuffix = ".xml.gz";
 inline constexpr std::string_view kAuthorityUsage = "CA";
 inline constexpr std::string_view kSignatureUsage = "DS";
 inline constexpr std::string_view kAgreementUsage = "KA";

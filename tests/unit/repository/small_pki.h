@@ -50,10 +50,13 @@ class SmallPki {
     record.status = status;
     return record;
   }
-  CertificateRecord Supplier(uint64_t eui, pki::KeyUsageBits usage = pki::kDigitalSignature) {
-    return Record(*pki::IssueOrganisationCertificate(organisations.identity, {"supplier", 2, Eui64(eui)},
+  CertificateRecord Organisation(uint64_t eui, uint8_t role, pki::KeyUsageBits usage = pki::kDigitalSignature) {
+    return Record(*pki::IssueOrganisationCertificate(organisations.identity, {"party", role, Eui64(eui)},
                                                      key_.public_key(), usage, NextSerial(), Day("2026-01-01"),
                                                      Day("2036-01-01")));
+  }
+  CertificateRecord Supplier(uint64_t eui, pki::KeyUsageBits usage = pki::kDigitalSignature) {
+    return Organisation(eui, 2, usage);
   }
   CertificateRecord Device(uint64_t eui, const std::string& from = "2026-01-01") {
     return Record(*pki::IssueDeviceCertificate(devices.identity, Eui64(eui), key_.public_key(), pki::kDigitalSignature,
