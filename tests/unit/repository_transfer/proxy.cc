@@ -93,6 +93,14 @@ void Proxy::Serve(int client) {
     if (open && wait[2].revents != 0) open = Pass(server, client, Way::kDown);
   }
   ::close(server);
+  // In order, so that all that was passed on arrives: closing with something unread would take it back.
+  ::shutdown(client, SHUT_WR);
+  char rest[4096];
+  while (true) {
+    pollfd wait[] = {{stop_, POLLIN, 0}, {client, POLLIN, 0}};
+    ::poll(wait, 2, -1);
+    if (wait[0].revents != 0 || ::recv(client, rest, sizeof rest, 0) <= 0) return;
+  }
 }
 
 bool Proxy::Pass(int from, int to, Way way) {
