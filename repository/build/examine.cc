@@ -32,8 +32,7 @@ class IssuerCache {
   const Line& Find(const CertificateView& view) {
     const bool device = IsDeviceKind(view.kind);
     for (const Line& line : lines_) {
-      if (line.device == device && Same(line.identifier, view.authority_key_identifier) &&
-          Same(line.name, view.issuer))
+      if (line.device == device && Same(line.identifier, view.authority_key_identifier) && Same(line.name, view.issuer))
         return line;
     }
     // Names made up by an attacker must not make this slow.
@@ -139,11 +138,12 @@ Examined Examiner::Examine(const Chunk& chunk, Day day) const {
   ScannedRecord scanned;
   CertificateView view;
   RecordState state;
+  CertificateTemplates templates;
   while ((out.end = scanner.Next(scanned)) == RecordScanner::Step::kRecord) {
     ++out.records;
     const size_t before = out.bodies.size();
     const RecordPlace place{chunk.file, scanned.offset};
-    if (const auto fault = CheckRecord(scanned, out.bodies, view, state)) {
+    if (const auto fault = CheckRecord(scanned, out.bodies, view, state, &templates)) {
       out.rejects.push_back({place, *fault, ToBytes(view.serial)});
       continue;
     }

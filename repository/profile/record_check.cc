@@ -29,7 +29,7 @@ bool IsHexOf(std::string_view hex, ByteSpan octets) {
   if (hex.size() != 2 * octets.size()) return false;
   int wrong = 0;
   for (size_t i = 0; i < octets.size(); ++i)
-    wrong |= (HexDigit(hex[2 * i]) << 4 | HexDigit(hex[2 * i + 1])) ^ int{octets[i]};
+    wrong |= (HexDigit(hex[2 * i]) << 4 | HexDigit(hex[2 * i + 1])) ^ int { octets[i] };
   return wrong == 0;
 }
 
@@ -47,7 +47,8 @@ bool IsEui(std::string_view text, Eui64 eui) {
   if (text.size() != 23) return false;
   int wrong = 0;
   for (size_t i = 0; i < 8; ++i) {
-    wrong |= (HexDigit(text[3 * i]) << 4 | HexDigit(text[3 * i + 1])) ^ static_cast<uint8_t>(eui.value() >> (56 - 8 * i));
+    wrong |=
+        (HexDigit(text[3 * i]) << 4 | HexDigit(text[3 * i + 1])) ^ static_cast<uint8_t>(eui.value() >> (56 - 8 * i));
     if (i < 7) wrong |= text[3 * i + 2] ^ '-';
   }
   return wrong == 0;
@@ -99,7 +100,7 @@ std::optional<Fault> ReadState(const ScannedRecord& scanned, RecordState& out) {
 }
 
 std::optional<Fault> Check(const ScannedRecord& scanned, OctetBuffer& bodies, size_t before, CertificateView& view,
-                           RecordState& state) {
+                           RecordState& state, CertificateTemplates* templates) {
   view.serial = {};
   if (scanned.fault) return scanned.fault;
   if (auto fault = ReadState(scanned, state)) return fault;
@@ -108,7 +109,8 @@ std::optional<Fault> Check(const ScannedRecord& scanned, OctetBuffer& bodies, si
   const auto size = DecodeBase64(body, bodies.end());
   if (!size) return Fault{Reject::kBASE64_BAD, ""};
   bodies.Grow(*size);
-  if (auto fault = ReadCertificate(bodies.octets().subspan(before), view)) return fault;
+  const ByteSpan der = bodies.octets().subspan(before);
+  if (auto fault = templates != nullptr ? templates->Read(der, view) : ReadCertificate(der, view)) return fault;
   if (!IsNumber(scanned.fields[schema::kSerial], view.serial)) return Fault{Reject::kSERIAL_MISMATCH, ""};
   if (auto fault = CheckSubject(scanned, view)) return fault;
   if (auto fault = CheckRole(scanned.fields[schema::kRole], view)) return fault;
@@ -119,9 +121,9 @@ std::optional<Fault> Check(const ScannedRecord& scanned, OctetBuffer& bodies, si
 }  // namespace
 
 std::optional<Fault> CheckRecord(const ScannedRecord& scanned, OctetBuffer& bodies, CertificateView& view,
-                                 RecordState& state) {
+                                 RecordState& state, CertificateTemplates* templates) {
   const size_t before = bodies.size();
-  const auto fault = Check(scanned, bodies, before, view, state);
+  const auto fault = Check(scanned, bodies, before, view, state, templates);
   if (fault) bodies.ShrinkTo(before);
   return fault;
 }
