@@ -62,6 +62,8 @@ class Publishing {
     report_.peak_anon_bytes = std::max(peak_, AnonBytes());
     return std::move(report_);
   }
+  // A file has taken its name.
+  bool appeared() const { return appeared_; }
 
  private:
   using Chosen = std::function<bool(const Entry&)>;
@@ -211,6 +213,7 @@ class Publishing {
     FailPoint("repository.publish.whole");
     for (JoinedGzip* gzip : all) {
       SMKI_RETURN_IF_ERROR(gzip->Appear());
+      appeared_ = true;
       FailPoint("repository.publish.appeared");
     }
     return PosixFiles().SyncDirectory(options_.to);
@@ -237,6 +240,7 @@ class Publishing {
   const std::chrono::nanoseconds start_;
   PublishReport report_;
   uint64_t peak_ = 0;
+  bool appeared_ = false;
   std::unique_ptr<StoreReader> store_;
   std::unique_ptr<Store> lookup_;
   std::vector<Records> records_;
@@ -247,9 +251,12 @@ class Publishing {
 }  // namespace
 
 StatusOr<PublishReport> Publish(const PublishOptions& options) {
-  const auto report = Publishing(options).Run();
+  Publishing publishing(options);
+  const auto report = publishing.Run();
   if (report.ok()) return report;
-  const Status told = Error(report.status().code(), "{} (nothing was published)", Message(report.status()));
+  const Status told =
+      Error(report.status().code(), "{} ({})", Message(report.status()),
+            publishing.appeared() ? "what has its name is whole; publish again" : "nothing was published");
   return ReasonOf(report.status()).empty() ? told : WithReason(told, ReasonOf(report.status()));
 }
 
