@@ -67,6 +67,7 @@ namespace smki::repository {
   X(XML_TOO_DEEP, "the XML is nested too deep")                                              \
   X(XML_TOO_LONG, "the XML has more than 1 MiB without the end of a record")                 \
   X(XML_ROOT_WRONG, "the XML document is not an extract")                                    \
+  X(AUTHORITIES_TOO_MANY, "the files hold more authorities' certificates than can be")      \
   X(LIST_WRONG, "a revocation list is damaged, of nobody known or out of date")              \
   X(REJECTS, "more records were rejected than are tolerated")                                \
   X(STORE_BUSY, "another rebuild of the store is under way")                                 \

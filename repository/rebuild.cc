@@ -118,8 +118,13 @@ class Rebuilding {
     const uint64_t before = octets_read_;
     while (true) {
       auto chunk = std::make_shared<Chunk>();
-      SMKI_ASSIGN_OR_RETURN(const bool more, reader.Next(*chunk));
-      if (!more) break;
+      const auto more = reader.Next(*chunk);
+      if (!more.ok()) {
+        // What is wrong further ahead in the file is told, however fast it was read.
+        SMKI_RETURN_IF_ERROR(pipeline_->Finish());
+        return more.status();
+      }
+      if (!*more) break;
       octets_read_ = before + reader.octets_read();
       const uint64_t read = octets_read_;
       SMKI_RETURN_IF_ERROR(pipeline_->Submit([this, chunk, day, file, name, read]() mutable -> StatusOr<Examined> {

@@ -7,8 +7,7 @@
 namespace smki::repository {
 namespace {
 
-constexpr size_t kWorthTables = 256;      // signatures seen of one issuer
-constexpr size_t kMaxAuthorities = 4096;  // SMKI has a dozen
+constexpr size_t kWorthTables = 256;  // signatures seen of one issuer
 
 bool Same(ByteSpan a, ByteSpan b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end());
@@ -51,7 +50,7 @@ Authorities::Authorities(const pki::TrustAnchor& organisation_root, const pki::T
   for (const bool device : {false, true}) {
     const pki::TrustAnchor& root = roots_[device ? 1 : 0];
     by_name_[{device, root.name}].push_back(
-        {ToBytes(root.identifier), std::make_shared<Issuer>(root.key, Issuer::EntryKey{})});
+        {ToBytes(root.identifier), std::make_shared<Issuer>(root.key, Issuer::EntryKey{}, Digest{})});
   }
 }
 
@@ -59,7 +58,7 @@ Authorities::Authorities(const pki::TrustAnchor& organisation_root, const pki::T
 bool Authorities::Trust(Known& known) {
   const pki::TrustAnchor& root = roots_[known.device ? 1 : 0];
   if (IsRoot(known.certificate, root)) {
-    known.issuer = std::make_shared<Issuer>(root.key, Issuer::EntryKey{});
+    known.issuer = std::make_shared<Issuer>(root.key, Issuer::EntryKey{}, Digest{});
     return true;
   }
   // Its issuer may be an authority too, but no deeper: SMKI has a root and issuing authorities, and path validation
@@ -71,7 +70,8 @@ bool Authorities::Trust(Known& known) {
       between.push_back(other.certificate);
   }
   if (!pki::ValidatePath(known.certificate, between, root, std::nullopt).ok()) return false;
-  known.issuer = std::make_shared<Issuer>(*known.certificate.public_key, EntryKeyOf(known.certificate));
+  known.issuer = std::make_shared<Issuer>(*known.certificate.public_key, EntryKeyOf(known.certificate),
+                                          known.certificate.sha256());
   by_name_[{known.device, known.certificate.subject}].push_back(
       {known.certificate.subject_key_identifier, known.issuer});
   return true;
@@ -80,7 +80,7 @@ bool Authorities::Trust(Known& known) {
 void Authorities::Add(const CertificateView& view) {
   const Digest digest = pki::Sha256(view.der);
   const std::unique_lock lock(mutex_);
-  if (known_.size() == kMaxAuthorities || by_digest_.count(digest) != 0) return;
+  if (known_.size() == kMost || by_digest_.count(digest) != 0) return;
   auto certificate = pki::Certificate::Parse(view.der);
   if (!certificate.ok()) return;
   by_digest_[digest] = known_.size();

@@ -19,17 +19,21 @@ namespace smki::repository {
 // One trusted authority's key.
 class Issuer {
  public:
-  // `own` is the key of its certificate's entry in the store (repository/store/entry.h), of a root zeros.
+  // `own` is the key of its certificate's entry in the store (repository/store/entry.h), `certificate` the SHA-256 of
+  // its DER; of a root both are zeros.
   using EntryKey = std::array<uint8_t, 28>;
-  Issuer(pki::PublicKey key, EntryKey own) : key_(std::move(key)), own_(own) {}
+  Issuer(pki::PublicKey key, EntryKey own, const Digest& certificate)
+      : key_(std::move(key)), own_(own), certificate_(certificate) {}
   const pki::PublicKey& key() const { return key_; }
   const EntryKey& own() const { return own_; }
+  const Digest& certificate() const { return certificate_; }
   // As pki::IssuerVerifier::Verify; few signatures are verified singly, since its tables cost as much as some hundred.
   void Verify(std::span<const pki::IssuerVerifier::Claim> claims, std::span<uint8_t> valid) const;
 
  private:
   const pki::PublicKey key_;
   const EntryKey own_;
+  const Digest certificate_;
   mutable std::atomic<size_t> seen_ = 0;
   mutable std::once_flag made_;
   mutable std::unique_ptr<pki::IssuerVerifier> verifier_;
@@ -41,7 +45,10 @@ class Authorities {
  public:
   Authorities(const pki::TrustAnchor& organisation_root, const pki::TrustAnchor& device_root);
 
+  static constexpr size_t kMost = 4096;  // SMKI has a dozen
+
   // An authority's certificate was met. Trusted from now on if it chains to its root through what is known already.
+  // Those behind the first kMost are left out: the builder refuses files with so many.
   void Add(const CertificateView& view);
   // Those that came before their issuers: no more are coming.
   void Conclude();

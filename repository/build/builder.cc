@@ -47,6 +47,22 @@ Status Builder::Reject(RecordPlace place, Fault fault, ByteSpan serial) {
                             account_.NameOf(place.file), kMostTolerated, Name(fault.reject)));
 }
 
+// By the rules of Merge, since what an authority issued may come before it there.
+Status Builder::NoteAuthority(const Examined::Item& item) {
+  const AuthorityState now{item.entry.status, item.place.file};
+  const auto [at, first] = authority_states_.try_emplace(item.entry.digest, now);
+  if (authority_states_.size() > Authorities::kMost) {
+    return Refuse(
+        Refusal::kAUTHORITIES_TOO_MANY,
+        fmt::format("{}: octet {} of its XML: the files hold more than {} authorities' certificates, the SMKI "
+                    "has a dozen; fetch them again",
+                    account_.NameOf(item.place.file), item.place.offset, Authorities::kMost));
+  }
+  // A second state in one file is rejected.
+  if (first || at->second.last_file != item.place.file) at->second = now;
+  return OkStatus();
+}
+
 Status Builder::Take(Examined& examined) {
   account_.Records(examined.file, examined.records);
   for (const Examined::Reject& reject : examined.rejects)
@@ -54,7 +70,7 @@ Status Builder::Take(Examined& examined) {
   SMKI_ASSIGN_OR_RETURN(const uint64_t base, writer_->AddBodies(examined.bodies.octets()));
   for (Examined::Item& item : examined.items) {
     item.entry.offset += base;
-    if (item.entry.usage == 'C') authority_states_[item.entry.Key()] = item.entry.status;
+    if (item.entry.usage == 'C') SMKI_RETURN_IF_ERROR(NoteAuthority(item));
   }
   for (const size_t i : examined.pending) {
     uint8_t record[kWaiting];
@@ -147,9 +163,9 @@ StatusOr<std::optional<Fault>> Builder::Objection(const Entry& entry) {
   if (view.is_ca) return std::nullopt;
   const Issuers issuers = authorities_->Find(view);
   const auto is_revoked = [&](const std::shared_ptr<const Issuer>& issuer) {
-    const auto state = authority_states_.find(issuer->own());
+    const auto state = authority_states_.find(issuer->certificate());
     return revocations_->Contains(issuer->own()) ||
-           (state != authority_states_.end() && state->second == CertificateStatus::kRevoked);
+           (state != authority_states_.end() && state->second.status == CertificateStatus::kRevoked);
   };
   if (!issuers.empty() && std::all_of(issuers.begin(), issuers.end(), is_revoked))
     return Fault{Reject::kISSUER_REVOKED, ""};

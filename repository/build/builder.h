@@ -42,6 +42,7 @@ class Builder {
   Builder(std::unique_ptr<StoreWriter> writer, std::unique_ptr<Output> waiting, const std::string& path, size_t memory,
           Account& account);
   Status Reject(RecordPlace place, Fault fault, ByteSpan serial);
+  Status NoteAuthority(const Examined::Item& item);
   struct Group;
   Status Merge(Group& group, const Entry& entry, RecordPlace place);
   Status End(Group& group);
@@ -51,8 +52,13 @@ class Builder {
   std::unique_ptr<Output> waiting_;  // sequence, offset, size of each record that waits
   Sorter sorter_;
   Account& account_;
-  std::vector<uint64_t> condemned_;                                 // sequences of what waited in vain; sorted
-  std::map<Revocations::Key, CertificateStatus> authority_states_;  // as the last file says
+  std::vector<uint64_t> condemned_;  // sequences of what waited in vain; sorted
+  // Of each authority's certificate, by its SHA-256, so that a record of another one does not count.
+  struct AuthorityState {
+    CertificateStatus status;
+    uint16_t last_file;
+  };
+  std::map<Digest, AuthorityState> authority_states_;
   const Authorities* authorities_ = nullptr;
   const Revocations* revocations_ = nullptr;
   UtcTime as_of_;

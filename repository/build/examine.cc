@@ -103,25 +103,16 @@ void Examiner::FindIssuers(Batch& batch, Examined& out) const {
   }
 }
 
-// Digests and signatures; what is not its issuer's leaves the items.
+// Digests and signatures. What no issuer known so far has signed waits: another key of the same name may come, and
+// which chunk is examined first must not decide.
 void Examiner::Finish(Batch& batch, Examined& out) const {
   FindIssuers(batch, out);
   const std::vector<Digest> digests = DigestsOf(batch.views, &CertificateView::der);
   const std::vector<uint8_t> valid = VerifySignatures(batch.views, batch.issuers);
-  std::vector<size_t> moved(out.items.size());
-  size_t kept = 0;
   for (size_t i = 0; i < out.items.size(); ++i) {
     out.items[i].entry.digest = digests[i];
-    moved[i] = kept;
-    if (valid[i] != 0) {
-      if (kept != i) out.items[kept] = out.items[i];
-      ++kept;
-      continue;
-    }
-    out.rejects.push_back({out.items[i].place, {Reject::kSIGNATURE_WRONG, ""}, ToBytes(batch.views[i].serial)});
+    if (valid[i] == 0) out.pending.push_back(i);
   }
-  out.items.resize(kept);
-  for (size_t& at : out.pending) at = moved[at];  // pending ones are never invalid here
 }
 
 Examined Examiner::Examine(const Chunk& chunk, DayNumber day) const {
@@ -184,11 +175,9 @@ StatusOr<Examined> Examiner::ExamineStore(std::span<const Present> present) cons
   }
   out.records = present.size();
   Finish(batch, out);
-  auto at = present.begin();
-  for (const Examined::Item& item : out.items) {
-    // Those that were rejected above are between them.
-    while (at->place.offset != item.place.offset) ++at;
-    Entry expected = at->entry;
+  for (size_t i = 0; i < present.size(); ++i) {
+    const Examined::Item& item = out.items[i];
+    Entry expected = present[i].entry;
     expected.offset = item.entry.offset;
     std::array<uint8_t, Entry::kSize> a, b;
     expected.Encode(a.data());

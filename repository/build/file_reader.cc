@@ -92,13 +92,20 @@ StatusOr<uint64_t> PeekExtract(const std::string& path, const ExtractName& name)
   Bytes begin(kPeek);
   SMKI_ASSIGN_OR_RETURN(const size_t count, gunzip->Read(begin));
   begin.resize(count);
-  RecordScanner scanner(AsText(begin), 0, /*first=*/true);
+  const bool whole = count < kPeek;
+  // A page ends anywhere, but what is looked at behind a tag.
+  const std::string_view page = AsText(begin);
+  RecordScanner scanner(whole ? page : page.substr(0, page.rfind('>') + 1), 0, /*first=*/true);
   ScannedRecord ignored;
   const auto step = scanner.Next(ignored);
   // What does not end within the first page will be judged when the file is read.
-  const bool cut = step == RecordScanner::Step::kRefused && scanner.refusal() == Refusal::kXML_TRUNCATED;
+  using Step = RecordScanner::Step;
+  const bool refused = step == Step::kRefused;
+  const bool cut = refused ? scanner.refusal() == Refusal::kXML_TRUNCATED ||
+                                 (!whole && scanner.refusal() == Refusal::kXML_MALFORMED)
+                           : !whole && step == Step::kChunkEnd;
   const std::string file = FileNameOf(path);
-  if (step == RecordScanner::Step::kRefused && !cut)
+  if (refused && !cut)
     return Refused(scanner.refusal(), file, scanner.refusal_offset(), scanner.refusal_detail());
   if (!cut) SMKI_RETURN_IF_ERROR(CheckHeaders(scanner.headers(), name, file));
   std::error_code error;

@@ -9,7 +9,7 @@
 namespace smki::repository {
 namespace {
 
-constexpr size_t kMaxList = 64 << 20;  // octets: some million serial numbers
+constexpr size_t kMaxLists = 16 << 20;  // octets of all together: some hundred thousand serial numbers
 
 bool IsList(const std::string& file) {
   return file.ends_with(".crl.gz") || file.ends_with(".arl.gz");
@@ -20,13 +20,15 @@ bool IsList(const std::string& file) {
 StatusOr<Revocations> Revocations::Read(const std::string& folder) {
   Revocations out;
   SMKI_ASSIGN_OR_RETURN(const std::vector<std::string> names, PosixFiles().List(folder));
+  size_t left = kMaxLists;
   for (const std::string& name : names) {
     if (!IsList(name) || name.starts_with(".")) continue;
     const auto wrong = [&](const Status& why) {
       return Refuse(Refusal::kLIST_WRONG, fmt::format("{}: {}; fetch it again", name, Message(why)));
     };
-    const auto der = ReadGzip(folder + "/" + name, kMaxList);
+    const auto der = ReadGzip(folder + "/" + name, left);
     if (!der.ok()) return wrong(der.status());
+    left -= der->size();
     auto list = pki::ParseRevocationList(*der);
     if (!list.ok()) return wrong(list.status());
     out.lists_.push_back({name, *std::move(list)});

@@ -78,7 +78,7 @@ class IsalGunzip : public GunzipStream {
   // Between members: the next one starts here, or zero padding goes on to the end of the file.
   Status BeginMember() {
     bool more = true;
-    while (more && state_.avail_in < 2) {
+    while (more && state_.avail_in < 4) {
       SMKI_ASSIGN_OR_RETURN(more, Fill());
     }
     if (state_.avail_in == 0) {
@@ -90,6 +90,9 @@ class IsalGunzip : public GunzipStream {
     if (!magic && members_ == 0 && (state_.avail_in >= 2 || state_.next_in[0] != 0x1F))
       return Refusing(Refusal::kGZIP_NOT, "it does not begin with 1F 8B");
     if (!magic && members_ > 0) return Refusing(Refusal::kGZIP_TRAILING, "1F 8B or nothing is expected");
+    // RFC 1952 2.3.1.2: they would mean what this reader does not know, and ISA-L does not look at them.
+    if (state_.avail_in >= 4 && (state_.next_in[3] & 0xE0) != 0)
+      return Refusing(Refusal::kGZIP_DAMAGED, "the header of a member has reserved flags");
     return Header();
   }
 

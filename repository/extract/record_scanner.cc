@@ -31,13 +31,13 @@ bool IsPlain(std::string_view text) {
   for (const char c : text) {
     if ((c < 0x20 && !IsSpace(c)) || c == 0x7F) return false;
   }
-  return true;
+  return text.find("]]>") == std::string_view::npos;
 }
 
 // What a short text that needs no second look consists of.
 constexpr std::array<bool, 256> MakeSimple() {
   std::array<bool, 256> table{};
-  for (size_t c = 0x21; c < 0x7F; ++c) table[c] = c != '<' && c != '&';
+  for (size_t c = 0x21; c < 0x7F; ++c) table[c] = c != '<' && c != '&' && c != '>';
   return table;
 }
 constexpr std::array<bool, 256> kSimple = MakeSimple();
@@ -80,7 +80,7 @@ bool IsXmlText(std::string_view text) {
       return false;
     i += size;
   }
-  return true;
+  return text.find("]]>") == std::string_view::npos;  // XML 1.0 2.4
 }
 
 }  // namespace
@@ -154,6 +154,7 @@ bool RecordScanner::ReadTag(Tag& tag) {
     }
     return chunk_.substr(start, i - start);
   };
+  const size_t start = i;
   tag.name = read_name();
   if (i < chunk_.size() && chunk_[i] == ':' && !tag.name.empty()) {
     ++i;
@@ -164,6 +165,8 @@ bool RecordScanner::ReadTag(Tag& tag) {
     return at_ == chunk_.size() ? Refused(Refusal::kXML_TRUNCATED, "the document ends inside a tag")
                                 : Refused(Refusal::kXML_MALFORMED, "a tag has no name");
   }
+  tag.whole = chunk_.substr(start, i - start);
+  std::vector<std::string_view> attributes;
   while (true) {
     const size_t before = i;
     while (i < chunk_.size() && IsSpace(chunk_[i])) ++i;
@@ -176,11 +179,15 @@ bool RecordScanner::ReadTag(Tag& tag) {
     }
     // An attribute: name = "value".
     const auto attribute = [&] {
-      if (tag.end || before == i || read_name().empty()) return false;
+      const size_t begin = i;
+      if (tag.end || before == i || attributes.size() == kMaxAttributes || read_name().empty()) return false;
       if (i < chunk_.size() && chunk_[i] == ':') {
         ++i;
         if (read_name().empty()) return false;
       }
+      const std::string_view name = chunk_.substr(begin, i - begin);
+      if (std::find(attributes.begin(), attributes.end(), name) != attributes.end()) return false;
+      attributes.push_back(name);
       while (i < chunk_.size() && IsSpace(chunk_[i])) ++i;
       if (i == chunk_.size() || chunk_[i++] != '=') return false;
       while (i < chunk_.size() && IsSpace(chunk_[i])) ++i;
@@ -215,7 +222,9 @@ bool RecordScanner::Prolog() {
                                                   "version='1.0'"};
     std::string_view declaration = Trimmed(chunk_.substr(at_ + 5, end - at_ - 5));
     for (const std::string_view alone : {"standalone=\"yes\"", "standalone=\"no\"", "standalone='yes'"}) {
-      if (declaration.ends_with(alone)) declaration = Trimmed(declaration.substr(0, declaration.size() - alone.size()));
+      if (!declaration.ends_with(alone)) continue;
+      declaration = Trimmed(declaration.substr(0, declaration.size() - alone.size()));
+      break;
     }
     if (std::find(std::begin(kForms), std::end(kForms), declaration) == std::end(kForms))
       return Refused(Refusal::kXML_UNSUPPORTED, "the XML declaration is not of version 1.0 in UTF-8");
@@ -233,6 +242,7 @@ bool RecordScanner::Root() {
     return Refused(Refusal::kXML_ROOT_WRONG,
                    fmt::format("the document is <{}>, expected <{}>", Shown(tag.name), schema::kRoot));
   in_root_ = true;
+  root_ = tag.whole;
   ended_ = tag.empty;
   return true;
 }
@@ -256,7 +266,7 @@ bool RecordScanner::Headers() {
     auto& header = headers_[static_cast<size_t>(rule - schema::kHeaderRules.begin())];
     std::string_view text;
     if (header) return Refused(Refusal::kHEADER_WRONG, fmt::format("<{}> stands there twice", rule->element));
-    if (!tag.empty && !Text(tag.name, text)) {
+    if (!tag.empty && !Text(tag, text)) {
       return refused_ ? false
                       : Refused(Refusal::kHEADER_WRONG, fmt::format("<{}> holds another element", rule->element));
     }
@@ -283,7 +293,7 @@ bool RecordScanner::Between(Step& step) {
     if (!StartsWith("</")) return true;
     Tag tag;
     if (!ReadTag(tag)) return false;
-    if (tag.name != schema::kRoot)
+    if (tag.name != schema::kRoot || (!root_.empty() && tag.whole != root_))
       return Refused(Refusal::kXML_MALFORMED, "</" + Shown(tag.name) + "> ends what was not begun");
     ended_ = true;
   }
@@ -314,7 +324,7 @@ bool RecordScanner::Record(ScannedRecord& out) {
     if (!ReadTag(field)) return false;
     quick = quick && field.end;
     if (field.end) {
-      if (field.name != schema::kRecord)
+      if (field.whole != tag.whole)
         return Refused(Refusal::kXML_MALFORMED, "</" + Shown(field.name) + "> ends what was not begun");
       break;
     }
@@ -432,7 +442,7 @@ bool RecordScanner::Field(const Tag& tag, size_t& next, ScannedRecord& out) {
   if (tag.attributes) blame(Reject::kELEMENT_UNKNOWN, "an element has attributes");
   next = i + 1;
   std::string_view text = "";
-  if (!tag.empty && !Text(tag.name, text)) {
+  if (!tag.empty && !Text(tag, text)) {
     if (refused_) return false;
     blame(Reject::kELEMENT_NESTED, rule.element.data());
     return SkipElement(tag, 2);
@@ -442,8 +452,9 @@ bool RecordScanner::Field(const Tag& tag, size_t& next, ScannedRecord& out) {
   return true;
 }
 
-// The text up to the end of `element`. False, at an inner tag, if it has one.
-bool RecordScanner::Text(std::string_view element, std::string_view& out) {
+// The text up to the end of the element that `begin` opens. False, at an inner tag, if it has one.
+bool RecordScanner::Text(const Tag& begin, std::string_view& out) {
+  const std::string_view element = begin.whole;
   const size_t open = chunk_.find('<', at_);
   if (open == std::string_view::npos) return Refused(Refusal::kXML_TRUNCATED, "an element does not end");
   const std::string_view raw = chunk_.substr(at_, open - at_);
@@ -457,13 +468,13 @@ bool RecordScanner::Text(std::string_view element, std::string_view& out) {
     Tag tag;
     if (!StartsWith("</")) return false;
     if (!ReadTag(tag)) return false;
-    if (tag.name != element)
-      return Refused(Refusal::kXML_MALFORMED, "</" + Shown(tag.name) + "> ends <" + Shown(element) + ">");
+    if (tag.whole != element)
+      return Refused(Refusal::kXML_MALFORMED, "</" + Shown(tag.whole) + "> ends <" + Shown(element) + ">");
   }
   out = Trimmed(raw);
   if (out.find('&') != std::string_view::npos) return Unescaped(out, out);
   // A body is Base64 or rejected; it is most of the file.
-  if (element != schema::kFieldRules[schema::kBody].element && !IsXmlText(out))
+  if (begin.name != schema::kFieldRules[schema::kBody].element && !IsXmlText(out))
     return Refused(Refusal::kXML_MALFORMED, "a text is not UTF-8");
   return true;
 }
@@ -506,7 +517,7 @@ bool RecordScanner::SkipElement(const Tag& tag, size_t depth) {
     Tag inner;
     if (!ReadTag(inner)) return false;
     if (inner.end) {
-      if (inner.name == tag.name) return true;
+      if (inner.whole == tag.whole) return true;
       return Refused(Refusal::kXML_MALFORMED, "</" + Shown(inner.name) + "> ends <" + Shown(tag.name) + ">");
     }
     // Where a chunk is cut must not depend on what is inside a record.

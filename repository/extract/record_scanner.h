@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "repository/extract/schema.h"
 #include "repository/profile/certificate_view.h"
@@ -29,6 +30,7 @@ size_t EndOfLastRecord(std::string_view text);
 class RecordScanner {
  public:
   static constexpr size_t kMaxDepth = 8;
+  static constexpr size_t kMaxAttributes = 16;  // of a tag
 
   // `chunk` begins `offset` octets behind the start of the document; the first one has the prolog, the root's tag and
   // the header. `file` and `offset` are for messages.
@@ -50,7 +52,8 @@ class RecordScanner {
 
  private:
   struct Tag {
-    std::string_view name;  // without its prefix
+    std::string_view name;   // without its prefix
+    std::string_view whole;  // with it
     bool end = false, empty = false, attributes = false;
   };
   bool Refused(Refusal refusal, std::string detail);
@@ -76,7 +79,7 @@ class RecordScanner {
   void Learn(size_t begin, const ScannedRecord& record);
   bool QuickField(size_t& next, ScannedRecord& out);
   bool Field(const Tag& tag, size_t& next, ScannedRecord& out);
-  bool Text(std::string_view element, std::string_view& out);
+  bool Text(const Tag& begin, std::string_view& out);
   bool Unescaped(std::string_view text, std::string_view& out);
   bool SkipElement(const Tag& tag, size_t depth);
   bool StartsWith(std::string_view text) const { return chunk_.substr(at_, text.size()) == text; }
@@ -84,6 +87,7 @@ class RecordScanner {
   std::string_view chunk_;
   uint64_t offset_;
   size_t at_ = 0;
+  std::string_view root_;  // its tag with its prefix, in the first chunk
   bool in_root_, ended_ = false, refused_ = false;
   std::array<std::optional<std::string>, schema::kHeaders> headers_;
   std::deque<std::string> unescaped_;  // of this record

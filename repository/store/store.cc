@@ -61,7 +61,6 @@ class FileStore : public Store {
   const StoreSummary& summary() const override { return reader_->footer().summary; }
 
  private:
-  // Goes on while there are not too many.
   StatusOr<bool> Take(const Entry& entry, std::vector<Found>& found) const {
     SMKI_ASSIGN_OR_RETURN(const Bytes der, reader_->Body(entry));
     CertificateView view;
