@@ -101,12 +101,11 @@ StatusOr<uint64_t> PeekExtract(const std::string& path, const ExtractName& name)
   // What does not end within the first page will be judged when the file is read.
   using Step = RecordScanner::Step;
   const bool refused = step == Step::kRefused;
-  const bool cut = refused ? scanner.refusal() == Refusal::kXML_TRUNCATED ||
-                                 (!whole && scanner.refusal() == Refusal::kXML_MALFORMED)
-                           : !whole && step == Step::kChunkEnd;
+  const bool cut =
+      refused ? scanner.refusal() == Refusal::kXML_TRUNCATED || (!whole && scanner.refusal() == Refusal::kXML_MALFORMED)
+              : !whole && step == Step::kChunkEnd;
   const std::string file = FileNameOf(path);
-  if (refused && !cut)
-    return Refused(scanner.refusal(), file, scanner.refusal_offset(), scanner.refusal_detail());
+  if (refused && !cut) return Refused(scanner.refusal(), file, scanner.refusal_offset(), scanner.refusal_detail());
   if (!cut) SMKI_RETURN_IF_ERROR(CheckHeaders(scanner.headers(), name, file));
   std::error_code error;
   const uint64_t size = std::filesystem::file_size(path, error);

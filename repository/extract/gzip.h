@@ -1,5 +1,6 @@
 // gzip files (RFC 1952) as the Repository publishes them. Every variant is read: many members, extra fields, comments,
-// header checksums, stored blocks, any level, zero padding at the end. A name inside must be the file's own name without
+// header checksums, stored blocks, any level, zero padding at the end. A name inside must be the file's own name
+// without
 // ".gz". Inflated by ISA-L, which is what makes a FULL of tens of gigabytes a matter of minutes.
 #pragma once
 

@@ -64,10 +64,12 @@ struct CurrentStore::Impl {
       return;
     }
     std::shared_ptr<const Store> fresh = std::move(*opened);
-    const StoreSummary& summary = fresh->summary();
+    const StoreSummary summary = fresh->summary();
+    {
+      const std::lock_guard lock(mutex);
+      store.swap(fresh);
+    }
     log(fmt::format("now serving {}: {} certificates, digest {}", path, summary.certificates, ToHex(summary.digest)));
-    std::lock_guard lock(mutex);
-    store.swap(fresh);
   }
 };
 

@@ -101,7 +101,11 @@ class PowerCut : public Drill {
                                     "--store", again, "--organisation-root", rehearsal_->Path("authority/root-oca.pem"),
                                     "--device-root", rehearsal_->Path("authority/root-dca.pem")});
     ASSERT_TRUE(rebuilt.ok() && rebuilt->code == 0) << rebuilt->err;
-    EXPECT_EQ(read(again), evidence);
+    // The certificates are the same; where in the file each stands depends on the way there (deltas applied one by
+    // one).
+    const auto compared = rehearsal_->Run(
+        "smkictl", {"repository", "diff", again, rehearsal_->EvidenceFolder() + "/repository/repository.store"});
+    EXPECT_TRUE(compared.ok() && compared->code == 0) << compared->out << compared->err;
   }
   Points points_;
 };

@@ -233,9 +233,9 @@ TEST_F(ExtractTest, I7_WhatIsNotTheSchemaIsRefused) {
 
 TEST_F(ExtractTest, ARoleMayBeWrittenInHexadecimalOrAsTheWebServiceDoesInDecimal) {
   const auto key = pki::PrivateKey::Generate();
-  const auto other = pki::IssueOrganisationCertificate(pki_.organisations.identity, {"other user", 127, Eui64(5)},
-                                                       key->public_key(), pki::kDigitalSignature, Bytes(16, 0x45),
-                                                       Day("2026-01-01"), Day("2036-01-01"));
+  const auto other =
+      pki::IssueOrganisationCertificate(pki_.organisations.identity, {"other user", 127, Eui64(5)}, key->public_key(),
+                                        pki::kDigitalSignature, Bytes(16, 0x45), Day("2026-01-01"), Day("2036-01-01"));
   ASSERT_TRUE(other.ok());
   const std::string xml = Xml({pki_.Record(*other)});
   for (const char* role : {"7F", "7f", "127"}) EXPECT_TRUE(ReadXml(With(xml, ">7F<", fmt::format(">{}<", role))).ok());
