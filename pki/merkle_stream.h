@@ -25,8 +25,8 @@ class MerkleStream {
   void EndBlock();
 
   uint64_t size_ = 0;
-  Bytes leaves_;                 // 00 || data, each kMaxLeaf + 1 octets wide
-  std::vector<size_t> sizes_;    // of each
+  Bytes leaves_;                  // 00 || data, each kMaxLeaf + 1 octets wide
+  std::vector<size_t> sizes_;     // of each
   std::vector<Digest> subtrees_;  // roots of complete subtrees of whole blocks, largest first
   uint64_t blocks_ = 0;
 };

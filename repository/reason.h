@@ -41,41 +41,41 @@ namespace smki::repository {
   X(STATUS_TWICE, "the certificate stands in one file with two states")
 
 // A file or a rebuild is refused as a whole. code, what it means.
-#define SMKI_REPOSITORY_REFUSALS(X)                                                          \
-  X(FULL_MISSING, "there is no FULL for the date")                                           \
-  X(FULL_EMPTY, "the FULL holds no certificate")                                             \
-  X(FULL_FROM_FUTURE, "the FULL is dated after today")                                       \
-  X(DELTA_FROM_FUTURE, "a delta is dated after today")                                       \
-  X(DELTA_MISSING, "a day's delta is missing")                                               \
-  X(DELTA_TWICE, "a day's delta is given twice")                                             \
-  X(NAME_WRONG, "the file is not named as an extract")                                       \
-  X(INNER_NAME_WRONG, "the gzip file holds a file of another name")                          \
-  X(HEADER_WRONG, "the file's own type or date is not what its name says")                   \
-  X(FILE_EMPTY, "the file is empty")                                                         \
-  X(FILE_UNREADABLE, "the file cannot be read")                                              \
-  X(GZIP_NOT, "the file is not gzip")                                                        \
-  X(GZIP_TRUNCATED, "the gzip file ends too early")                                          \
-  X(GZIP_DAMAGED, "the gzip data cannot be inflated")                                        \
-  X(GZIP_CHECKSUM, "what was inflated does not match the gzip file's checksum and length")   \
-  X(GZIP_TRAILING, "something that is not gzip follows the last member")                     \
-  X(GZIP_BOMB, "the gzip file inflates to more than an extract can")                         \
-  X(XML_MALFORMED, "the content is not well-formed XML")                                     \
-  X(XML_TRUNCATED, "the XML document is incomplete")                                         \
-  X(XML_DOCTYPE, "the XML has a document type")                                              \
-  X(XML_ENTITY, "the XML uses an entity that is not one of the five of XML")                 \
-  X(XML_UNSUPPORTED, "the XML uses what an extract never needs")                             \
-  X(XML_TOO_DEEP, "the XML is nested too deep")                                              \
-  X(XML_TOO_LONG, "the XML has more than 1 MiB without the end of a record")                 \
-  X(XML_ROOT_WRONG, "the XML document is not an extract")                                    \
-  X(AUTHORITIES_TOO_MANY, "the files hold more authorities' certificates than can be")      \
-  X(LIST_WRONG, "a revocation list is damaged, of nobody known or out of date")              \
-  X(REJECTS, "more records were rejected than are tolerated")                                \
-  X(STORE_BUSY, "another rebuild of the store is under way")                                 \
-  X(STORE_NOT_WRITABLE, "the store cannot be written where it should be")                    \
-  X(STORE_FOREIGN, "what stands in the store's place is no store")                           \
-  X(STORE_DAMAGED, "the store cannot be read as it was written")                             \
-  X(FILE_DIFFERS, "a file of that name is published already and holds something else")       \
-  X(PUBLISHER_BUSY, "something else is being published into the folder")                     \
+#define SMKI_REPOSITORY_REFUSALS(X)                                                        \
+  X(FULL_MISSING, "there is no FULL for the date")                                         \
+  X(FULL_EMPTY, "the FULL holds no certificate")                                           \
+  X(FULL_FROM_FUTURE, "the FULL is dated after today")                                     \
+  X(DELTA_FROM_FUTURE, "a delta is dated after today")                                     \
+  X(DELTA_MISSING, "a day's delta is missing")                                             \
+  X(DELTA_TWICE, "a day's delta is given twice")                                           \
+  X(NAME_WRONG, "the file is not named as an extract")                                     \
+  X(INNER_NAME_WRONG, "the gzip file holds a file of another name")                        \
+  X(HEADER_WRONG, "the file's own type or date is not what its name says")                 \
+  X(FILE_EMPTY, "the file is empty")                                                       \
+  X(FILE_UNREADABLE, "the file cannot be read")                                            \
+  X(GZIP_NOT, "the file is not gzip")                                                      \
+  X(GZIP_TRUNCATED, "the gzip file ends too early")                                        \
+  X(GZIP_DAMAGED, "the gzip data cannot be inflated")                                      \
+  X(GZIP_CHECKSUM, "what was inflated does not match the gzip file's checksum and length") \
+  X(GZIP_TRAILING, "something that is not gzip follows the last member")                   \
+  X(GZIP_BOMB, "the gzip file inflates to more than an extract can")                       \
+  X(XML_MALFORMED, "the content is not well-formed XML")                                   \
+  X(XML_TRUNCATED, "the XML document is incomplete")                                       \
+  X(XML_DOCTYPE, "the XML has a document type")                                            \
+  X(XML_ENTITY, "the XML uses an entity that is not one of the five of XML")               \
+  X(XML_UNSUPPORTED, "the XML uses what an extract never needs")                           \
+  X(XML_TOO_DEEP, "the XML is nested too deep")                                            \
+  X(XML_TOO_LONG, "the XML has more than 1 MiB without the end of a record")               \
+  X(XML_ROOT_WRONG, "the XML document is not an extract")                                  \
+  X(AUTHORITIES_TOO_MANY, "the files hold more authorities' certificates than can be")     \
+  X(LIST_WRONG, "a revocation list is damaged, of nobody known or out of date")            \
+  X(REJECTS, "more records were rejected than are tolerated")                              \
+  X(STORE_BUSY, "another rebuild of the store is under way")                               \
+  X(STORE_NOT_WRITABLE, "the store cannot be written where it should be")                  \
+  X(STORE_FOREIGN, "what stands in the store's place is no store")                         \
+  X(STORE_DAMAGED, "the store cannot be read as it was written")                           \
+  X(FILE_DIFFERS, "a file of that name is published already and holds something else")     \
+  X(PUBLISHER_BUSY, "something else is being published into the folder")                   \
   X(DISK_FULL, "the disk is full")
 
 enum class Reject : uint8_t {
@@ -91,8 +91,8 @@ enum class Refusal : uint8_t {
       kCount
 };
 
-const char* Name(Reject reject);   // SIGNATURE_WRONG
-const char* Text(Reject reject);   // what it means, for people
+const char* Name(Reject reject);  // SIGNATURE_WRONG
+const char* Text(Reject reject);  // what it means, for people
 const char* Name(Refusal refusal);
 const char* Text(Refusal refusal);
 

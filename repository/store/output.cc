@@ -91,9 +91,8 @@ Status Output::ReadAt(uint64_t offset, std::span<uint8_t> out) const {
     const ssize_t count = ::pread(fd_, out.data(), out.size(), static_cast<off_t>(offset));
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) {
-      return Refuse(Refusal::kSTORE_DAMAGED,
-                    fmt::format("{}: cannot read back octet {}: {}", path_, offset,
-                                count < 0 ? std::strerror(errno) : "it became shorter"));
+      return Refuse(Refusal::kSTORE_DAMAGED, fmt::format("{}: cannot read back octet {}: {}", path_, offset,
+                                                         count < 0 ? std::strerror(errno) : "it became shorter"));
     }
     offset += static_cast<uint64_t>(count);
     out = out.subspan(static_cast<size_t>(count));

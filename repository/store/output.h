@@ -1,5 +1,5 @@
-// A file that is written once, from front to back, in gigabytes: what is appended starts on its way to the disk at once,
-// so that the sync at the end has little left to wait for. Private to this room. Not thread-safe.
+// A file that is written once, from front to back, in gigabytes: what is appended starts on its way to the disk at
+// once, so that the sync at the end has little left to wait for. Private to this room. Not thread-safe.
 #pragma once
 
 #include <memory>

@@ -10,7 +10,7 @@ namespace smki::repository {
 using namespace store_format;  // the file's own words
 
 namespace {
-constexpr size_t kOffset = 6;            // octets of an offset in front of an entry
+constexpr size_t kOffset = 6;             // octets of an offset in front of an entry
 constexpr size_t kPieceOctets = 4 << 20;  // bodies read at once
 }  // namespace
 

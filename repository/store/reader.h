@@ -31,7 +31,8 @@ class StoreReader {
                      const std::function<Status(std::span<const Item>)>& visit) const;
 
  private:
-  StoreReader(std::unique_ptr<StoreFile> file, store_format::Footer footer, Table entries, Table by_eui, Table by_digest)
+  StoreReader(std::unique_ptr<StoreFile> file, store_format::Footer footer, Table entries, Table by_eui,
+              Table by_digest)
       : file_(std::move(file)), footer_(std::move(footer)), entries_(entries), by_eui_(by_eui), by_digest_(by_digest) {}
 
   std::unique_ptr<StoreFile> file_;

@@ -6,8 +6,8 @@
 namespace smki::repository {
 namespace {
 
-// The first sixteen octets of a key as a number, and where its entry is: enough to tell almost all of them apart without
-// going to the entry.
+// The first sixteen octets of a key as a number, and where its entry is: enough to tell almost all of them apart
+// without going to the entry.
 struct Head {
   uint64_t high, low;
   uint64_t index;

@@ -1,5 +1,5 @@
-// Sorts entries of one fixed size, any number of them, in bounded memory: sorted runs go to a file of no name beside the
-// store, and are merged when all are there. Private to this room.
+// Sorts entries of one fixed size, any number of them, in bounded memory: sorted runs go to a file of no name beside
+// the store, and are merged when all are there. Private to this room.
 #pragma once
 
 #include <memory>

@@ -31,8 +31,8 @@ struct TablePlace {
 class TableWriter {
  public:
   TableWriter(Output& out, TableShape shape);
-  Status Begin();                     // aligns the file
-  Status Add(const uint8_t* entry);   // in strictly increasing order of keys
+  Status Begin();                    // aligns the file
+  Status Add(const uint8_t* entry);  // in strictly increasing order of keys
   StatusOr<TablePlace> Finish();
 
  private:
