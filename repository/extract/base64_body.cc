@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "repository/extract/base64_blocks.h"
+
 namespace smki::repository {
 namespace {
 
@@ -32,12 +34,17 @@ constexpr Quarter MakeQuarter(int position) {
 }
 constexpr Quarter kQuarters[4] = {MakeQuarter(0), MakeQuarter(1), MakeQuarter(2), MakeQuarter(3)};
 
-}  // namespace
+using Blocks = internal::Base64Done (*)(const uint8_t* in, size_t size, uint8_t* out);
 
-std::optional<size_t> DecodeBase64(std::string_view text, uint8_t* out) {
+std::optional<size_t> Decode(std::string_view text, uint8_t* out, Blocks blocks) {
   uint8_t* to = out;
   const auto* in = reinterpret_cast<const uint8_t*>(text.data());
   const auto* const end = in + text.size();
+  if (blocks != nullptr) {
+    const internal::Base64Done done = blocks(in, text.size(), to);
+    in += done.in;
+    to += done.out;
+  }
   uint32_t word = 0;
   int have = 0, pads = 0;
   while (in < end) {
@@ -67,6 +74,17 @@ std::optional<size_t> DecodeBase64(std::string_view text, uint8_t* out) {
   }
   if (have != 0) return std::nullopt;
   return static_cast<size_t>(to - out);
+}
+
+}  // namespace
+
+std::optional<size_t> DecodeBase64(std::string_view text, uint8_t* out) {
+  static const Blocks blocks = __builtin_cpu_supports("avx2") ? internal::DecodeBase64BlocksAvx2 : nullptr;
+  return Decode(text, out, blocks);
+}
+
+std::optional<size_t> DecodeBase64Plainly(std::string_view text, uint8_t* out) {
+  return Decode(text, out, nullptr);
 }
 
 }  // namespace smki::repository

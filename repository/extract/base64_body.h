@@ -16,5 +16,7 @@ constexpr size_t Base64Room(size_t size) {
 // Writes what `text` stands for to `out`, which has Base64Room(text.size()), and returns its size. Nullopt if a
 // character is neither Base64 nor white space, padding is wrong or missing, or bits behind the last octet are not zero.
 std::optional<size_t> DecodeBase64(std::string_view text, uint8_t* out);
+// The same without wide registers, for processors that have none, and as the reference in tests.
+std::optional<size_t> DecodeBase64Plainly(std::string_view text, uint8_t* out);
 
 }  // namespace smki::repository

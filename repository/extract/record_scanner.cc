@@ -34,6 +34,14 @@ bool IsPlain(std::string_view text) {
   return true;
 }
 
+// What a short text that needs no second look consists of.
+constexpr std::array<bool, 256> MakeSimple() {
+  std::array<bool, 256> table{};
+  for (size_t c = 0x21; c < 0x7F; ++c) table[c] = c != '<' && c != '&';
+  return table;
+}
+constexpr std::array<bool, 256> kSimple = MakeSimple();
+
 // The tags of the fields as they nearly always are.
 struct QuickTag {
   std::string open, close;
@@ -288,6 +296,9 @@ bool RecordScanner::Record(ScannedRecord& out) {
   out.fault.reset();
   out.offset = offset_ + at_;
   if (!unescaped_.empty()) unescaped_.clear();
+  if (RecordAsBefore(out)) return true;
+  const size_t begin = at_;
+  bool quick = true;
   Tag tag;
   if (!ReadTag(tag)) return false;
   if (tag.name != schema::kRecord || tag.attributes) {
@@ -301,6 +312,7 @@ bool RecordScanner::Record(ScannedRecord& out) {
     if (QuickField(next, out)) continue;
     Tag field;
     if (!ReadTag(field)) return false;
+    quick = quick && field.end;
     if (field.end) {
       if (field.name != schema::kRecord)
         return Refused(Refusal::kXML_MALFORMED, "</" + Shown(field.name) + "> ends what was not begun");
@@ -312,6 +324,70 @@ bool RecordScanner::Record(ScannedRecord& out) {
     if (schema::kFieldRules[i].required && out.fields[i].data() == nullptr)
       out.fault = Fault{Reject::kELEMENT_MISSING, schema::kFieldRules[i].element.data()};
   }
+  if (quick && !out.fault) Learn(begin, out);
+  return true;
+}
+
+// A record whose fields all were read by QuickField: their texts lie in the chunk, in order.
+void RecordScanner::Learn(size_t begin, const ScannedRecord& record) {
+  Shape& shape = shapes_[next_shape_];
+  shape.fields = 0;
+  const char* at = chunk_.data() + begin;
+  for (size_t i = 0; i < schema::kFields; ++i) {
+    const std::string_view text = record.fields[i];
+    if (text.data() == nullptr) continue;
+    shape.before[shape.fields++] = {i, {at, static_cast<size_t>(text.data() - at)}};
+    at = text.data() + text.size();
+  }
+  shape.end = {at, static_cast<size_t>(chunk_.data() + at_ - at)};
+  shape_ = next_shape_;
+  next_shape_ = (next_shape_ + 1) % kShapes;
+  shapes_known_ = std::max(shapes_known_, shape_ + 1);
+}
+
+// Nearly every record has the shape of the one before it. False, with no field set, if it has none of those known.
+bool RecordScanner::RecordAsBefore(ScannedRecord& out) {
+  for (size_t i = 0; i < shapes_known_; ++i) {
+    const size_t tried = (shape_ + i) % shapes_known_;
+    if (RecordOfShape(shapes_[tried], out)) {
+      shape_ = tried;
+      return true;
+    }
+    out.fields.fill({});
+  }
+  return false;
+}
+
+// No text that is taken here has white space at its ends or an octet that the long way would look at twice; so the long
+// way takes the same.
+bool RecordScanner::RecordOfShape(const Shape& shape, ScannedRecord& out) {
+  const char* at = chunk_.data() + at_;
+  const char* const end = chunk_.data() + chunk_.size();
+  const auto take = [&](std::string_view markup) {
+    if (static_cast<size_t>(end - at) < markup.size() || std::memcmp(at, markup.data(), markup.size()) != 0)
+      return false;
+    at += markup.size();
+    return true;
+  };
+  for (size_t k = 0; k < shape.fields; ++k) {
+    const auto [field, markup] = shape.before[k];
+    if (!take(markup)) return false;
+    const char* const begin = at;
+    if (field == schema::kBody) {
+      const void* tag = std::memchr(begin, '<', static_cast<size_t>(end - begin));
+      if (tag == nullptr) return false;
+      at = static_cast<const char*>(tag);
+      while (at > begin && IsSpace(at[-1])) --at;
+      if (at == begin || IsSpace(*begin) || std::memchr(begin, '&', static_cast<size_t>(at - begin)) != nullptr)
+        return false;
+    } else {
+      while (at < end && kSimple[static_cast<uint8_t>(*at)]) ++at;
+    }
+    out.fields[field] = {begin, static_cast<size_t>(at - begin)};
+    if (out.fields[field].size() > schema::kFieldRules[field].max_octets) return false;
+  }
+  if (!take(shape.end)) return false;
+  at_ = static_cast<size_t>(at - chunk_.data());
   return true;
 }
 
@@ -372,9 +448,8 @@ bool RecordScanner::Text(std::string_view element, std::string_view& out) {
   if (open == std::string_view::npos) return Refused(Refusal::kXML_TRUNCATED, "an element does not end");
   const std::string_view raw = chunk_.substr(at_, open - at_);
   at_ = open;
-  const std::string_view close = chunk_.substr(open + 2, element.size());
   const size_t behind = open + 2 + element.size();
-  if (chunk_[open + (open + 1 < chunk_.size() ? 1 : 0)] == '/' && close == element && behind < chunk_.size() &&
+  if (behind < chunk_.size() && StartsWith("</") && chunk_.substr(open + 2, element.size()) == element &&
       chunk_[behind] == '>') {
     at_ = behind + 1;
   } else {

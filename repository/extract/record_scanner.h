@@ -61,7 +61,19 @@ class RecordScanner {
   bool Between(Step& step);
   bool Comment();
   bool ReadTag(Tag& tag);
+  // Everything of a record but the texts of its fields: the same octets again are the same record with other texts.
+  struct Shape {
+    // In front of the text of each field; they point into the chunk.
+    std::array<std::pair<size_t, std::string_view>, schema::kFields> before;
+    size_t fields = 0;
+    std::string_view end;  // behind the last text
+  };
+  static constexpr size_t kShapes = 4;
+
   bool Record(ScannedRecord& out);
+  bool RecordAsBefore(ScannedRecord& out);
+  bool RecordOfShape(const Shape& shape, ScannedRecord& out);
+  void Learn(size_t begin, const ScannedRecord& record);
   bool QuickField(size_t& next, ScannedRecord& out);
   bool Field(const Tag& tag, size_t& next, ScannedRecord& out);
   bool Text(std::string_view element, std::string_view& out);
@@ -75,6 +87,8 @@ class RecordScanner {
   bool in_root_, ended_ = false, refused_ = false;
   std::array<std::optional<std::string>, schema::kHeaders> headers_;
   std::deque<std::string> unescaped_;  // of this record
+  std::array<Shape, kShapes> shapes_;  // those met last
+  size_t shapes_known_ = 0, shape_ = 0, next_shape_ = 0;
   Refusal refusal_ = Refusal::kXML_MALFORMED;
   std::string detail_;
 };
