@@ -138,11 +138,12 @@ Examined Examiner::Examine(const Chunk& chunk, DayNumber day) const {
   ScannedRecord scanned;
   CertificateView view;
   RecordState state;
+  CertificateTemplates templates;
   while ((out.end = scanner.Next(scanned)) == RecordScanner::Step::kRecord) {
     ++out.records;
     const size_t before = out.bodies.size();
     const RecordPlace place{chunk.file, scanned.offset};
-    if (const auto fault = CheckRecord(scanned, out.bodies, view, state)) {
+    if (const auto fault = CheckRecord(scanned, out.bodies, view, state, &templates)) {
       out.rejects.push_back({place, *fault, ToBytes(view.serial)});
       continue;
     }

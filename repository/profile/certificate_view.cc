@@ -8,18 +8,17 @@
 #include "base/text.h"
 #include "pki/certificate.h"
 #include "pki/curve.h"
+#include "repository/profile/certificate_parts.h"
 
 namespace smki::repository {
 namespace {
 
 using namespace smki::der;  // tags
 
-constexpr size_t kMaxCertificate = 8 * 1024;  // as pki::Certificate
-constexpr size_t kMaxParts = 32;              // RDNs, extensions, policies
+constexpr size_t kMaxParts = 32;  // RDNs, extensions, policies
 
 // --- Contents octets of what the profile knows (RFC 5280, GBCS.md section 6) ---
 constexpr uint8_t kVersion3[] = {0x02, 0x01, 0x02};
-constexpr uint8_t kEcdsaWithSha256[] = {0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x04, 0x03, 0x02};
 constexpr uint8_t kP256Key[] = {0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01,
                                 0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07};
 constexpr uint8_t kHardwareModuleName[] = {0x2B, 0x06, 0x01, 0x05, 0x05, 0x07, 0x08, 0x04};
@@ -38,7 +37,8 @@ enum ExtensionId : uint8_t {
 };
 // Those of this environment; the production ones take their place here (GBCS.md 8 point 7).
 // pki::kOrganisationPolicy and pki::kDevicePolicy as contents octets.
-constexpr uint8_t kOrganisationPolicy[] = {0x2A, 0x86, 0x3A, 0x00, 0x01, 0x84, 0x8F, 0xB9, 0x0F, 0x01, 0x02, 0x01, 0x04};
+constexpr uint8_t kOrganisationPolicy[] = {0x2A, 0x86, 0x3A, 0x00, 0x01, 0x84, 0x8F,
+                                           0xB9, 0x0F, 0x01, 0x02, 0x01, 0x04};
 constexpr uint8_t kDevicePolicy[] = {0x2A, 0x86, 0x3A, 0x00, 0x01, 0xED, 0xEE, 0x40, 0x01, 0x02, 0x01, 0x04};
 
 // DOMAIN.md section 5, in years; a DCA's is not given.
@@ -47,122 +47,6 @@ constexpr int kOrganisationYears = 10, kIssuingYears = 25, kRootYears = 50;
 template <size_t N>
 bool Is(ByteSpan octets, const uint8_t (&expected)[N]) {
   return octets.size() == N && std::memcmp(octets.data(), expected, N) == 0;
-}
-
-struct Value {
-  uint8_t tag = 0;
-  ByteSpan content, whole;
-};
-
-// One level of DER: tags of one octet, definite minimal lengths of at most three octets (a certificate is small).
-class Walk {
- public:
-  explicit Walk(ByteSpan in) : at_(in.data()), end_(in.data() + in.size()) {}
-  bool done() const { return at_ == end_; }
-  uint8_t tag() const { return done() ? 0 : *at_; }
-  bool Next(Value& out) {
-    const size_t left = static_cast<size_t>(end_ - at_);
-    if (left < 2 || (at_[0] & 0x1F) == 0x1F) return false;
-    size_t head = 2, size = at_[1];
-    if (size >= 0x80) {
-      if (size == 0x81 && left >= 3 && at_[2] >= 0x80) {
-        head = 3;
-        size = at_[2];
-      } else if (size == 0x82 && left >= 4 && at_[2] != 0) {
-        head = 4;
-        size = static_cast<size_t>(at_[2]) << 8 | at_[3];
-      } else {
-        return false;
-      }
-    }
-    if (size > left - head) return false;
-    out = {at_[0], {at_ + head, size}, {at_, head + size}};
-    at_ += head + size;
-    return true;
-  }
-  bool Next(uint8_t tag, Value& out) { return Next(out) && out.tag == tag; }
-
- private:
-  const uint8_t* at_;
-  const uint8_t* end_;
-};
-
-// The only value in `in`.
-bool Only(ByteSpan in, uint8_t tag, Value& out) {
-  Walk walk(in);
-  return walk.Next(tag, out) && walk.done();
-}
-
-// r or s: a positive INTEGER of at most 32 significant octets, minimal.
-bool ReadScalar(Walk& in, uint8_t* out32) {
-  Value value;
-  if (!in.Next(kInteger, value) || value.content.empty()) return false;
-  ByteSpan c = value.content;
-  if (c[0] >= 0x80) return false;
-  if (c[0] == 0 && c.size() > 1) {
-    if (c[1] < 0x80) return false;
-    c = c.subspan(1);
-  }
-  if (c.size() > 32) return false;
-  std::memset(out32, 0, 32 - c.size());
-  std::memcpy(out32 + 32 - c.size(), c.data(), c.size());
-  return true;
-}
-
-bool AllZero(const uint8_t* octets, size_t size) {
-  return std::all_of(octets, octets + size, [](uint8_t o) { return o == 0; });
-}
-
-bool ReadSignature(ByteSpan bits, pki::RawSignature& out) {
-  // The group's order: r and s are below it (FIPS 186-4 6.4).
-  static constexpr std::array<uint8_t, 32> kOrder = {0xff, 0xff, 0xff, 0xff, 0,    0,    0,    0,    0xff, 0xff, 0xff,
-                                                     0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17,
-                                                     0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51};
-  if (bits.empty() || bits[0] != 0) return false;
-  Value sequence;
-  if (!Only(bits.subspan(1), kSequence, sequence)) return false;
-  Walk in(sequence.content);
-  if (!ReadScalar(in, out.data()) || !ReadScalar(in, out.data() + 32) || !in.done()) return false;
-  for (const size_t at : {0, 32}) {
-    if (AllZero(out.data() + at, 32) || std::memcmp(out.data() + at, kOrder.data(), 32) >= 0) return false;
-  }
-  return true;
-}
-
-// --- Times (RFC 5280 4.1.2.5) ---
-
-bool TwoDigits(const uint8_t* at, int& out) {
-  const unsigned tens = at[0] - unsigned{'0'}, ones = at[1] - unsigned{'0'};
-  out = static_cast<int>(tens * 10 + ones);
-  return tens < 10 && ones < 10;
-}
-
-bool ReadTime(Walk& in, UtcTime& out) {
-  Value value;
-  if (!in.Next(value)) return false;
-  const uint8_t* at = value.content.data();
-  CivilTime c;
-  int century = 0;
-  if (value.tag == kGeneralizedTime && value.content.size() == 15) {
-    if (!TwoDigits(at, century) || !TwoDigits(at + 2, c.year)) return false;
-    c.year += century * 100;
-    at += 4;
-  } else if (value.tag == kUtcTime && value.content.size() == 13) {
-    if (!TwoDigits(at, c.year)) return false;
-    c.year += c.year >= 50 ? 1900 : 2000;
-    at += 2;
-  } else {
-    return false;
-  }
-  if (!TwoDigits(at, c.month) || !TwoDigits(at + 2, c.day) || !TwoDigits(at + 4, c.hour) ||
-      !TwoDigits(at + 6, c.minute) || !TwoDigits(at + 8, c.second) || at[10] != 'Z')
-    return false;
-  static constexpr int kDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-  if (c.month < 1 || c.month > 12 || c.hour > 23 || c.minute > 59 || c.second > 59) return false;
-  const bool leap = c.year % 4 == 0 && (c.year % 100 != 0 || c.year % 400 == 0);
-  if (c.day < 1 || c.day > kDays[c.month - 1] + (c.month == 2 && leap ? 1 : 0)) return false;
-  out = FromCivil(c);
-  return true;
 }
 
 // `years` after `from`, as calendars count.
@@ -269,6 +153,7 @@ bool ReadHardwareModuleName(ByteSpan other_name, CertificateView& out) {
   if (!parts.Next(kOid, part) || !parts.Next(kOctetString, part) || !parts.done()) return false;
   if (out.device_eui || part.content.size() != Eui64::kSize) return false;
   out.device_eui = Eui64::FromBytes(part.content);
+  out.device_eui_octets = part.content;
   return true;
 }
 
@@ -341,10 +226,9 @@ bool ReadExtensions(ByteSpan wrapper, CertificateView& out) {
       critical = true;
     }
     if (!parts.Next(kOctetString, part) || !parts.done()) return false;
-    static constexpr uint8_t kKnown[] = {kSubjectKeyIdentifier, kKeyUsage,
-                                         kSubjectAltName,       kBasicConstraints,
-                                         kCertificatePolicies,  kAuthorityKeyIdentifier,
-                                         kExtendedKeyUsage};
+    static constexpr uint8_t kKnown[] = {
+        kSubjectKeyIdentifier,   kKeyUsage,        kSubjectAltName, kBasicConstraints, kCertificatePolicies,
+        kAuthorityKeyIdentifier, kExtendedKeyUsage};
     const bool known = known_arc && std::find(std::begin(kKnown), std::end(kKnown), id[2]) != std::end(kKnown);
     if (!known && critical) return false;
     if (known && !ReadExtension(id[2], part.content, out)) return false;
@@ -356,17 +240,13 @@ bool ReadExtensions(ByteSpan wrapper, CertificateView& out) {
 
 std::optional<Fault> ReadSerial(Walk& in, ByteSpan& out) {
   Value value;
-  if (!in.Next(kInteger, value) || value.content.empty()) return Fault{Reject::kDER_BAD, "serialNumber"};
-  const ByteSpan c = value.content;
-  if (c[0] >= 0x80) return Fault{Reject::kSERIAL_BAD, "it is negative"};
-  if (c.size() > 20) return Fault{Reject::kSERIAL_BAD, "it has more than 20 octets"};
-  if (c[0] == 0 && c.size() == 1) return Fault{Reject::kSERIAL_BAD, "it is zero"};
-  if (c[0] == 0 && c[1] < 0x80) return Fault{Reject::kDER_BAD, "serialNumber is not minimal"};
-  out = c;
+  if (!in.Next(kInteger, value)) return Fault{Reject::kDER_BAD, "serialNumber"};
+  if (auto fault = CheckSerial(value.content)) return fault;
+  out = value.content;
   return std::nullopt;
 }
 
-std::optional<Fault> ReadKey(ByteSpan spki) {
+std::optional<Fault> ReadKey(ByteSpan spki, ByteSpan& point) {
   Walk in(spki);
   Value algorithm, bits;
   if (!in.Next(kSequence, algorithm) || !in.Next(kBitString, bits) || !in.done())
@@ -374,6 +254,7 @@ std::optional<Fault> ReadKey(ByteSpan spki) {
   if (!Is(algorithm.whole, kP256Key)) return Fault{Reject::kCURVE_WRONG, "the algorithm is not id-ecPublicKey, P-256"};
   if (bits.content.size() != 66 || bits.content[0] != 0 || !pki::IsOnCurve(bits.content.subspan(1)))
     return Fault{Reject::kCURVE_WRONG, "the point is not on the curve"};
+  point = bits.content.subspan(1);
   return std::nullopt;
 }
 
@@ -390,15 +271,18 @@ std::optional<Fault> ReadTbs(ByteSpan content, CertificateView& out) {
   Value validity;
   if (!in.Next(kSequence, validity)) return Fault{Reject::kDER_BAD, "validity"};
   Walk times(validity.content);
-  if (!ReadTime(times, out.not_before) || !ReadTime(times, out.not_after) || !times.done())
+  Value begin, end;
+  if (!times.Next(begin) || !ReadTime(begin, out.not_before) || !times.Next(end) || !ReadTime(end, out.not_after) ||
+      !times.done())
     return Fault{Reject::kDER_BAD, "validity"};
+  out.not_before_text = begin.content;
   if (!in.Next(kSequence, value) || !ReadName(value.content, subject)) return Fault{Reject::kDER_BAD, "subject"};
   out.subject = value.whole;
   out.common_name = subject.common_name;
   out.organisational_unit = subject.organisational_unit;
   out.subject_eui = subject.eui;
   if (!in.Next(kSequence, value)) return Fault{Reject::kDER_BAD, "subjectPublicKeyInfo"};
-  if (auto fault = ReadKey(value.content)) return fault;
+  if (auto fault = ReadKey(value.content, out.point)) return fault;
   // No issuerUniqueID, no subjectUniqueID: GBCS.md 6.2.
   if (!in.Next(Context(3, true), value) || !in.done() || !ReadExtensions(value.content, out))
     return Fault{Reject::kDER_BAD, "extensions"};
@@ -410,8 +294,8 @@ bool IsRole(ByteSpan text) {
 }
 
 std::optional<Fault> CheckAuthority(CertificateView& out) {
-  out.kind = out.organisational_unit.empty() ? CertificateKind::kDeviceAuthority
-                                             : CertificateKind::kOrganisationAuthority;
+  out.kind =
+      out.organisational_unit.empty() ? CertificateKind::kDeviceAuthority : CertificateKind::kOrganisationAuthority;
   if ((out.key_usage & pki::kKeyCertSign) == 0)
     return Fault{Reject::kPROFILE_WRONG, "an authority's key usage must allow signing certificates"};
   if (!out.policy.empty() && !Is(out.policy, kOrganisationPolicy) && !Is(out.policy, kDevicePolicy))
@@ -419,8 +303,8 @@ std::optional<Fault> CheckAuthority(CertificateView& out) {
   if (out.kind == CertificateKind::kDeviceAuthority) return std::nullopt;
   const bool root = std::equal(out.issuer.begin(), out.issuer.end(), out.subject.begin(), out.subject.end());
   if (out.not_after > YearsAfter(out.not_before, root ? kRootYears : kIssuingYears))
-    return Fault{Reject::kLIFETIME_WRONG, root ? "a Root OCA Certificate's is 50 years"
-                                               : "an Issuing OCA Certificate's is 25 years"};
+    return Fault{Reject::kLIFETIME_WRONG,
+                 root ? "a Root OCA Certificate's is 50 years" : "an Issuing OCA Certificate's is 25 years"};
   return std::nullopt;
 }
 
@@ -452,7 +336,8 @@ std::optional<Fault> ReadCertificate(ByteSpan der, CertificateView& out) {
   out.der = der;
   Value certificate, tbs, algorithm, signature;
   Walk outer(der);
-  if (der.size() > kMaxCertificate || !outer.Next(kSequence, certificate)) return Fault{Reject::kDER_BAD, "certificate"};
+  if (der.size() > kMaxCertificate || !outer.Next(kSequence, certificate))
+    return Fault{Reject::kDER_BAD, "certificate"};
   if (!outer.done()) return Fault{Reject::kDER_TRAILING, ""};
   Walk in(certificate.content);
   if (!in.Next(kSequence, tbs) || !in.Next(kSequence, algorithm) || !in.Next(kBitString, signature) || !in.done())

@@ -31,9 +31,12 @@ struct CertificateView {
   std::optional<Eui64> subject_eui, device_eui;
   uint16_t key_usage = 0;  // pki::KeyUsageBits
   bool is_ca = false;
-  int path_length = -1;  // -1: none
+  int path_length = -1;                                       // -1: none
   ByteSpan subject_key_identifier, authority_key_identifier;  // empty if absent
   ByteSpan policy;                                            // contents octets of the OID, empty if absent
+  ByteSpan point;                                             // of the key: 04 || x || y
+  ByteSpan not_before_text;                                   // contents octets
+  ByteSpan device_eui_octets;                                 // empty if there is no device_eui
   pki::RawSignature signature{};
   CertificateKind kind = CertificateKind::kDevice;
 };

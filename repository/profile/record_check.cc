@@ -103,7 +103,7 @@ std::optional<Fault> ReadState(const ScannedRecord& scanned, RecordState& out) {
 }
 
 std::optional<Fault> Check(const ScannedRecord& scanned, OctetBuffer& bodies, size_t before, CertificateView& view,
-                           RecordState& state) {
+                           RecordState& state, CertificateTemplates* templates) {
   view.serial = {};
   if (scanned.fault) return scanned.fault;
   if (auto fault = ReadState(scanned, state)) return fault;
@@ -112,7 +112,8 @@ std::optional<Fault> Check(const ScannedRecord& scanned, OctetBuffer& bodies, si
   const auto size = DecodeBase64(body, bodies.end());
   if (!size) return Fault{Reject::kBASE64_BAD, ""};
   bodies.Grow(*size);
-  if (auto fault = ReadCertificate(bodies.octets().subspan(before), view)) return fault;
+  const ByteSpan der = bodies.octets().subspan(before);
+  if (auto fault = templates != nullptr ? templates->Read(der, view) : ReadCertificate(der, view)) return fault;
   if (!IsNumber(scanned.fields[schema::kSerial], view.serial)) return Fault{Reject::kSERIAL_MISMATCH, ""};
   if (auto fault = CheckSubject(scanned, view)) return fault;
   if (auto fault = CheckRole(scanned.fields[schema::kRole], view)) return fault;
@@ -123,9 +124,9 @@ std::optional<Fault> Check(const ScannedRecord& scanned, OctetBuffer& bodies, si
 }  // namespace
 
 std::optional<Fault> CheckRecord(const ScannedRecord& scanned, OctetBuffer& bodies, CertificateView& view,
-                                 RecordState& state) {
+                                 RecordState& state, CertificateTemplates* templates) {
   const size_t before = bodies.size();
-  const auto fault = Check(scanned, bodies, before, view, state);
+  const auto fault = Check(scanned, bodies, before, view, state, templates);
   if (fault) bodies.ShrinkTo(before);
   return fault;
 }
