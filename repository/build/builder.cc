@@ -35,7 +35,7 @@ Builder::Builder(std::unique_ptr<StoreWriter> writer, std::unique_ptr<Output> wa
 
 StatusOr<std::unique_ptr<Builder>> Builder::Create(const std::string& path, size_t memory, Account& account) {
   SMKI_ASSIGN_OR_RETURN(auto writer, StoreWriter::Create(path, memory));
-  SMKI_ASSIGN_OR_RETURN(auto waiting, Output::Create(path + ".waiting", /*unnamed=*/true));
+  SMKI_ASSIGN_OR_RETURN(auto waiting, Output::CreateScratch(path + ".waiting"));
   return std::unique_ptr<Builder>(new Builder(std::move(writer), std::move(waiting), path, memory, account));
 }
 

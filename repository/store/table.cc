@@ -171,8 +171,7 @@ Status Table::Scan(const std::function<Status(uint64_t, const uint8_t*)>& visit)
   uint64_t row = 0;
   for (uint64_t number = 0; number < pages();) {
     const size_t count = std::min<uint64_t>(kPiece, pages() - number);
-    SMKI_RETURN_IF_ERROR(
-        file_->ReadInto(place_.offset + number * kPage, std::span(pages_read).first(count * kPage)));
+    SMKI_RETURN_IF_ERROR(file_->ReadInto(place_.offset + number * kPage, std::span(pages_read).first(count * kPage)));
     for (size_t i = 0; i < count; ++i, ++number) {
       const ByteSpan page = ByteSpan(pages_read).subspan(i * kPage, kPage);
       SMKI_RETURN_IF_ERROR(CheckPage(number, page));

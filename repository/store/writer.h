@@ -1,4 +1,5 @@
-// Writes a store's file beside the one in use. Private to this room (build/ swaps it in).
+// Writes a store's file beside the one in use. Private to this room (build/ swaps it in). One owner; pages, digest and
+// indexes are made on a thread of its own, while the owner goes on with finding the next entries.
 #pragma once
 
 #include <memory>
@@ -17,7 +18,7 @@ class StoreWriter {
 
   // First all certificates' DER, as they come; returns where the first of them is.
   StatusOr<uint64_t> AddBodies(ByteSpan ders);
-  // A DER that was added. Not at the same time as AddBodies.
+  // A DER that was added. None is added any more.
   StatusOr<Bytes> ReadBody(uint64_t offset, size_t size);
   // Then their entries, in strictly increasing order of keys.
   Status AddEntry(const Entry& entry);
@@ -27,17 +28,21 @@ class StoreWriter {
 
  private:
   StoreWriter(std::string path, std::unique_ptr<Output> out, size_t memory);
-  StatusOr<TablePlace> WriteIndex(Sorter& sorter);
+  Status EndBodies();
+  Status HandOver();
+  Status WriteEntries(const std::vector<Entry>& entries);
+  Status WriteIndexes();
 
   const std::string path_;
   std::unique_ptr<Output> out_;
+  std::vector<Entry> batch_;
+  // From here on everything is the worker's until it was waited for.
   TableWriter entries_;
-  bool in_entries_ = false;
   uint64_t rows_ = 0;
   Sorter by_eui_, by_digest_;
-  Bytes eui_batch_, digest_batch_;
   pki::MerkleStream digest_;
   store_format::Footer footer_;
+  std::unique_ptr<Worker> worker_;  // once there are no more bodies; last: it uses the others
 };
 
 }  // namespace smki::repository
