@@ -55,6 +55,12 @@ class IssuerCache {
   std::deque<Line> lines_;
 };
 
+// What was learnt from one chunk holds for the next.
+CertificateTemplates& TemplatesOfThisThread() {
+  static thread_local CertificateTemplates templates;
+  return templates;
+}
+
 std::vector<Digest> DigestsOf(const std::vector<ByteSpan>& messages) {
   std::vector<Digest> out(messages.size());
   pki::Sha256Many(messages, out);
@@ -163,7 +169,7 @@ Examined Examiner::Examine(const Chunk& chunk, DayNumber day) const {
   ScannedRecord scanned;
   CertificateView view;
   RecordState state;
-  CertificateTemplates templates;
+  CertificateTemplates& templates = TemplatesOfThisThread();
   while ((out.end = scanner.Next(scanned)) == RecordScanner::Step::kRecord) {
     ++out.records;
     const RecordPlace place{chunk.file, scanned.offset};
@@ -191,7 +197,7 @@ StatusOr<Examined> Examiner::ExamineStore(std::span<const Present> present) cons
   out.bodies = OctetBuffer(octets);
   Batch batch(*this, present.size(), out);
   CertificateView view;
-  CertificateTemplates templates;
+  CertificateTemplates& templates = TemplatesOfThisThread();
   for (const Present& one : present) {
     const size_t before = out.bodies.size();
     out.bodies.Append(one.der);

@@ -28,6 +28,32 @@ struct Head {
   uint32_t index;
 };
 
+// Into buckets by the first bits in which any two differ, which leaves a handful in each where numbers are spread
+// evenly, as those of random serials and digests are; in a bucket with more of them the same again. Few are compared.
+// Each step divides, so it ends after at most 64 of them. `room` is as large as `heads`.
+template <typename Before>
+void SortHeads(std::span<Head> heads, std::span<Head> room, const Before& before) {
+  constexpr size_t kFew = 48;
+  uint64_t different = 0;
+  for (const Head& head : heads) different |= head.number ^ heads[0].number;
+  if (heads.size() <= kFew || different == 0) return std::sort(heads.begin(), heads.end(), before);
+  const int same = std::countl_zero(different);
+  const int bits = std::min({static_cast<int>(std::bit_width(heads.size())) - 3, 16, 64 - same});
+  const auto bucket = [&](const Head& head) { return head.number << same >> (64 - bits); };
+  std::vector<uint32_t> ends((size_t{1} << bits) + 1);
+  for (const Head& head : heads) ++ends[bucket(head) + 1];
+  for (size_t b = 1; b < ends.size(); ++b) ends[b] += ends[b - 1];
+  // Now ends[b] is where bucket b begins; placing moves it to where it ends.
+  for (const Head& head : heads) room[ends[bucket(head)]++] = head;
+  std::copy_n(room.begin(), heads.size(), heads.begin());
+  size_t begin = 0;
+  for (size_t b = 0; b + 1 < ends.size(); ++b) {
+    const size_t size = ends[b] - begin;
+    if (size > 1) SortHeads(heads.subspan(begin, size), room, before);
+    begin = ends[b];
+  }
+}
+
 }  // namespace
 
 Sorter::Sorter(std::string path, size_t entry_size, size_t key_size, size_t memory)
@@ -73,38 +99,18 @@ size_t Sorter::CommonOctets(const Bytes& entries) const {
   return 0;
 }
 
-// First into buckets by the first bits that differ, which leaves a handful in each where keys are spread evenly, as
-// random serial numbers and digests are; then each bucket by comparing.
 Sorter::Order Sorter::OrderOf(const Bytes& entries) const {
   const size_t count = entries.size() / entry_size_;
   const size_t at = std::min(CommonOctets(entries), key_size_ - std::min<size_t>(key_size_, 8));
-  std::vector<Head> heads(count), sorted(count);
-  uint64_t different = 0;
-  for (size_t i = 0; i < count; ++i) {
+  std::vector<Head> heads(count), room(count);
+  for (size_t i = 0; i < count; ++i)
     heads[i] = {Number(entries.data() + i * entry_size_ + at, key_size_ - at), static_cast<uint32_t>(i)};
-    different |= heads[i].number ^ heads[0].number;
-  }
-  const int same = different == 0 ? 0 : std::countl_zero(different);
-  const int bits = std::clamp(static_cast<int>(std::bit_width(count)) - 3, 1, 16);
-  const auto bucket = [&](const Head& head) { return head.number << same >> (64 - bits); };
-  std::vector<uint32_t> ends((size_t{1} << bits) + 1);
-  for (const Head& head : heads) ++ends[bucket(head) + 1];
-  for (size_t b = 1; b < ends.size(); ++b) ends[b] += ends[b - 1];
-  // Now ends[b] is where bucket b begins; placing moves it to where it ends.
-  for (const Head& head : heads) sorted[ends[bucket(head)]++] = head;
-  const auto before = [&](const Head& a, const Head& b) {
+  SortHeads(heads, room, [&](const Head& a, const Head& b) {
     if (a.number != b.number) return a.number < b.number;
     return std::memcmp(entries.data() + a.index * entry_size_, entries.data() + b.index * entry_size_, key_size_) < 0;
-  };
-  size_t begin = 0;
-  for (size_t b = 0; b + 1 < ends.size(); ++b) {
-    const size_t end = ends[b];
-    if (end - begin > 1)
-      std::sort(sorted.begin() + static_cast<ptrdiff_t>(begin), sorted.begin() + static_cast<ptrdiff_t>(end), before);
-    begin = end;
-  }
+  });
   Order out(count);
-  for (size_t i = 0; i < count; ++i) out[i] = sorted[i].index;
+  for (size_t i = 0; i < count; ++i) out[i] = heads[i].index;
   return out;
 }
 
@@ -191,7 +197,9 @@ class Sorter::FromRuns : public Merged {
     const size_t size = sorter_.entry_size_;
     if (!rest_.empty() && &source == &sources_.back()) {
       if (in_order_ == order_.size()) return false;
-      __builtin_prefetch(rest_.data() + order_[std::min(in_order_ + kFetchAhead, order_.size() - 1)] * size);
+      const uint8_t* later = rest_.data() + order_[std::min(in_order_ + kFetchAhead, order_.size() - 1)] * size;
+      __builtin_prefetch(later);
+      __builtin_prefetch(later + size - 1);
       source.entry = rest_.data() + order_[in_order_++] * size;
       return true;
     }
