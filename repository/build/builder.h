@@ -43,7 +43,7 @@ class Builder {
           Account& account);
   Status Reject(RecordPlace place, Fault fault, ByteSpan serial);
   struct Group;
-  Status Merge(Group& group, const Entry& entry, RecordPlace place);
+  Status Merge(Group& group, const uint8_t* in, RecordPlace place);
   Status End(Group& group);
   StatusOr<std::optional<Fault>> Objection(const Entry& entry);
 

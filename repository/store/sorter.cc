@@ -28,10 +28,16 @@ struct Head {
   uint32_t index;
 };
 
+// An entry that is nothing but its key, of two numbers: an index's.
+struct Pair {
+  uint64_t number, second;
+};
+constexpr size_t kPair = 16;
+
 // Into buckets by the first bits in which any two differ, which leaves a handful in each where numbers are spread
 // evenly, as those of random serials and digests are; in a bucket with more of them the same again. Few are compared.
 // Each step divides, so it ends after at most 64 of them. `room` is as large as `heads`.
-template <typename Before>
+template <typename Head, typename Before>
 void SortHeads(std::span<Head> heads, std::span<Head> room, const Before& before) {
   constexpr size_t kFew = 48;
   uint64_t different = 0;
@@ -51,6 +57,19 @@ void SortHeads(std::span<Head> heads, std::span<Head> room, const Before& before
     const size_t size = ends[b] - begin;
     if (size > 1) SortHeads(heads.subspan(begin, size), room, before);
     begin = ends[b];
+  }
+}
+
+void SortPairs(Bytes& entries) {
+  std::vector<Pair> pairs(entries.size() / kPair), room(pairs.size());
+  for (size_t i = 0; i < pairs.size(); ++i)
+    pairs[i] = {Number(entries.data() + i * kPair, 8), Number(entries.data() + i * kPair + 8, 8)};
+  SortHeads<Pair>(pairs, room, [](const Pair& a, const Pair& b) {
+    return a.number != b.number ? a.number < b.number : a.second < b.second;
+  });
+  for (size_t i = 0; i < pairs.size(); ++i) {
+    const uint64_t octets[2] = {__builtin_bswap64(pairs[i].number), __builtin_bswap64(pairs[i].second)};
+    std::memcpy(entries.data() + i * kPair, octets, kPair);
   }
 }
 
@@ -105,7 +124,7 @@ Sorter::Order Sorter::OrderOf(const Bytes& entries) const {
   std::vector<Head> heads(count), room(count);
   for (size_t i = 0; i < count; ++i)
     heads[i] = {Number(entries.data() + i * entry_size_ + at, key_size_ - at), static_cast<uint32_t>(i)};
-  SortHeads(heads, room, [&](const Head& a, const Head& b) {
+  SortHeads<Head>(heads, room, [&](const Head& a, const Head& b) {
     if (a.number != b.number) return a.number < b.number;
     return std::memcmp(entries.data() + a.index * entry_size_, entries.data() + b.index * entry_size_, key_size_) < 0;
   });
@@ -114,15 +133,21 @@ Sorter::Order Sorter::OrderOf(const Bytes& entries) const {
   return out;
 }
 
-Status Sorter::Spill(const Bytes& entries) {
-  const Order order = OrderOf(entries);
+Status Sorter::Spill(Bytes& entries) {
+  Order order;
+  if (IsPairs()) {
+    SortPairs(entries);
+  } else {
+    order = OrderOf(entries);
+  }
   Bytes piece;
   piece.reserve(kWrittenAtOnce + entry_size_);
   const std::lock_guard lock(file_mutex_);
   if (!file_) {
     SMKI_ASSIGN_OR_RETURN(file_, Output::CreateScratch(path_));
   }
-  runs_.push_back({file_->size(), order.size()});
+  runs_.push_back({file_->size(), entries.size() / entry_size_});
+  if (order.empty()) return file_->Append(entries);
   for (size_t i = 0; i < order.size(); ++i) {
     const uint8_t* later = entries.data() + order[std::min(i + kFetchAhead, order.size() - 1)] * entry_size_;
     __builtin_prefetch(later);
@@ -151,9 +176,12 @@ class Sorter::FromRuns : public Merged {
   // What is left in memory is the last run.
   FromRuns(const Sorter& sorter, Bytes rest) : sorter_(sorter), rest_(std::move(rest)) {
     for (const Run& run : sorter.runs_) sources_.push_back({nullptr, run.offset, run.entries, {}});
-    if (!rest_.empty()) {
+    if (rest_.empty()) return;
+    sources_.emplace_back();
+    if (sorter_.IsPairs()) {
+      SortPairs(rest_);
+    } else {
       order_ = sorter.OrderOf(rest_);
-      sources_.emplace_back();
     }
   }
   Status Begin() {
@@ -196,11 +224,15 @@ class Sorter::FromRuns : public Merged {
   StatusOr<bool> Advance(Source& source) {
     const size_t size = sorter_.entry_size_;
     if (!rest_.empty() && &source == &sources_.back()) {
-      if (in_order_ == order_.size()) return false;
-      const uint8_t* later = rest_.data() + order_[std::min(in_order_ + kFetchAhead, order_.size() - 1)] * size;
+      if (in_rest_ == rest_.size() / size) return false;
+      if (order_.empty()) {
+        source.entry = rest_.data() + in_rest_++ * size;
+        return true;
+      }
+      const uint8_t* later = rest_.data() + order_[std::min(in_rest_ + kFetchAhead, order_.size() - 1)] * size;
       __builtin_prefetch(later);
       __builtin_prefetch(later + size - 1);
-      source.entry = rest_.data() + order_[in_order_++] * size;
+      source.entry = rest_.data() + order_[in_rest_++] * size;
       return true;
     }
     if (source.entry != nullptr && source.entry + size != source.ahead.data() + source.ahead.size()) {
@@ -229,9 +261,9 @@ class Sorter::FromRuns : public Merged {
   }
 
   const Sorter& sorter_;
-  const Bytes rest_;
-  Order order_;
-  size_t in_order_ = 0;
+  Bytes rest_;
+  Order order_;  // of the rest; empty if it lies in order
+  size_t in_rest_ = 0;
   std::vector<Source> sources_;
   std::vector<Top> heap_;
   bool taken_ = false;

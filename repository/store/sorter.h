@@ -37,7 +37,8 @@ class Sorter {
   using Order = std::vector<uint32_t>;  // which entry is first, second, ...
   size_t CommonOctets(const Bytes& entries) const;
   Order OrderOf(const Bytes& entries) const;
-  Status Spill(const Bytes& entries);
+  Status Spill(Bytes& entries);
+  bool IsPairs() const { return entry_size_ == 16 && key_size_ == 16; }
   class FromRuns;
 
   const std::string path_;

@@ -10,13 +10,12 @@ using namespace store_format;  // the file's own words
 
 namespace {
 
-constexpr size_t kBatch = 4096;  // entries handed over at once
-constexpr size_t kWaiting = 4;   // batches
+constexpr size_t kBatch = 4096 * Entry::kSize;  // handed over at once
+constexpr size_t kWaiting = 4;                  // batches
 
-void PutIndexEntry(uint8_t* to, uint64_t key, uint64_t row) {
-  key = __builtin_bswap64(key);
+void PutIndexEntry(uint8_t* to, const uint8_t* key, uint64_t row) {
   row = __builtin_bswap64(row);
-  std::memcpy(to, &key, 8);
+  std::memcpy(to, key, 8);
   std::memcpy(to + 8, &row, 8);
 }
 
@@ -71,31 +70,37 @@ StatusOr<Bytes> StoreWriter::ReadBody(uint64_t offset, size_t size) {
 }
 
 Status StoreWriter::AddEntry(const Entry& entry) {
+  std::array<uint8_t, Entry::kSize> encoded;
+  entry.Encode(encoded.data());
+  return AddEncoded(encoded.data());
+}
+
+Status StoreWriter::AddEncoded(const uint8_t* entry) {
   if (batch_.capacity() == 0) batch_.reserve(kBatch);
-  batch_.push_back(entry);
+  Append(batch_, {entry, Entry::kSize});
   return batch_.size() < kBatch ? OkStatus() : HandOver();
 }
 
 Status StoreWriter::HandOver() {
   SMKI_RETURN_IF_ERROR(EndBodies());
-  auto batch = std::make_shared<std::vector<Entry>>(std::move(batch_));
+  auto batch = std::make_shared<Bytes>(std::move(batch_));
   batch_ = {};
   return worker_->Do([this, batch] { return WriteEntries(*batch); });
 }
 
-Status StoreWriter::WriteEntries(const std::vector<Entry>& entries) {
-  Bytes euis(entries.size() * kIndexEntry), digests(entries.size() * kIndexEntry);
-  std::array<uint8_t, Entry::kSize> encoded;
-  for (size_t i = 0; i < entries.size(); ++i) {
-    const Entry& entry = entries[i];
-    entry.Encode(encoded.data());
-    SMKI_RETURN_IF_ERROR(entries_.Add(encoded.data()));
-    digest_.AddLeaf(DigestLeaf(entry.status, entry.manufacturing, entry.digest));
-    Count(entry, footer_.summary);
-    uint64_t digest;
-    std::memcpy(&digest, entry.digest.data(), 8);
-    PutIndexEntry(euis.data() + i * kIndexEntry, entry.eui, rows_);
-    PutIndexEntry(digests.data() + i * kIndexEntry, __builtin_bswap64(digest), rows_);
+Status StoreWriter::WriteEntries(const Bytes& entries) {
+  const size_t count = entries.size() / Entry::kSize;
+  Bytes euis(count * kIndexEntry), digests(count * kIndexEntry);
+  for (size_t i = 0; i < count; ++i) {
+    const uint8_t* entry = entries.data() + i * Entry::kSize;
+    SMKI_RETURN_IF_ERROR(entries_.Add(entry));
+    const auto status = static_cast<CertificateStatus>(entry[Entry::kStatusAt]);
+    Digest digest;
+    std::memcpy(digest.data(), entry + Entry::kDigestAt, digest.size());
+    digest_.AddLeaf(DigestLeaf(status, entry[Entry::kManufacturingAt] != 0, digest));
+    Count(static_cast<CertificateKind>(entry[Entry::kKindAt]), status, footer_.summary);
+    PutIndexEntry(euis.data() + i * kIndexEntry, entry + Entry::kEuiAt, rows_);
+    PutIndexEntry(digests.data() + i * kIndexEntry, digest.data(), rows_);
     ++rows_;
   }
   SMKI_RETURN_IF_ERROR(by_eui_.Add(euis));

@@ -22,6 +22,7 @@ class StoreWriter {
   StatusOr<Bytes> ReadBody(uint64_t offset, size_t size);
   // Then their entries, in strictly increasing order of keys.
   Status AddEntry(const Entry& entry);
+  Status AddEncoded(const uint8_t* entry);  // as Entry::Encode writes it
   // Indexes, footer and sync: the file is durable, its name is not. Fills in counts and digest of `summary`.
   Status Finish(StoreSummary& summary);
   const std::string& path() const { return path_; }
@@ -30,12 +31,12 @@ class StoreWriter {
   StoreWriter(std::string path, std::unique_ptr<Output> out, size_t memory);
   Status EndBodies();
   Status HandOver();
-  Status WriteEntries(const std::vector<Entry>& entries);
+  Status WriteEntries(const Bytes& entries);
   Status WriteIndexes();
 
   const std::string path_;
   std::unique_ptr<Output> out_;
-  std::vector<Entry> batch_;
+  Bytes batch_;
   // From here on everything is the worker's until it was waited for.
   TableWriter entries_;
   uint64_t rows_ = 0;
