@@ -1,6 +1,7 @@
 #include "pki/merkle_stream.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/status.h"
 #include "pki/sha256_many.h"
@@ -8,58 +9,51 @@
 namespace smki::pki {
 namespace {
 
-constexpr size_t kNode = 1 + 2 * sizeof(Digest);
-
-// Replaces each pair by its node; the odd one at the end stays as it is, which is what RFC 6962's split gives.
-void PairUp(std::vector<Digest>& level) {
-  const size_t pairs = level.size() / 2;
-  Bytes nodes(pairs * kNode);
-  std::vector<ByteSpan> messages(pairs);
-  for (size_t i = 0; i < pairs; ++i) {
-    uint8_t* node = nodes.data() + i * kNode;
-    node[0] = 1;
-    std::copy(level[2 * i].begin(), level[2 * i].end(), node + 1);
-    std::copy(level[2 * i + 1].begin(), level[2 * i + 1].end(), node + 1 + sizeof(Digest));
-    messages[i] = {node, kNode};
-  }
-  std::vector<Digest> above(pairs);
-  Sha256Many(messages, above);
-  if (level.size() % 2 == 1) above.push_back(level.back());
-  level = std::move(above);
-}
+constexpr size_t kShaBlock = 64;
+constexpr size_t kNode = 1 + 2 * sizeof(Digest), kNodeBlocks = 2, kNodeRoom = kNodeBlocks * kShaBlock;
+static_assert(1 + MerkleStream::kMaxLeaf + 9 <= kShaBlock && kNode + 9 <= kNodeRoom);
 
 }  // namespace
+
+MerkleStream::MerkleStream() : leaves_(kBlock * kShaBlock), nodes_(kBlock / 2 * kNodeRoom) {
+  for (size_t i = 0; i < kBlock / 2; ++i) {
+    nodes_[i * kNodeRoom] = 1;
+    Sha256Pad(nodes_.data() + i * kNodeRoom, kNode, kNodeBlocks);
+  }
+}
 
 void MerkleStream::AddLeaf(ByteSpan data) {
   SMKI_CHECK(data.size() <= kMaxLeaf);
-  leaves_.push_back(0);
-  leaves_.insert(leaves_.end(), data.begin(), data.end());
-  sizes_.push_back(data.size() + 1);
+  uint8_t* leaf = leaves_.data() + in_leaves_ * kShaBlock;
+  leaf[0] = 0;
+  if (!data.empty()) std::memcpy(leaf + 1, data.data(), data.size());
+  Sha256Pad(leaf, 1 + data.size(), 1);
   ++size_;
-  if (sizes_.size() == kBlock) EndBlock();
+  if (++in_leaves_ == kBlock) EndBlock();
 }
 
-namespace {
-
-std::vector<Digest> HashLeaves(const Bytes& leaves, const std::vector<size_t>& sizes) {
-  std::vector<ByteSpan> messages;
-  messages.reserve(sizes.size());
-  size_t at = 0;
-  for (const size_t size : sizes) {
-    messages.push_back(ByteSpan(leaves).subspan(at, size));
-    at += size;
-  }
-  std::vector<Digest> hashes(sizes.size());
-  Sha256Many(messages, hashes);
-  return hashes;
+// Replaces each pair by its node; the odd one at the end stays as it is, which is what RFC 6962's split gives.
+void MerkleStream::PairUp(std::vector<Digest>& level) {
+  const size_t pairs = level.size() / 2;
+  static_assert(sizeof(Digest) == 32);  // so two lie one behind the other
+  const auto* octets = reinterpret_cast<const uint8_t*>(level.data());
+  for (size_t i = 0; i < pairs; ++i)
+    std::memcpy(nodes_.data() + i * kNodeRoom + 1, octets + i * 2 * sizeof(Digest), 2 * sizeof(Digest));
+  Sha256Padded(nodes_.data(), kNodeBlocks, std::span(level).first(pairs));
+  if (level.size() % 2 == 1) level[pairs] = level.back();
+  level.resize(level.size() - pairs);
 }
 
-}  // namespace
+void MerkleStream::HashLeaves() {
+  level_.resize(in_leaves_);
+  Sha256Padded(leaves_.data(), 1, level_);
+  while (level_.size() > 1) PairUp(level_);
+}
 
 void MerkleStream::EndBlock() {
-  std::vector<Digest> level = HashLeaves(leaves_, sizes_);
-  while (level.size() > 1) PairUp(level);
-  subtrees_.push_back(level.front());
+  HashLeaves();
+  subtrees_.push_back(level_.front());
+  in_leaves_ = 0;
   ++blocks_;
   for (uint64_t merged = blocks_; merged % 2 == 0; merged /= 2) {
     std::vector<Digest> pair(subtrees_.end() - 2, subtrees_.end());
@@ -67,15 +61,12 @@ void MerkleStream::EndBlock() {
     subtrees_.resize(subtrees_.size() - 2);
     subtrees_.push_back(pair.front());
   }
-  leaves_.clear();
-  sizes_.clear();
 }
 
-Digest MerkleStream::Root() const {
-  std::vector<Digest> last = HashLeaves(leaves_, sizes_);
-  while (last.size() > 1) PairUp(last);
+Digest MerkleStream::Root() {
+  HashLeaves();
   std::vector<Digest> peaks = subtrees_;
-  if (!last.empty()) peaks.push_back(last.front());
+  if (!level_.empty()) peaks.push_back(level_.front());
   if (peaks.empty()) {
     Digest nothing;
     const ByteSpan empty;

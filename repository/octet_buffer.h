@@ -1,5 +1,6 @@
-// A buffer of fixed capacity whose octets are not cleared before they are written: a rebuild fills gigabytes of them.
-// What points into it stays true while it lives. Private to this room. Not thread-safe.
+// A buffer of fixed capacity whose octets are not cleared before they are written, and whose memory comes from one that
+// ended: a rebuild fills gigabytes of them, and asking the system for fresh pages each time takes longer than filling
+// them. What points into it stays true while it lives. Private to this room. Not thread-safe.
 #pragma once
 
 #include <cstring>
@@ -12,12 +13,14 @@ namespace smki::repository {
 
 class OctetBuffer {
  public:
+  // Memory that is kept for the next ones, of all threads: at most so many, of at most so many octets.
+  static constexpr size_t kKept = 16, kMostKept = 4 << 20;
+
   OctetBuffer() = default;
-  explicit OctetBuffer(size_t capacity)
-      : octets_(std::make_unique_for_overwrite<uint8_t[]>(capacity)), capacity_(capacity) {}
+  explicit OctetBuffer(size_t capacity) : memory_(Take(capacity)), capacity_(capacity) {}
   size_t size() const { return size_; }
   size_t room() const { return capacity_ - size_; }
-  uint8_t* end() { return octets_.get() + size_; }
+  uint8_t* end() { return memory_.octets.get() + size_; }
   // After `count` octets were written at end().
   void Grow(size_t count) {
     SMKI_CHECK(count <= room());
@@ -32,10 +35,27 @@ class OctetBuffer {
     if (!octets.empty()) std::memcpy(end(), octets.data(), octets.size());
     size_ += octets.size();
   }
-  ByteSpan octets() const { return {octets_.get(), size_}; }
+  ByteSpan octets() const { return {memory_.octets.get(), size_}; }
 
  private:
-  std::unique_ptr<uint8_t[]> octets_;
+  // Goes back when it ends.
+  struct Memory {
+    std::unique_ptr<uint8_t[]> octets;
+    size_t size = 0;
+    Memory() = default;
+    Memory(std::unique_ptr<uint8_t[]> o, size_t s) : octets(std::move(o)), size(s) {}
+    Memory(Memory&&) = default;
+    Memory& operator=(Memory&& other) noexcept {
+      std::swap(octets, other.octets);
+      std::swap(size, other.size);
+      return *this;
+    }
+    ~Memory();
+  };
+  struct Kept;
+  static Memory Take(size_t capacity);
+
+  Memory memory_;
   size_t capacity_ = 0, size_ = 0;
 };
 

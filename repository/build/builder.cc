@@ -35,7 +35,7 @@ Builder::Builder(std::unique_ptr<StoreWriter> writer, std::unique_ptr<Output> wa
 
 StatusOr<std::unique_ptr<Builder>> Builder::Create(const std::string& path, size_t memory, Account& account) {
   SMKI_ASSIGN_OR_RETURN(auto writer, StoreWriter::Create(path, memory));
-  SMKI_ASSIGN_OR_RETURN(auto waiting, Output::Create(path + ".waiting", /*unnamed=*/true));
+  SMKI_ASSIGN_OR_RETURN(auto waiting, Output::CreateScratch(path + ".waiting"));
   return std::unique_ptr<Builder>(new Builder(std::move(writer), std::move(waiting), path, memory, account));
 }
 
@@ -123,38 +123,43 @@ Status Builder::JudgeWaiting(const Examiner& examiner) {
 // The records of one certificate so far.
 struct Builder::Group {
   bool any = false;
-  Entry entry;         // the certificate with its state now
-  RecordPlace holder;  // whose state it is
+  std::array<uint8_t, Entry::kSize> entry;  // encoded: the certificate with its state now
+  RecordPlace holder;                       // whose state it is
   uint16_t last_file = 0;
 };
 
-Status Builder::Merge(Group& group, const Entry& entry, RecordPlace place) {
+// `in` is an entry as it was sorted.
+Status Builder::Merge(Group& group, const uint8_t* in, RecordPlace place) {
+  std::array<uint8_t, Entry::kSize> encoded;
+  std::memcpy(encoded.data(), in, Entry::kKey);
+  std::memcpy(encoded.data() + Entry::kKey, in + Entry::kKey + kSequence, Entry::kSize - Entry::kKey);
   if (!group.any) {
-    group = {true, entry, place, place.file};
+    group = {true, encoded, place, place.file};
     return OkStatus();
   }
-  if (group.entry.digest != entry.digest)
-    return Reject(place, {Reject::kSERIAL_REUSED, ""}, WithoutZeros(entry.serial));
+  const Entry entry = Entry::Decode(encoded.data());
+  Entry now = Entry::Decode(group.entry.data());
+  if (now.digest != entry.digest) return Reject(place, {Reject::kSERIAL_REUSED, ""}, WithoutZeros(entry.serial));
   const bool again = group.last_file == place.file;
   group.last_file = place.file;
-  if (group.entry.status == entry.status && group.entry.manufacturing == entry.manufacturing) {
+  if (now.status == entry.status && now.manufacturing == entry.manufacturing) {
     account_.Unchanged(place.file);
     return OkStatus();
   }
   if (again) return Reject(place, {Reject::kSTATUS_TWICE, ""}, WithoutZeros(entry.serial));
   account_.Superseded(group.holder.file, place.file);
-  group.entry.status = entry.status;
-  group.entry.manufacturing = entry.manufacturing;
-  group.entry.changed = entry.changed;
+  now.status = entry.status;
+  now.manufacturing = entry.manufacturing;
+  now.changed = entry.changed;
+  now.Encode(group.entry.data());
   group.holder = place;
   return OkStatus();
 }
 
-// What speaks against a certificate with the state it has in the end. Devices' never end and are on no list.
+// What speaks against a certificate, not a Device's, with the state it has in the end. Devices' never end and are on no
+// list.
 StatusOr<std::optional<Fault>> Builder::Objection(const Entry& entry) {
-  if (entry.kind == CertificateKind::kDevice || entry.kind == CertificateKind::kDeviceAuthority ||
-      entry.status != CertificateStatus::kInUse)
-    return std::nullopt;
+  if (entry.kind == CertificateKind::kDeviceAuthority || entry.status != CertificateStatus::kInUse) return std::nullopt;
   SMKI_ASSIGN_OR_RETURN(const Bytes der, writer_->ReadBody(entry.offset, entry.size));
   CertificateView view;
   if (ReadCertificate(der, view)) return Internal("a certificate cannot be read back");
@@ -175,10 +180,13 @@ StatusOr<std::optional<Fault>> Builder::Objection(const Entry& entry) {
 Status Builder::End(Group& group) {
   if (!group.any) return OkStatus();
   group.any = false;
-  SMKI_ASSIGN_OR_RETURN(const auto objection, Objection(group.entry));
-  if (objection) return Reject(group.holder, *objection, WithoutZeros(group.entry.serial));
+  if (static_cast<CertificateKind>(group.entry[Entry::kKindAt]) != CertificateKind::kDevice) {
+    const Entry entry = Entry::Decode(group.entry.data());
+    SMKI_ASSIGN_OR_RETURN(const auto objection, Objection(entry));
+    if (objection) return Reject(group.holder, *objection, WithoutZeros(entry.serial));
+  }
   account_.Loaded(group.holder.file);
-  return writer_->AddEntry(group.entry);
+  return writer_->AddEncoded(group.entry.data());
 }
 
 Status Builder::Resolve(const Authorities& authorities, const Revocations& revocations, UtcTime as_of) {
@@ -188,7 +196,6 @@ Status Builder::Resolve(const Authorities& authorities, const Revocations& revoc
   SMKI_ASSIGN_OR_RETURN(const auto merged, sorter_.Finish());
   Group group;
   std::array<uint8_t, Entry::kKey> key{};
-  std::array<uint8_t, Entry::kSize> encoded;
   while (true) {
     SMKI_ASSIGN_OR_RETURN(const uint8_t* in, merged->Next());
     if (in == nullptr) return End(group);
@@ -198,9 +205,7 @@ Status Builder::Resolve(const Authorities& authorities, const Revocations& revoc
     }
     const uint64_t sequence = GetNumber(in + Entry::kKey, 8);
     if (std::binary_search(condemned_.begin(), condemned_.end(), sequence)) continue;
-    std::memcpy(encoded.data(), in, Entry::kKey);
-    std::memcpy(encoded.data() + Entry::kKey, in + Entry::kKey + kSequence, Entry::kSize - Entry::kKey);
-    SMKI_RETURN_IF_ERROR(Merge(group, Entry::Decode(encoded.data()), RecordPlace::Of(sequence)));
+    SMKI_RETURN_IF_ERROR(Merge(group, in, RecordPlace::Of(sequence)));
   }
 }
 

@@ -44,7 +44,7 @@ class Builder {
   Status Reject(RecordPlace place, Fault fault, ByteSpan serial);
   Status NoteAuthority(const Examined::Item& item);
   struct Group;
-  Status Merge(Group& group, const Entry& entry, RecordPlace place);
+  Status Merge(Group& group, const uint8_t* in, RecordPlace place);
   Status End(Group& group);
   StatusOr<std::optional<Fault>> Objection(const Entry& entry);
 

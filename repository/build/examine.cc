@@ -1,6 +1,7 @@
 #include "repository/build/examine.h"
 
 #include <algorithm>
+#include <deque>
 #include <map>
 
 #include "pki/digest.h"
@@ -10,6 +11,8 @@
 
 namespace smki::repository {
 namespace {
+
+constexpr size_t kUsualRecord = 800;  // octets of XML, or somewhat more
 
 bool Same(ByteSpan a, ByteSpan b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end());
@@ -29,14 +32,16 @@ class IssuerCache {
     std::array<uint8_t, 8> hash;
     Issuers issuers;
   };
+  // Stays true as long as this does.
   const Line& Find(const CertificateView& view) {
     const bool device = IsDeviceKind(view.kind);
-    for (const Line& line : lines_) {
+    // The last ones only: names made up by an attacker must not make this slow.
+    const size_t first = lines_.size() - std::min(lines_.size(), kLookedAt);
+    for (size_t i = lines_.size(); i-- > first;) {
+      const Line& line = lines_[i];
       if (line.device == device && Same(line.identifier, view.authority_key_identifier) && Same(line.name, view.issuer))
         return line;
     }
-    // Names made up by an attacker must not make this slow.
-    if (lines_.size() == kMaxLines) lines_.clear();
     const Digest digest = pki::Sha256(view.issuer);
     Line& line = lines_.emplace_back(Line{device, view.issuer, view.authority_key_identifier, {}, {}});
     std::copy_n(digest.begin(), line.hash.size(), line.hash.begin());
@@ -45,43 +50,54 @@ class IssuerCache {
   }
 
  private:
-  static constexpr size_t kMaxLines = 16;
+  static constexpr size_t kLookedAt = 16;
   const Authorities& authorities_;
-  std::vector<Line> lines_;
+  std::deque<Line> lines_;
 };
 
-std::vector<Digest> DigestsOf(const std::vector<CertificateView>& views, ByteSpan CertificateView::*part) {
-  std::vector<ByteSpan> messages(views.size());
-  for (size_t i = 0; i < views.size(); ++i) messages[i] = views[i].*part;
-  std::vector<Digest> out(views.size());
+// What was learnt from one chunk holds for the next.
+CertificateTemplates& TemplatesOfThisThread() {
+  static thread_local CertificateTemplates templates;
+  return templates;
+}
+
+std::vector<Digest> DigestsOf(const std::vector<ByteSpan>& messages) {
+  std::vector<Digest> out(messages.size());
   pki::Sha256Many(messages, out);
   return out;
 }
 
 }  // namespace
 
-// Certificates of a chunk that passed their own checks, views[i] belonging to items[i].
-struct Examiner::Batch {
-  std::vector<CertificateView> views;
-  std::vector<Issuers> issuers;  // of each; empty: pending
+// Certificates that passed their own checks, to be verified together.
+struct Examiner::Claims {
+  std::vector<ByteSpan> signed_parts;
+  std::vector<pki::RawSignature> signatures;
+  std::vector<const Issuers*> issuers;  // of each; empty: nothing to verify it with yet
+
+  void Add(const CertificateView& view, const Issuers& of) {
+    signed_parts.push_back(view.tbs);
+    signatures.push_back(view.signature);
+    issuers.push_back(&of);
+  }
+  // 1 for each that one of its issuers signed, and for each that has none.
+  std::vector<uint8_t> Verify() const;
 };
 
-std::vector<uint8_t> Examiner::VerifySignatures(const std::vector<CertificateView>& views,
-                                                const std::vector<Issuers>& issuers) const {
-  std::vector<uint8_t> valid(views.size(), 1);
-  if (verify_ == Verify::kStructure) return valid;
-  const std::vector<Digest> digests = DigestsOf(views, &CertificateView::tbs);
+std::vector<uint8_t> Examiner::Claims::Verify() const {
+  std::vector<uint8_t> valid(issuers.size(), 1);
+  const std::vector<Digest> digests = DigestsOf(signed_parts);
   std::map<const Issuer*, std::vector<size_t>> by_issuer;
-  for (size_t i = 0; i < views.size(); ++i) {
-    if (issuers[i].empty()) continue;
+  for (size_t i = 0; i < issuers.size(); ++i) {
+    if (issuers[i]->empty()) continue;
     valid[i] = 0;
-    for (const auto& issuer : issuers[i]) by_issuer[issuer.get()].push_back(i);
+    for (const auto& issuer : *issuers[i]) by_issuer[issuer.get()].push_back(i);
   }
   std::vector<pki::IssuerVerifier::Claim> claims;
   std::vector<uint8_t> answers;
   for (const auto& [issuer, indexes] : by_issuer) {
     claims.clear();
-    for (const size_t i : indexes) claims.push_back({digests[i], views[i].signature});
+    for (const size_t i : indexes) claims.push_back({digests[i], signatures[i]});
     answers.assign(indexes.size(), 0);
     issuer->Verify(claims, answers);
     for (size_t k = 0; k < indexes.size(); ++k) valid[indexes[k]] |= answers[k];
@@ -89,31 +105,48 @@ std::vector<uint8_t> Examiner::VerifySignatures(const std::vector<CertificateVie
   return valid;
 }
 
-// Issuers, their part of the key, and which items must wait.
-void Examiner::FindIssuers(Batch& batch, Examined& out) const {
-  IssuerCache cache(authorities_);
-  batch.issuers.resize(batch.views.size());
-  for (size_t i = 0; i < batch.views.size(); ++i) {
-    const CertificateView& view = batch.views[i];
-    if (view.is_ca) authorities_.Add(view);
-    const IssuerCache::Line& line = cache.Find(view);
-    out.items[i].entry.issuer = line.hash;
-    if (!view.is_ca) batch.issuers[i] = line.issuers;
-    if (batch.issuers[i].empty()) out.pending.push_back(i);
+// The certificates of one chunk, one after the other.
+class Examiner::Batch {
+ public:
+  Batch(const Examiner& examiner, size_t guess, Examined& out)
+      : examiner_(examiner), out_(out), cache_(examiner.authorities_) {
+    out.items.reserve(guess);
+    ders_.reserve(guess);
   }
-}
 
-// Digests and signatures. What no issuer known so far has signed waits: another key of the same name may come, and
-// which chunk is examined first must not decide.
-void Examiner::Finish(Batch& batch, Examined& out) const {
-  FindIssuers(batch, out);
-  const std::vector<Digest> digests = DigestsOf(batch.views, &CertificateView::der);
-  const std::vector<uint8_t> valid = VerifySignatures(batch.views, batch.issuers);
-  for (size_t i = 0; i < out.items.size(); ++i) {
-    out.items[i].entry.digest = digests[i];
-    if (valid[i] == 0) out.pending.push_back(i);
+  // One that passed its own checks: its entry, the issuer's part of the key, and whether it must wait.
+  Entry& Add(const CertificateView& view, RecordState state, RecordPlace place) {
+    static const Issuers kNone;
+    if (view.is_ca) examiner_.authorities_.Add(view);
+    const IssuerCache::Line& line = cache_.Find(view);
+    const Issuers& issuers = view.is_ca ? kNone : line.issuers;
+    if (issuers.empty()) out_.pending.push_back(out_.items.size());
+    ders_.push_back(view.der);
+    if (examiner_.verify_ == Verify::kFull) claims_.Add(view, issuers);
+    Examined::Item& item = out_.items.emplace_back(Examined::Item{Entry::Of(view, state, line.hash), place});
+    item.entry.offset = static_cast<uint64_t>(view.der.data() - out_.bodies.octets().data());
+    return item.entry;
   }
-}
+
+  // Digests and signatures. What no issuer known so far has signed waits: another key of the same name may come, and
+  // which chunk is examined first must not decide.
+  void Finish() {
+    const std::vector<Digest> digests = DigestsOf(ders_);
+    for (size_t i = 0; i < digests.size(); ++i) out_.items[i].entry.digest = digests[i];
+    if (examiner_.verify_ == Verify::kStructure) return;
+    const std::vector<uint8_t> valid = claims_.Verify();
+    for (size_t i = 0; i < valid.size(); ++i) {
+      if (valid[i] == 0) out_.pending.push_back(i);
+    }
+  }
+
+ private:
+  const Examiner& examiner_;
+  Examined& out_;
+  IssuerCache cache_;
+  std::vector<ByteSpan> ders_;
+  Claims claims_;
+};
 
 Examined Examiner::Examine(const Chunk& chunk, DayNumber day) const {
   Examined out;
@@ -121,28 +154,21 @@ Examined Examiner::Examine(const Chunk& chunk, DayNumber day) const {
   out.first = chunk.first;
   out.last = chunk.last;
   out.bodies = OctetBuffer(Base64Room(chunk.xml.size()) + 64);
-  Batch batch;
+  Batch batch(*this, chunk.xml.size() / kUsualRecord, out);
   RecordScanner scanner(AsText(chunk.xml.octets()), chunk.offset, chunk.first);
-  const size_t guess = chunk.xml.size() / 800;
-  batch.views.reserve(guess);
-  out.items.reserve(guess);
   ScannedRecord scanned;
   CertificateView view;
   RecordState state;
-  CertificateTemplates templates;
+  CertificateTemplates& templates = TemplatesOfThisThread();
   while ((out.end = scanner.Next(scanned)) == RecordScanner::Step::kRecord) {
     ++out.records;
-    const size_t before = out.bodies.size();
     const RecordPlace place{chunk.file, scanned.offset};
     if (const auto fault = CheckRecord(scanned, out.bodies, view, state, &templates)) {
       out.rejects.push_back({place, *fault, ToBytes(view.serial)});
       continue;
     }
-    Entry entry = Entry::Of(view, state, {});
-    entry.offset = before;
+    Entry& entry = batch.Add(view, state, place);
     entry.lodged = entry.changed = day;
-    out.items.push_back({entry, place});
-    batch.views.push_back(view);
   }
   if (out.end == RecordScanner::Step::kRefused) {
     out.refusal = scanner.refusal();
@@ -150,31 +176,29 @@ Examined Examiner::Examine(const Chunk& chunk, DayNumber day) const {
     out.refusal_offset = scanner.refusal_offset();
   }
   if (chunk.first) out.headers = scanner.headers();
-  Finish(batch, out);
+  batch.Finish();
   return out;
 }
 
 StatusOr<Examined> Examiner::ExamineStore(std::span<const Present> present) const {
   Examined out;
-  Batch batch;
   size_t octets = 0;
   for (const Present& one : present) octets += one.der.size();
   out.bodies = OctetBuffer(octets);
+  Batch batch(*this, present.size(), out);
+  CertificateView view;
+  CertificateTemplates& templates = TemplatesOfThisThread();
   for (const Present& one : present) {
     const size_t before = out.bodies.size();
     out.bodies.Append(one.der);
-    CertificateView view;
-    if (const auto fault = ReadCertificate(out.bodies.octets().subspan(before), view))
+    if (const auto fault = templates.Read(out.bodies.octets().subspan(before), view))
       return DataLoss("the certificate at octet {} is wrong: {}", one.entry.offset, Text(fault->reject));
-    Entry entry = Entry::Of(view, {one.entry.status, one.entry.manufacturing}, {});
-    entry.offset = before;
+    Entry& entry = batch.Add(view, {one.entry.status, one.entry.manufacturing}, one.place);
     entry.lodged = one.entry.lodged;
     entry.changed = one.entry.changed;
-    out.items.push_back({entry, one.place});
-    batch.views.push_back(view);
   }
   out.records = present.size();
-  Finish(batch, out);
+  batch.Finish();
   for (size_t i = 0; i < present.size(); ++i) {
     const Examined::Item& item = out.items[i];
     Entry expected = present[i].entry;
@@ -190,7 +214,8 @@ StatusOr<Examined> Examiner::ExamineStore(std::span<const Present> present) cons
 
 std::vector<std::pair<size_t, Fault>> Examiner::Conclude(std::span<const Waiting> waiting) const {
   std::vector<std::pair<size_t, Fault>> faults;
-  Batch batch;
+  Claims claims;
+  std::vector<Issuers> issuers(waiting.size());
   std::vector<size_t> at;
   for (size_t i = 0; i < waiting.size(); ++i) {
     CertificateView view;
@@ -199,18 +224,16 @@ std::vector<std::pair<size_t, Fault>> Examiner::Conclude(std::span<const Waiting
     } else if (view.is_ca) {
       if (!authorities_.IsTrusted(view)) faults.push_back({i, {Reject::kAUTHORITY_UNTRUSTED, ""}});
     } else {
-      batch.views.push_back(view);
-      batch.issuers.push_back(authorities_.Find(view));
+      issuers[i] = authorities_.Find(view);
+      if (issuers[i].empty()) faults.push_back({i, {Reject::kISSUER_UNKNOWN, ""}});
+      if (issuers[i].empty() || verify_ == Verify::kStructure) continue;
+      claims.Add(view, issuers[i]);
       at.push_back(i);
     }
   }
-  const std::vector<uint8_t> valid = VerifySignatures(batch.views, batch.issuers);
+  const std::vector<uint8_t> valid = claims.Verify();
   for (size_t k = 0; k < at.size(); ++k) {
-    if (batch.issuers[k].empty()) {
-      faults.push_back({at[k], {Reject::kISSUER_UNKNOWN, ""}});
-    } else if (valid[k] == 0) {
-      faults.push_back({at[k], {Reject::kSIGNATURE_WRONG, ""}});
-    }
+    if (valid[k] == 0) faults.push_back({at[k], {Reject::kSIGNATURE_WRONG, ""}});
   }
   return faults;
 }

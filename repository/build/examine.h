@@ -68,11 +68,8 @@ class Examiner {
   std::vector<std::pair<size_t, Fault>> Conclude(std::span<const Waiting> waiting) const;
 
  private:
-  struct Batch;
-  void Finish(Batch& batch, Examined& out) const;
-  void FindIssuers(Batch& batch, Examined& out) const;
-  std::vector<uint8_t> VerifySignatures(const std::vector<CertificateView>& views,
-                                        const std::vector<Issuers>& issuers) const;
+  class Batch;
+  struct Claims;
 
   Authorities& authorities_;
   const Verify verify_;

@@ -1,5 +1,5 @@
-// Work that is cut into pieces in order, done on all cores, and taken up again in order. The one place in this room
-// that starts threads. Private to it.
+// Work that is cut into pieces in order, done on all cores, and taken up again in order. Private to
+// this room; the other place in it that starts threads is store/worker.h.
 #pragma once
 
 #include <condition_variable>

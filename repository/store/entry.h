@@ -33,6 +33,8 @@ struct Entry {
 
   static constexpr size_t kKey = 28;
   static constexpr size_t kSize = 85;
+  // Where some of it is in what Encode writes.
+  static constexpr size_t kDigestAt = 28, kEuiAt = 68, kKindAt = 76, kStatusAt = 77, kManufacturingAt = 80;
   std::array<uint8_t, kKey> Key() const;
   void Encode(uint8_t* out) const;
   static Entry Decode(const uint8_t* in);

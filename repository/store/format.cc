@@ -81,10 +81,10 @@ StatusOr<Footer> ReadFooter(const StoreFile& file) {
   return footer;
 }
 
-void Count(const Entry& entry, StoreSummary& summary) {
+void Count(CertificateKind kind, CertificateStatus status, StoreSummary& summary) {
   ++summary.certificates;
-  ++summary.by_kind[static_cast<size_t>(entry.kind)];
-  ++summary.by_status[kStatusLetters.find(static_cast<char>(entry.status))];
+  ++summary.by_kind[static_cast<size_t>(kind)];
+  ++summary.by_status[kStatusLetters.find(static_cast<char>(status))];
 }
 
 }  // namespace smki::repository::store_format

@@ -31,6 +31,9 @@ StatusOr<Footer> DecodeFooter(ByteSpan bytes);
 StatusOr<Footer> ReadFooter(const StoreFile& file);
 
 // Counts one certificate.
-void Count(const Entry& entry, StoreSummary& summary);
+void Count(CertificateKind kind, CertificateStatus status, StoreSummary& summary);
+inline void Count(const Entry& entry, StoreSummary& summary) {
+  Count(entry.kind, entry.status, summary);
+}
 
 }  // namespace smki::repository::store_format

@@ -34,15 +34,18 @@ class Sorter {
   struct Run {
     uint64_t offset, entries;
   };
-  Bytes Sorted(const Bytes& entries) const;
-  Status Spill(Bytes entries);
-  class FromMemory;
+  using Order = std::vector<uint32_t>;  // which entry is first, second, ...
+  size_t CommonOctets(const Bytes& entries) const;
+  Order OrderOf(const Bytes& entries) const;
+  Status Spill(Bytes& entries);
+  bool IsPairs() const { return entry_size_ == 16 && key_size_ == 16; }
   class FromRuns;
 
   const std::string path_;
   const size_t entry_size_, key_size_, memory_;
   std::mutex mutex_;  // of what follows
   Bytes buffer_;
+  Bytes spare_;  // one that was written: memory is not asked for anew
   uint64_t size_ = 0;
   std::mutex file_mutex_;  // of what follows
   std::unique_ptr<Output> file_;

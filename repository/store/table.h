@@ -34,6 +34,10 @@ class TableWriter {
   Status Begin();                    // aligns the file
   Status Add(const uint8_t* entry);  // in strictly increasing order of keys
   StatusOr<TablePlace> Finish();
+  // Octets that a table of so many entries takes, from its first page to behind its fences.
+  static uint64_t SizeOf(TableShape shape, uint64_t entries) {
+    return (entries + shape.per_page() - 1) / shape.per_page() * (kPage + shape.key_size);
+  }
 
  private:
   Status EndPage();

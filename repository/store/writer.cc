@@ -1,5 +1,7 @@
 #include "repository/store/writer.h"
 
+#include <cstring>
+
 #include "base/wire.h"
 
 namespace smki::repository {
@@ -8,11 +10,24 @@ using namespace store_format;  // the file's own words
 
 namespace {
 
-constexpr size_t kBatch = 4096 * kIndexEntry;
+constexpr size_t kBatch = 4096 * Entry::kSize;  // handed over at once
+constexpr size_t kWaiting = 4;                  // batches
 
-void PutIndexEntry(Bytes& out, const uint8_t* key, uint64_t row) {
-  Append(out, {key, 8});
-  for (int shift = 56; shift >= 0; shift -= 8) out.push_back(static_cast<uint8_t>(row >> shift));
+void PutIndexEntry(uint8_t* to, const uint8_t* key, uint64_t row) {
+  row = __builtin_bswap64(row);
+  std::memcpy(to, key, 8);
+  std::memcpy(to + 8, &row, 8);
+}
+
+StatusOr<TablePlace> WriteIndex(Sorter& sorter, Output& out) {
+  SMKI_ASSIGN_OR_RETURN(const auto merged, sorter.Finish());
+  TableWriter table(out, kIndexEntries);
+  SMKI_RETURN_IF_ERROR(table.Begin());
+  while (true) {
+    SMKI_ASSIGN_OR_RETURN(const uint8_t* entry, merged->Next());
+    if (entry == nullptr) return table.Finish();
+    SMKI_RETURN_IF_ERROR(table.Add(entry));
+  }
 }
 
 }  // namespace
@@ -31,61 +46,91 @@ StatusOr<std::unique_ptr<StoreWriter>> StoreWriter::Create(const std::string& pa
 }
 
 StatusOr<uint64_t> StoreWriter::AddBodies(ByteSpan ders) {
+  SMKI_CHECK(worker_ == nullptr);
   const uint64_t offset = out_->size();
   SMKI_RETURN_IF_ERROR(out_->Append(ders));
   return offset;
 }
 
-StatusOr<Bytes> StoreWriter::ReadBody(uint64_t offset, size_t size) {
+// The table begins at a page, which is where what was appended so far can be read.
+Status StoreWriter::EndBodies() {
+  if (worker_) return OkStatus();
+  footer_.bodies_end = out_->size();
+  SMKI_RETURN_IF_ERROR(entries_.Begin());
   SMKI_RETURN_IF_ERROR(out_->Flush());
+  worker_ = std::make_unique<Worker>(kWaiting);
+  return OkStatus();
+}
+
+StatusOr<Bytes> StoreWriter::ReadBody(uint64_t offset, size_t size) {
+  SMKI_RETURN_IF_ERROR(EndBodies());
   Bytes out(size);
   SMKI_RETURN_IF_ERROR(out_->ReadAt(offset, out));
   return out;
 }
 
 Status StoreWriter::AddEntry(const Entry& entry) {
-  if (!in_entries_) {
-    in_entries_ = true;
-    footer_.bodies_end = out_->size();
-    SMKI_RETURN_IF_ERROR(entries_.Begin());
-  }
   std::array<uint8_t, Entry::kSize> encoded;
   entry.Encode(encoded.data());
-  SMKI_RETURN_IF_ERROR(entries_.Add(encoded.data()));
-  digest_.AddLeaf(DigestLeaf(entry.status, entry.manufacturing, entry.digest));
-  Count(entry, footer_.summary);
-  PutIndexEntry(eui_batch_, Eui64(entry.eui).bytes().data(), rows_);
-  PutIndexEntry(digest_batch_, entry.digest.data(), rows_);
-  ++rows_;
-  if (eui_batch_.size() < kBatch) return OkStatus();
-  SMKI_RETURN_IF_ERROR(by_eui_.Add(eui_batch_));
-  SMKI_RETURN_IF_ERROR(by_digest_.Add(digest_batch_));
-  eui_batch_.clear();
-  digest_batch_.clear();
+  return AddEncoded(encoded.data());
+}
+
+Status StoreWriter::AddEncoded(const uint8_t* entry) {
+  if (batch_.capacity() == 0) batch_.reserve(kBatch);
+  Append(batch_, {entry, Entry::kSize});
+  return batch_.size() < kBatch ? OkStatus() : HandOver();
+}
+
+Status StoreWriter::HandOver() {
+  SMKI_RETURN_IF_ERROR(EndBodies());
+  auto batch = std::make_shared<Bytes>(std::move(batch_));
+  batch_ = {};
+  return worker_->Do([this, batch] { return WriteEntries(*batch); });
+}
+
+Status StoreWriter::WriteEntries(const Bytes& entries) {
+  const size_t count = entries.size() / Entry::kSize;
+  Bytes euis(count * kIndexEntry), digests(count * kIndexEntry);
+  for (size_t i = 0; i < count; ++i) {
+    const uint8_t* entry = entries.data() + i * Entry::kSize;
+    SMKI_RETURN_IF_ERROR(entries_.Add(entry));
+    const auto status = static_cast<CertificateStatus>(entry[Entry::kStatusAt]);
+    Digest digest;
+    std::memcpy(digest.data(), entry + Entry::kDigestAt, digest.size());
+    digest_.AddLeaf(DigestLeaf(status, entry[Entry::kManufacturingAt] != 0, digest));
+    Count(static_cast<CertificateKind>(entry[Entry::kKindAt]), status, footer_.summary);
+    PutIndexEntry(euis.data() + i * kIndexEntry, entry + Entry::kEuiAt, rows_);
+    PutIndexEntry(digests.data() + i * kIndexEntry, digest.data(), rows_);
+    ++rows_;
+  }
+  SMKI_RETURN_IF_ERROR(by_eui_.Add(euis));
+  return by_digest_.Add(digests);
+}
+
+// Both at once: how long the first is, is known.
+Status StoreWriter::WriteIndexes() {
+  SMKI_RETURN_IF_ERROR(out_->Align(kPage));
+  const uint64_t size = TableWriter::SizeOf(kIndexEntries, rows_);
+  SMKI_ASSIGN_OR_RETURN(const auto first, out_->Branch((size + kPage - 1) / kPage * kPage));
+  const Status begun = worker_->Do([this, &first]() -> Status {
+    SMKI_ASSIGN_OR_RETURN(footer_.by_eui, WriteIndex(by_eui_, *first));
+    SMKI_RETURN_IF_ERROR(first->Align(kPage));
+    return first->Flush();
+  });
+  auto second = WriteIndex(by_digest_, *out_);
+  const Status ended = worker_->Wait();
+  SMKI_RETURN_IF_ERROR(begun);
+  SMKI_RETURN_IF_ERROR(ended);
+  SMKI_RETURN_IF_ERROR(second.status());
+  footer_.by_digest = *second;
   return OkStatus();
 }
 
-StatusOr<TablePlace> StoreWriter::WriteIndex(Sorter& sorter) {
-  SMKI_ASSIGN_OR_RETURN(const auto merged, sorter.Finish());
-  TableWriter table(*out_, kIndexEntries);
-  SMKI_RETURN_IF_ERROR(table.Begin());
-  while (true) {
-    SMKI_ASSIGN_OR_RETURN(const uint8_t* entry, merged->Next());
-    if (entry == nullptr) return table.Finish();
-    SMKI_RETURN_IF_ERROR(table.Add(entry));
-  }
-}
-
 Status StoreWriter::Finish(StoreSummary& summary) {
-  if (!in_entries_) {
-    footer_.bodies_end = out_->size();
-    SMKI_RETURN_IF_ERROR(entries_.Begin());
-  }
+  SMKI_RETURN_IF_ERROR(HandOver());
+  SMKI_RETURN_IF_ERROR(worker_->Wait());
   SMKI_ASSIGN_OR_RETURN(footer_.entries, entries_.Finish());
-  SMKI_RETURN_IF_ERROR(by_eui_.Add(eui_batch_));
-  SMKI_RETURN_IF_ERROR(by_digest_.Add(digest_batch_));
-  SMKI_ASSIGN_OR_RETURN(footer_.by_eui, WriteIndex(by_eui_));
-  SMKI_ASSIGN_OR_RETURN(footer_.by_digest, WriteIndex(by_digest_));
+  SMKI_RETURN_IF_ERROR(WriteIndexes());
   summary.certificates = footer_.summary.certificates;
   summary.by_kind = footer_.summary.by_kind;
   summary.by_status = footer_.summary.by_status;

@@ -1,4 +1,5 @@
-// Writes a store's file beside the one in use. Private to this room (build/ swaps it in).
+// Writes a store's file beside the one in use. Private to this room (build/ swaps it in). One owner; pages, digest and
+// indexes are made on a thread of its own, while the owner goes on with finding the next entries.
 #pragma once
 
 #include <memory>
@@ -17,27 +18,32 @@ class StoreWriter {
 
   // First all certificates' DER, as they come; returns where the first of them is.
   StatusOr<uint64_t> AddBodies(ByteSpan ders);
-  // A DER that was added. Not at the same time as AddBodies.
+  // A DER that was added. None is added any more.
   StatusOr<Bytes> ReadBody(uint64_t offset, size_t size);
   // Then their entries, in strictly increasing order of keys.
   Status AddEntry(const Entry& entry);
+  Status AddEncoded(const uint8_t* entry);  // as Entry::Encode writes it
   // Indexes, footer and sync: the file is durable, its name is not. Fills in counts and digest of `summary`.
   Status Finish(StoreSummary& summary);
   const std::string& path() const { return path_; }
 
  private:
   StoreWriter(std::string path, std::unique_ptr<Output> out, size_t memory);
-  StatusOr<TablePlace> WriteIndex(Sorter& sorter);
+  Status EndBodies();
+  Status HandOver();
+  Status WriteEntries(const Bytes& entries);
+  Status WriteIndexes();
 
   const std::string path_;
   std::unique_ptr<Output> out_;
+  Bytes batch_;
+  // From here on everything is the worker's until it was waited for.
   TableWriter entries_;
-  bool in_entries_ = false;
   uint64_t rows_ = 0;
   Sorter by_eui_, by_digest_;
-  Bytes eui_batch_, digest_batch_;
   pki::MerkleStream digest_;
   store_format::Footer footer_;
+  std::unique_ptr<Worker> worker_;  // once there are no more bodies; last: it uses the others
 };
 
 }  // namespace smki::repository
