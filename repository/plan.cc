@@ -10,6 +10,8 @@
 namespace smki::repository {
 namespace {
 
+constexpr size_t kMostFiles = 20'000;  // 54 years of deltas; a record's place has 16 bits for its file
+
 struct Extracts {
   std::map<std::string, ExtractName> fulls, deltas;  // by date; as text they sort as they should
 };
@@ -25,6 +27,9 @@ std::string DaysAfter(const std::string& date, int days) {
 StatusOr<Extracts> Sort(const std::vector<std::string>& files, const PlanRequest& request) {
   if (!request.as_of.empty() && !ParseDate(request.as_of))
     return InvalidArgument("\"{}\" is no date, expected YYYY-MM-DD", Shown(request.as_of));
+  if (files.size() > kMostFiles)
+    return InvalidArgument("{} files: more than {} are no folder of extracts; keep those of one year", files.size(),
+                           kMostFiles);
   Extracts out;
   for (const std::string& file : files) {
     const std::string base = FileNameOf(file);

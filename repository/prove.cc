@@ -60,6 +60,7 @@ class Proving {
         return Damaged(fmt::format("row {} has a kind or status that there is not", row));
       digest.AddLeaf(DigestLeaf(entry.status, entry.manufacturing, entry.digest));
       Count(entry, counted);
+      if (entry.usage == 'C') SMKI_RETURN_IF_ERROR(AddAuthority(entry));
       put(eui_batch, Eui64(entry.eui).bytes(), row);
       put(digest_batch, ByteSpan(entry.digest).first(8), row);
       return eui_batch.size() < kBatch * kIndexEntry ? OkStatus() : flush();
@@ -70,6 +71,16 @@ class Proving {
     if (counted.certificates != meant.certificates || counted.by_kind != meant.by_kind ||
         counted.by_status != meant.by_status)
       return Damaged("its counts are not those of its table");
+    return OkStatus();
+  }
+
+  // Before all that it issued, wherever it stands: so nothing but authorities has to wait.
+  Status AddAuthority(const Entry& entry) {
+    SMKI_ASSIGN_OR_RETURN(const Bytes der, store_.Body(entry));
+    CertificateView view;
+    if (ReadCertificate(der, view) || !view.is_ca)
+      return Damaged(fmt::format("what stands at octet {} is no authority's certificate", entry.offset));
+    authorities_.Add(view);
     return OkStatus();
   }
 
@@ -87,20 +98,11 @@ class Proving {
     return ProveIndex("digest", store_.by_digest(), by_digest_);
   }
 
-  // Every body; those whose issuer is not known yet when they are met, a second time.
   Status ProveCertificates() {
-    const unsigned cores = std::clamp(std::thread::hardware_concurrency(), 1u, 16u);
-    Pipeline pipeline(
-        options_.threads == 0 ? cores : options_.threads, [this](Examined& examined) { return Take(examined); },
-        [](const Examined&) { return OkStatus(); });
-    SMKI_RETURN_IF_ERROR(SubmitStore(store_, scratch_ + ".bodies", options_.memory, 0, examiner_, pipeline));
-    SMKI_RETURN_IF_ERROR(pipeline.Finish());
     authorities_.Conclude();
-    for (const Examiner::Waiting& one : waiting_) {
-      const auto faults = examiner_.Conclude({&one, 1});
-      if (!faults.empty()) return Rejected(faults.front().second, {});
-    }
-    return OkStatus();
+    Pipeline pipeline(ThreadsFor(options_.threads), [this](Examined& examined) { return Take(examined); });
+    SMKI_RETURN_IF_ERROR(SubmitStore(store_, scratch_ + ".bodies", options_.memory, 0, examiner_, pipeline));
+    return pipeline.Finish();
   }
 
   Status Rejected(Fault fault, ByteSpan serial) const {
@@ -113,10 +115,10 @@ class Proving {
     certificates_ += examined.records;
     if (!examined.rejects.empty()) return Rejected(examined.rejects.front().fault, examined.rejects.front().serial);
     for (const size_t i : examined.pending) {
-      // Authorities, and what stands before its issuer in the file: a handful.
-      if (waiting_.size() == kMostWaiting) return Damaged("certificates stand before their issuers by the thousand");
       const Entry& entry = examined.items[i].entry;
-      waiting_.push_back({ToBytes(examined.bodies.octets().subspan(entry.offset, entry.size)), {}});
+      const Examiner::Waiting one{examined.bodies.octets().subspan(entry.offset, entry.size), {}};
+      const auto faults = examiner_.Conclude({&one, 1});
+      if (!faults.empty()) return Rejected(faults.front().second, entry.SerialNumber());
     }
     RebuildProgress progress;
     progress.stage = "reading";
@@ -128,7 +130,6 @@ class Proving {
     return OkStatus();
   }
 
-  static constexpr size_t kMostWaiting = 200'000;  // 100 MB
   const RebuildOptions& options_;
   const StoreReader& store_;
   const std::string scratch_ = store_.file().path() + ".proof";
@@ -136,7 +137,6 @@ class Proving {
   Sorter by_digest_{scratch_ + ".digest", kIndexEntry, kIndexEntry, options_.memory};
   Authorities authorities_;
   const Examiner examiner_;
-  std::vector<Examiner::Waiting> waiting_;
   uint64_t certificates_ = 0;
 };
 
@@ -169,9 +169,7 @@ class Entries {
 
 DifferentCertificate Differ(Difference difference, const Entry* before, const Entry* after) {
   const Entry& there = after != nullptr ? *after : *before;
-  ByteSpan serial = there.serial;
-  while (serial.size() > 1 && serial.front() == 0) serial = serial.subspan(1);
-  DifferentCertificate out{difference, ToHex(serial), Eui64(there.eui), there.kind, {}, {}};
+  DifferentCertificate out{difference, ToHex(there.SerialNumber()), Eui64(there.eui), there.kind, {}, {}};
   if (before != nullptr) out.before = before->status;
   if (after != nullptr) out.after = after->status;
   return out;

@@ -41,7 +41,7 @@ class Publishing {
   explicit Publishing(const PublishOptions& options)
       : options_(options),
         start_(SystemClock().SinceBoot()),
-        pool_(ThreadsOf(options), [](ExtractStream::Piece& piece) { return ExtractStream::Take(piece); }) {}
+        pool_(ThreadsFor(options.threads), [](ExtractStream::Piece& piece) { return ExtractStream::Take(piece); }) {}
 
   StatusOr<PublishReport> Run() {
     SMKI_RETURN_IF_ERROR(CheckOptions());
@@ -72,9 +72,6 @@ class Publishing {
     Chosen chosen;
   };
 
-  static unsigned ThreadsOf(const PublishOptions& options) {
-    return options.threads > 0 ? options.threads : std::clamp(std::thread::hardware_concurrency(), 1u, 16u);
-  }
   double Seconds() const { return std::chrono::duration<double>(SystemClock().SinceBoot() - start_).count(); }
 
   Status CheckOptions() const {

@@ -71,7 +71,7 @@ namespace smki::repository {
   X(LIST_WRONG, "a revocation list is damaged, of nobody known or out of date")            \
   X(REJECTS, "more records were rejected than are tolerated")                              \
   X(STORE_BUSY, "another rebuild of the store is under way")                               \
-  X(STORE_NOT_WRITABLE, "the store cannot be written where it should be")                  \
+  X(STORE_NOT_WRITABLE, "what is made cannot be written where it should be")               \
   X(STORE_FOREIGN, "what stands in the store's place is no store")                         \
   X(STORE_DAMAGED, "the store cannot be read as it was written")                           \
   X(FILE_DIFFERS, "a file of that name is published already and holds something else")     \

@@ -46,9 +46,8 @@ class Rebuilding {
   Status Begin() {
     SMKI_ASSIGN_OR_RETURN(revocations_, Revocations::Read(options_.extracts));
     SMKI_ASSIGN_OR_RETURN(builder_, Builder::Create(store_ + ".new", options_.memory, account_));
-    const unsigned cores = std::clamp(std::thread::hardware_concurrency(), 1u, 16u);
     pipeline_ = std::make_unique<Pipeline>(
-        options_.threads == 0 ? cores : options_.threads, [this](Examined& examined) { return Take(examined); },
+        ThreadsFor(options_.threads), [this](Examined& examined) { return Take(examined); },
         [this](Examined examined) { return builder_->Sort(examined); });
     progress_.stage = "reading";
     return OkStatus();
@@ -65,7 +64,7 @@ class Rebuilding {
 
   // Takes over what the present store holds. It is trusted no more than a file: everything is checked again.
   Status ReadStore(const StoreReader& store) {
-    const uint16_t file = account_.Begin(store_, "");
+    const uint16_t file = account_.Begin("(the store)", "");
     return SubmitStore(store, store_ + ".new.bodies", options_.memory, file, examiner_, *pipeline_);
   }
 
@@ -79,7 +78,7 @@ class Rebuilding {
     report_.notes = revocations_.notes();
     if (options_.verify == Verify::kStructure)
       report_.notes.push_back("signatures of organisations' and Devices' certificates were not verified (structure)");
-    SMKI_RETURN_IF_ERROR(builder_->JudgeWaiting(examiner_));
+    SMKI_RETURN_IF_ERROR(builder_->JudgeWaiting(examiner_, ThreadsFor(options_.threads)));
     SMKI_RETURN_IF_ERROR(builder_->Resolve(authorities_, revocations_, *ParseDate(summary.as_of)));
     SMKI_RETURN_IF_ERROR(account_.CheckTotals());
     SMKI_RETURN_IF_ERROR(JudgeRejects());
@@ -93,6 +92,9 @@ class Rebuilding {
     half_built_.Keep();
     SMKI_RETURN_IF_ERROR(PosixFiles().SyncDirectory(DirectoryOf(store_)));
     FailPoint("repository.rebuild.after-swap");
+    // What an earlier rebuild rejected is not said of this one. A name of somebody's own choice is theirs.
+    if (report_.rejects_file.empty() && PosixFiles().Exists(RejectsBeside()))
+      PosixFiles().Remove(RejectsBeside()).IgnoreError();
     report_.summary = summary;
     return OkStatus();
   }
@@ -160,10 +162,12 @@ class Rebuilding {
     if (options_.on_progress) options_.on_progress(progress_);
   }
 
+  std::string RejectsBeside() const { return store_ + ".rejects.jsonl"; }
+
   Status JudgeRejects() {
     const uint64_t rejects = account_.rejects();
     if (rejects == 0) return OkStatus();
-    report_.rejects_file = options_.rejects_file.empty() ? store_ + ".rejects.jsonl" : options_.rejects_file;
+    report_.rejects_file = options_.rejects_file.empty() ? RejectsBeside() : options_.rejects_file;
     const std::vector<RejectedRecord> list = account_.Rejects();
     SMKI_RETURN_IF_ERROR(PosixFiles().WriteDurably(report_.rejects_file, AsBytes(RejectLines(list))));
     if (rejects <= options_.tolerance) return OkStatus();

@@ -8,6 +8,7 @@ namespace {
 
 constexpr size_t kWaiting = 8 + 8 + 2;
 constexpr size_t kJudgedAtOnce = 1024;
+constexpr size_t kReadAtOnce = 1 << 20;  // octets; no certificate is longer
 
 void PutNumber(uint8_t* at, uint64_t value, int size) {
   for (int i = size - 1; i >= 0; --i) *at++ = static_cast<uint8_t>(value >> (8 * i));
@@ -15,12 +16,6 @@ void PutNumber(uint8_t* at, uint64_t value, int size) {
 uint64_t GetNumber(const uint8_t* at, int size) {
   uint64_t out = 0;
   for (int i = 0; i < size; ++i) out = out << 8 | at[i];
-  return out;
-}
-
-ByteSpan WithoutZeros(const std::array<uint8_t, 20>& serial) {
-  ByteSpan out(serial);
-  while (out.size() > 1 && out.front() == 0) out = out.subspan(1);
   return out;
 }
 
@@ -96,26 +91,58 @@ Status Builder::Sort(const Examined& examined) {
   return sorter_.Add(encoded);
 }
 
-Status Builder::JudgeWaiting(const Examiner& examiner) {
-  SMKI_RETURN_IF_ERROR(waiting_->Flush());
-  const uint64_t count = waiting_->size() / kWaiting;
-  for (uint64_t first = 0; first < count; first += kJudgedAtOnce) {
-    const size_t now = std::min<uint64_t>(kJudgedAtOnce, count - first);
-    Bytes records(now * kWaiting);
-    SMKI_RETURN_IF_ERROR(waiting_->ReadAt(first * kWaiting, records));
-    std::vector<Examiner::Waiting> waiting(now);
-    for (size_t i = 0; i < now; ++i) {
-      const uint8_t* record = records.data() + i * kWaiting;
-      waiting[i].place = RecordPlace::Of(GetNumber(record, 8));
-      SMKI_ASSIGN_OR_RETURN(waiting[i].der, writer_->ReadBody(GetNumber(record + 8, 8), GetNumber(record + 16, 2)));
+struct Builder::Condemned {
+  RecordPlace place;
+  Fault fault;
+  Bytes serial;
+};
+
+// Of records of waiting_. Any thread.
+StatusOr<std::vector<Builder::Condemned>> Builder::Judge(const Examiner& examiner, ByteSpan records) const {
+  const size_t count = records.size() / kWaiting;
+  const auto offset_of = [&](size_t i) { return GetNumber(records.data() + i * kWaiting + 8, 8); };
+  const auto size_of = [&](size_t i) { return GetNumber(records.data() + i * kWaiting + 16, 2); };
+  // They were written in this order, and hardly anything else between them: read at once what lies together.
+  OctetBuffer ders(kReadAtOnce);
+  std::vector<Examiner::Waiting> waiting;
+  std::vector<Condemned> out;
+  for (size_t first = 0, end = 0; first < count; first = end) {
+    const uint64_t begin = offset_of(first);
+    while (end < count && offset_of(end) + size_of(end) <= begin + kReadAtOnce) ++end;
+    SMKI_RETURN_IF_ERROR(writer_->ReadBodies(begin, {ders.end(), offset_of(end - 1) + size_of(end - 1) - begin}));
+    waiting.clear();
+    for (size_t i = first; i < end; ++i) {
+      waiting.push_back({{ders.end() + (offset_of(i) - begin), size_of(i)},
+                         RecordPlace::Of(GetNumber(records.data() + i * kWaiting, 8))});
     }
     for (const auto& [i, fault] : examiner.Conclude(waiting)) {
       CertificateView view;
       ReadCertificate(waiting[i].der, view);
-      SMKI_RETURN_IF_ERROR(Reject(waiting[i].place, fault, view.serial));
-      condemned_.push_back(waiting[i].place.Sequence());
+      out.push_back({waiting[i].place, fault, ToBytes(view.serial)});
     }
   }
+  return out;
+}
+
+Status Builder::JudgeWaiting(const Examiner& examiner, unsigned threads) {
+  SMKI_RETURN_IF_ERROR(writer_->EndBodies());
+  SMKI_RETURN_IF_ERROR(waiting_->Flush());
+  InOrder<std::vector<Condemned>> judged(threads, [this](std::vector<Condemned>& condemned) {
+    for (const Condemned& one : condemned) {
+      SMKI_RETURN_IF_ERROR(Reject(one.place, one.fault, one.serial));
+      condemned_.push_back(one.place.Sequence());
+    }
+    return OkStatus();
+  });
+  const uint64_t end = waiting_->size();
+  for (uint64_t at = 0; at < end; at += kJudgedAtOnce * kWaiting) {
+    SMKI_RETURN_IF_ERROR(judged.Submit([this, &examiner, at, end]() -> StatusOr<std::vector<Condemned>> {
+      Bytes records(std::min<uint64_t>(kJudgedAtOnce * kWaiting, end - at));
+      SMKI_RETURN_IF_ERROR(waiting_->ReadAt(at, records));
+      return Judge(examiner, records);
+    }));
+  }
+  SMKI_RETURN_IF_ERROR(judged.Finish());
   std::sort(condemned_.begin(), condemned_.end());
   return OkStatus();
 }
@@ -139,14 +166,14 @@ Status Builder::Merge(Group& group, const uint8_t* in, RecordPlace place) {
   }
   const Entry entry = Entry::Decode(encoded.data());
   Entry now = Entry::Decode(group.entry.data());
-  if (now.digest != entry.digest) return Reject(place, {Reject::kSERIAL_REUSED, ""}, WithoutZeros(entry.serial));
+  if (now.digest != entry.digest) return Reject(place, {Reject::kSERIAL_REUSED, ""}, entry.SerialNumber());
   const bool again = group.last_file == place.file;
   group.last_file = place.file;
   if (now.status == entry.status && now.manufacturing == entry.manufacturing) {
     account_.Unchanged(place.file);
     return OkStatus();
   }
-  if (again) return Reject(place, {Reject::kSTATUS_TWICE, ""}, WithoutZeros(entry.serial));
+  if (again) return Reject(place, {Reject::kSTATUS_TWICE, ""}, entry.SerialNumber());
   account_.Superseded(group.holder.file, place.file);
   now.status = entry.status;
   now.manufacturing = entry.manufacturing;
@@ -160,7 +187,8 @@ Status Builder::Merge(Group& group, const uint8_t* in, RecordPlace place) {
 // list.
 StatusOr<std::optional<Fault>> Builder::Objection(const Entry& entry) {
   if (entry.kind == CertificateKind::kDeviceAuthority || entry.status != CertificateStatus::kInUse) return std::nullopt;
-  SMKI_ASSIGN_OR_RETURN(const Bytes der, writer_->ReadBody(entry.offset, entry.size));
+  Bytes der(entry.size);
+  SMKI_RETURN_IF_ERROR(writer_->ReadBodies(entry.offset, der));
   CertificateView view;
   if (ReadCertificate(der, view)) return Internal("a certificate cannot be read back");
   if (view.not_after < as_of_) return Fault{Reject::kEXPIRED, ""};
@@ -183,7 +211,7 @@ Status Builder::End(Group& group) {
   if (static_cast<CertificateKind>(group.entry[Entry::kKindAt]) != CertificateKind::kDevice) {
     const Entry entry = Entry::Decode(group.entry.data());
     SMKI_ASSIGN_OR_RETURN(const auto objection, Objection(entry));
-    if (objection) return Reject(group.holder, *objection, WithoutZeros(entry.serial));
+    if (objection) return Reject(group.holder, *objection, entry.SerialNumber());
   }
   account_.Loaded(group.holder.file);
   return writer_->AddEncoded(group.entry.data());

@@ -24,8 +24,9 @@ class Builder {
   // Then, on any thread, several at once.
   Status Sort(const Examined& examined);
 
-  // After the last: what waited for its issuer is judged.
-  Status JudgeWaiting(const Examiner& examiner);
+  // After the last: what waited for its issuer is judged, on so many threads; of a file whose authorities come last it
+  // is everything.
+  Status JudgeWaiting(const Examiner& examiner, unsigned threads);
 
   // The records of each certificate, in the order of the files: the first is loaded, one with the same state is
   // unchanged, one with another state supersedes it. Same serial and issuer with another body is rejected, and so are
@@ -42,6 +43,8 @@ class Builder {
   Builder(std::unique_ptr<StoreWriter> writer, std::unique_ptr<Output> waiting, const std::string& path, size_t memory,
           Account& account);
   Status Reject(RecordPlace place, Fault fault, ByteSpan serial);
+  struct Condemned;
+  StatusOr<std::vector<Condemned>> Judge(const Examiner& examiner, ByteSpan records) const;
   Status NoteAuthority(const Examined::Item& item);
   struct Group;
   Status Merge(Group& group, const uint8_t* in, RecordPlace place);

@@ -7,6 +7,7 @@
 #include "repository/build/account.h"
 #include "repository/build/authorities.h"
 #include "repository/extract/record_scanner.h"
+#include "repository/in_order.h"
 #include "repository/octet_buffer.h"
 #include "repository/store/entry.h"
 
@@ -62,7 +63,7 @@ class Examiner {
 
   // The verdict on items that waited for their issuers, once all authorities are known: a fault for each that has one.
   struct Waiting {
-    Bytes der;
+    ByteSpan der;
     RecordPlace place;
   };
   std::vector<std::pair<size_t, Fault>> Conclude(std::span<const Waiting> waiting) const;
@@ -74,5 +75,8 @@ class Examiner {
   Authorities& authorities_;
   const Verify verify_;
 };
+
+// Chunks examined on all cores, and taken in their order.
+using Pipeline = InOrder<Examined>;
 
 }  // namespace smki::repository

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "repository/build/pipeline.h"
+#include "repository/build/examine.h"
 #include "repository/store/reader.h"
 
 namespace smki::repository {

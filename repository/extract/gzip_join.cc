@@ -59,7 +59,7 @@ StatusOr<std::unique_ptr<JoinedGzip>> JoinedGzip::Create(const std::string& fold
   const std::string inner = InnerName(file);
   if (inner.empty()) return InvalidArgument("{}: the name of a gzip file ends in .gz", file);
   auto out = std::unique_ptr<JoinedGzip>(new JoinedGzip(folder, file, digest));
-  SMKI_ASSIGN_OR_RETURN(out->out_, Output::Create(out->temporary_));
+  SMKI_ASSIGN_OR_RETURN(out->out_, Output::Create(out->temporary_, 0644));
   SMKI_RETURN_IF_ERROR(out->Write(kHeader));
   SMKI_RETURN_IF_ERROR(out->Write({reinterpret_cast<const uint8_t*>(inner.c_str()), inner.size() + 1}));
   return out;

@@ -25,8 +25,8 @@ DeflatedPiece DeflatePiece(ByteSpan text);
 class JoinedGzip {
  public:
   // For `file`, a name that ends in ".gz", in `folder`; what is written stands beside it under a name with a leading
-  // dot until Appear(). With `digest` the SHA-256 of the file is made too. Errors carry DISK_FULL or
-  // STORE_NOT_WRITABLE.
+  // dot until Appear(). Everybody may read it (the umask allowing): it is published. With `digest` the SHA-256 of the
+  // file is made too. Errors carry DISK_FULL or STORE_NOT_WRITABLE.
   static StatusOr<std::unique_ptr<JoinedGzip>> Create(const std::string& folder, const std::string& file, bool digest);
   ~JoinedGzip();  // without Appear() nothing is left
   JoinedGzip(const JoinedGzip&) = delete;

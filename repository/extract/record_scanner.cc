@@ -86,6 +86,7 @@ bool IsXmlText(std::string_view text) {
 }  // namespace
 
 size_t EndOfLastRecord(std::string_view text) {
+  constexpr size_t kLongestTag = 256;  // octets, of a record's end: this is asked of anything, and must be quick
   // Backwards from tag to tag: a record's end is one of the last few.
   for (size_t end = text.size(); end > 0;) {
     const void* found = memrchr(text.data(), '<', end);
@@ -93,8 +94,9 @@ size_t EndOfLastRecord(std::string_view text) {
     const size_t at = static_cast<size_t>(static_cast<const char*>(found) - text.data());
     end = at;
     if (text.substr(at, 2) != "</") continue;
-    const size_t close = text.find('>', at);
-    if (close == std::string_view::npos) continue;
+    const size_t length = text.substr(at, kLongestTag).find('>');
+    if (length == std::string_view::npos) continue;
+    const size_t close = at + length;
     std::string_view name = Trimmed(text.substr(at + 2, close - at - 2));
     if (const size_t colon = name.find(':'); colon != std::string_view::npos) name.remove_prefix(colon + 1);
     if (name == schema::kRecord) return close + 1;

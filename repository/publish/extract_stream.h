@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "repository/extract/gzip_join.h"
-#include "repository/publish/in_order.h"
+#include "repository/in_order.h"
 #include "repository/store/reader.h"
 
 namespace smki::repository {

@@ -54,6 +54,12 @@ std::array<uint8_t, Entry::kKey> Entry::Key() const {
   return out;
 }
 
+ByteSpan Entry::SerialNumber() const {
+  ByteSpan out(serial);
+  while (out.size() > 1 && out.front() == 0) out = out.subspan(1);
+  return out;
+}
+
 void Entry::Encode(uint8_t* out) const {
   Cursor to{out};
   to.Octets(serial.data(), serial.size());

@@ -36,6 +36,7 @@ struct Entry {
   // Where some of it is in what Encode writes.
   static constexpr size_t kDigestAt = 28, kEuiAt = 68, kKindAt = 76, kStatusAt = 77, kManufacturingAt = 80;
   std::array<uint8_t, kKey> Key() const;
+  ByteSpan SerialNumber() const;  // the serial without its leading zeros; at least one octet
   void Encode(uint8_t* out) const;
   static Entry Decode(const uint8_t* in);
   // Of a certificate without offset, digest and days.

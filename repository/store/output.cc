@@ -25,9 +25,9 @@ Status Failed(const std::string& path, const char* what) {
                 full ? StatusCode::kResourceExhausted : StatusCode::kUnavailable);
 }
 
-StatusOr<int> CreateFile(const std::string& path) {
+StatusOr<int> CreateFile(const std::string& path, mode_t mode) {
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) return Failed(path, "replace");
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
   if (fd < 0) return Failed(path, "create");
   return fd;
 }
@@ -49,10 +49,10 @@ Output::Output(std::shared_ptr<const File> file, uint64_t begin) : file_(std::mo
 // What is still being written is of no use without the rest.
 Output::~Output() = default;
 
-StatusOr<std::unique_ptr<Output>> Output::Create(const std::string& path) {
+StatusOr<std::unique_ptr<Output>> Output::Create(const std::string& path, mode_t mode) {
   auto file = std::make_shared<File>();
   file->path = path;
-  SMKI_ASSIGN_OR_RETURN(file->fd, CreateFile(path));
+  SMKI_ASSIGN_OR_RETURN(file->fd, CreateFile(path, mode));
   file->direct = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_DIRECT);
   if (file->direct < 0) file->direct = file->fd;  // tmpfs has none
   auto out = std::unique_ptr<Output>(new Output(std::move(file), 0));
@@ -63,7 +63,7 @@ StatusOr<std::unique_ptr<Output>> Output::Create(const std::string& path) {
 StatusOr<std::unique_ptr<Output>> Output::CreateScratch(const std::string& path) {
   auto file = std::make_shared<File>();
   file->path = path;
-  SMKI_ASSIGN_OR_RETURN(file->fd, CreateFile(path));
+  SMKI_ASSIGN_OR_RETURN(file->fd, CreateFile(path, 0600));
   if (::unlink(path.c_str()) != 0) return Failed(path, "unlink");
   file->direct = file->fd;
   return std::unique_ptr<Output>(new Output(std::move(file), 0));
@@ -154,6 +154,7 @@ Status Output::Sync() {
   SMKI_RETURN_IF_ERROR(Align(kPage));
   SMKI_RETURN_IF_ERROR(Flush());
   if (::ftruncate(file_->fd, static_cast<off_t>(end)) != 0) return Failed(file_->path, "end");
+  size_ = end;
   if (::fdatasync(file_->fd) == 0) return OkStatus();
   std::fprintf(stderr, "%s: fdatasync failed: %s; the process ends, since what is on the disk is not known\n",
                file_->path.c_str(), std::strerror(errno));

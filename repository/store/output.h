@@ -4,6 +4,8 @@
 // would be copied there, push everything else out, and be written when the disk is needed for something else.
 #pragma once
 
+#include <sys/types.h>
+
 #include <array>
 #include <cstdlib>
 #include <memory>
@@ -19,9 +21,9 @@ class Output {
  public:
   static constexpr size_t kBlock = 1 << 20;  // octets written at once
 
-  // Creates `path` (0600) anew, to last. Errors, here and below, carry DISK_FULL or STORE_NOT_WRITABLE
-  // (repository/reason.h).
-  static StatusOr<std::unique_ptr<Output>> Create(const std::string& path);
+  // Creates `path` anew, to last; `mode` is its permissions, less the umask. Errors, here and below, carry DISK_FULL or
+  // STORE_NOT_WRITABLE (repository/reason.h).
+  static StatusOr<std::unique_ptr<Output>> Create(const std::string& path, mode_t mode = 0600);
   // The same for what is read again soon and ends with the process: its name is gone at once.
   static StatusOr<std::unique_ptr<Output>> CreateScratch(const std::string& path);
   ~Output();

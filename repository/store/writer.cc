@@ -62,13 +62,6 @@ Status StoreWriter::EndBodies() {
   return OkStatus();
 }
 
-StatusOr<Bytes> StoreWriter::ReadBody(uint64_t offset, size_t size) {
-  SMKI_RETURN_IF_ERROR(EndBodies());
-  Bytes out(size);
-  SMKI_RETURN_IF_ERROR(out_->ReadAt(offset, out));
-  return out;
-}
-
 Status StoreWriter::AddEntry(const Entry& entry) {
   std::array<uint8_t, Entry::kSize> encoded;
   entry.Encode(encoded.data());

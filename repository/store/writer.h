@@ -18,8 +18,10 @@ class StoreWriter {
 
   // First all certificates' DER, as they come; returns where the first of them is.
   StatusOr<uint64_t> AddBodies(ByteSpan ders);
-  // A DER that was added. None is added any more.
-  StatusOr<Bytes> ReadBody(uint64_t offset, size_t size);
+  // None is added any more.
+  Status EndBodies();
+  // Octets of what was added, from where AddBodies said; after EndBodies, on any thread.
+  Status ReadBodies(uint64_t offset, std::span<uint8_t> ders) const { return out_->ReadAt(offset, ders); }
   // Then their entries, in strictly increasing order of keys.
   Status AddEntry(const Entry& entry);
   Status AddEncoded(const uint8_t* entry);  // as Entry::Encode writes it
@@ -29,7 +31,6 @@ class StoreWriter {
 
  private:
   StoreWriter(std::string path, std::unique_ptr<Output> out, size_t memory);
-  Status EndBodies();
   Status HandOver();
   Status WriteEntries(const Bytes& entries);
   Status WriteIndexes();

@@ -8,6 +8,8 @@
 #include "base/der.h"
 #include "pki/digest.h"
 #include "repository/extract/gzip.h"
+#include "repository/extract/record_scanner.h"
+#include "repository/extract/schema.h"
 #include "repository/store/reader.h"
 #include "tests/unit/repository/small_pki.h"
 
@@ -176,6 +178,16 @@ TEST_F(AttackTest, I7_WhatIsNotWellFormedIsRefusedByName) {
 }
 
 // There are a dozen; a file with thousands must not crowd out the true ones, nor fill the memory.
+// Each of them was looked for its end to the end of the chunk: minutes for a megabyte.
+TEST(Chunk, AMillionTagsWithoutAnEndAreLeftAtOnce) {
+  std::string text;
+  while (text.size() < 1 << 20) text += "</";
+  EXPECT_EQ(EndOfLastRecord(text), 0u);
+  EXPECT_EQ(EndOfLastRecord(text + ">"), 0u);
+  const std::string end = "</" + std::string(schema::kRecord) + ">";
+  EXPECT_EQ(EndOfLastRecord(end + text), end.size());
+}
+
 TEST_F(AttackTest, I7_ThousandsOfAuthoritiesAreRefusedByName) {
   std::vector<CertificateRecord> records;
   CertificateRecord forged = ForgedAuthority(State::kInUse);

@@ -87,6 +87,11 @@ TEST(Plan, RefusesWithoutAFull) {
   EXPECT_THAT(Planned({Full("15")}, "2026-11-14"), HasSubstr("dated 2026-11-14 or before"));
 }
 
+// A record's place has room for so many files and no more.
+TEST(Plan, RefusesMoreFilesThanThereCanBe) {
+  EXPECT_THAT(Planned(std::vector<std::string>(20'001, Full("15"))), HasSubstr("20001 files"));
+}
+
 TEST(Plan, RefusesAFileThatOnlyLooksLikeAnExtract) {
   EXPECT_THAT(Planned({Full("15"), Delta("16") + ".part"}), HasSubstr(".part: looks like an extract"));
   EXPECT_THAT(Planned({Full("15"), "SMKIKR_DELT_2026-11-31.xml.gz"}), HasSubstr("looks like an extract"));

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -136,6 +137,16 @@ TEST_F(PublishTest, I7_TheSameStoreAndDateGiveTheSameOctetsWhateverTheThreadsAnd
     publish_.memory = threads == 3 ? 1000 : 32 << 20;
     ASSERT_TRUE(Publish(publish_).ok());
     EXPECT_EQ(Contents(), first) << threads;
+  }
+}
+
+// By a web server or an SFTP server, which runs as somebody else.
+TEST_F(PublishTest, WhatIsPublishedCanBeReadByEverybody) {
+  ASSERT_TRUE(Publish(publish_).ok());
+  for (const std::string& name : Files()) {
+    struct stat info {};
+    ASSERT_EQ(::stat(Published(name).c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, 0644u) << name;
   }
 }
 

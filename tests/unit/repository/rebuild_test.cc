@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "pki/digest.h"
 #include "repository/extract/gzip.h"
+#include "repository/prove.h"
 #include "repository/store/reader.h"
 #include "repository/store/writer.h"
 #include "tests/unit/repository/small_pki.h"
@@ -324,6 +325,41 @@ TEST_F(RebuildTest, I7_AnIssuerMayComeAfterWhatItIssued) {
   Put(records);
   PublishDelta("2026-11-16", pki_.Authorities());
   ExpectEqualsModel(Rebuild(options_));
+}
+
+// More of them than are judged at once.
+TEST_F(RebuildTest, I7_AllAuthoritiesMayComeLast) {
+  std::vector<CertificateRecord> records = {pki_.ForgedDevice(kMeter)};
+  for (uint64_t i = 1; i <= 1100; ++i) records.push_back(pki_.Device(kMeter + i));
+  records.push_back(pki_.ForgedDevice(kMeter + 1101));
+  PublishFull({records.begin() + 1, records.end() - 1});
+  for (const CertificateRecord& authority : pki_.Authorities()) records.push_back(authority);
+  Publish(true, kFullDate, records);
+  options_.tolerance = 2;
+  options_.verify = Verify::kFull;
+  for (const unsigned threads : {1u, 3u}) {
+    options_.threads = threads;
+    const auto report = Rebuild(options_);
+    ExpectEqualsModel(report);
+    ASSERT_EQ(report->rejects.size(), 2u);
+    for (const RejectedRecord& reject : report->rejects) EXPECT_EQ(reject.code, Reject::kSIGNATURE_WRONG);
+    EXPECT_LT(report->rejects[0].offset, report->rejects[1].offset);
+    const auto proof = ProveStore(options_);
+    EXPECT_TRUE(proof.ok()) << proof.status();
+  }
+}
+
+TEST_F(RebuildTest, WhatAnEarlierRebuildRejectedIsNotSaidOfAGoodOne) {
+  PublishFull({pki_.Device(kMeter), pki_.ForgedDevice(kMeter + 1)});
+  ASSERT_FALSE(Rebuild(options_).ok());
+  EXPECT_TRUE(PosixFiles().Exists(options_.store + ".rejects.jsonl"));
+  options_.rejects_file = scratch_ / "mine.jsonl";
+  ASSERT_FALSE(Rebuild(options_).ok());
+  EXPECT_TRUE(PosixFiles().Exists(options_.rejects_file));
+  PublishFull({pki_.Device(kMeter)});
+  ASSERT_TRUE(Rebuild(options_).ok());
+  EXPECT_FALSE(PosixFiles().Exists(options_.store + ".rejects.jsonl"));
+  EXPECT_TRUE(PosixFiles().Exists(options_.rejects_file));
 }
 
 TEST_F(RebuildTest, I7_ADuplicateSerialWithAnotherBodyIsRefused) {

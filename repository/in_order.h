@@ -1,7 +1,8 @@
-// Work that is cut into pieces in order, done on all cores, and taken up again in order: build/pipeline.h for any kind
-// of result. Private to this room.
+// Work that is cut into pieces in order, done on all cores, and taken up again in order. Private to this room; the
+// other place in it that starts threads is store/worker.h.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -14,12 +15,21 @@
 
 namespace smki::repository {
 
+// How many to start: `wanted`, or for 0 one for each core, at most 16.
+inline unsigned ThreadsFor(unsigned wanted) {
+  return wanted > 0 ? wanted : std::clamp(std::thread::hardware_concurrency(), 1u, 16u);
+}
+
 template <typename Result>
 class InOrder {
  public:
   using Work = std::function<StatusOr<Result>()>;
-  // `take` gets the results in the order of submission, one at a time, on any thread.
-  InOrder(unsigned threads, std::function<Status(Result&)> take) : take_(std::move(take)), most_(2 * threads + 2) {
+  using Take = std::function<Status(Result&)>;
+  using After = std::function<Status(Result)>;
+  // `take` gets the results in the order of submission, one at a time, on any thread; then `after`, if there is one,
+  // gets each, in no order, several at once. `threads` counts the caller.
+  InOrder(unsigned threads, Take take, After after = nullptr)
+      : take_(std::move(take)), after_(std::move(after)), most_(2 * threads + 2) {
     for (unsigned i = 1; i < threads; ++i) threads_.emplace_back([this] { Run(); });
   }
   // Ends the threads; what is not done is not done any more.
@@ -41,12 +51,12 @@ class InOrder {
     if (!fault_.ok()) return fault_;
     tasks_.push_back({submitted_++, std::move(work)});
     more_.notify_one();
-    return WorkUntil(lock, [this] { return !fault_.ok() || submitted_ - next_ < most_; });
+    return WorkUntil(lock, [this] { return !fault_.ok() || submitted_ - finished_ < most_; });
   }
   // All that was submitted is done and taken.
   Status Finish() {
     std::unique_lock lock(mutex_);
-    return WorkUntil(lock, [this] { return next_ == submitted_; });
+    return WorkUntil(lock, [this] { return finished_ == submitted_; });
   }
 
  private:
@@ -82,29 +92,40 @@ class InOrder {
     task.work = nullptr;  // what it holds is not needed any more
     lock.lock();
     done_.emplace(task.number, std::move(result));
-    // One thread takes at a time; the others leave their results to it.
+    TakeInOrder(lock);
+  }
+  // With the lock held, which is given up in between. One thread takes at a time; the others leave their results to it.
+  void TakeInOrder(std::unique_lock<std::mutex>& lock) {
     while (!taking_ && !done_.empty() && done_.begin()->first == next_) {
-      StatusOr<Result> next = std::move(done_.begin()->second);
+      StatusOr<Result> result = std::move(done_.begin()->second);
       done_.erase(done_.begin());
-      const bool go_on = fault_.ok();
       taking_ = true;
-      lock.unlock();
-      const Status status = !go_on ? OkStatus() : next.ok() ? take_(*next) : next.status();
-      lock.lock();
+      Outside(lock, [&] { return result.ok() ? take_(*result) : result.status(); });
       taking_ = false;
       ++next_;
-      if (fault_.ok()) fault_ = status;
+      if (after_) Outside(lock, [&] { return after_(*std::move(result)); });
+      ++finished_;
       progress_.notify_all();
     }
   }
+  // Not once there was an error.
+  template <typename Action>
+  void Outside(std::unique_lock<std::mutex>& lock, const Action& action) {
+    if (!fault_.ok()) return;
+    lock.unlock();
+    Status status = action();
+    lock.lock();
+    if (fault_.ok()) fault_ = std::move(status);
+  }
 
-  const std::function<Status(Result&)> take_;
+  const Take take_;
+  const After after_;
   const size_t most_;
   std::mutex mutex_;  // of what follows
   std::condition_variable more_, progress_;
   std::deque<Task> tasks_;
   std::map<uint64_t, StatusOr<Result>> done_;
-  uint64_t submitted_ = 0, next_ = 0;  // submitted, taken
+  uint64_t submitted_ = 0, next_ = 0, finished_ = 0;  // next_: to be taken
   bool taking_ = false, stopping_ = false;
   Status fault_;
   std::vector<std::thread> threads_;
