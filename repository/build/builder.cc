@@ -102,13 +102,13 @@ StatusOr<std::vector<Builder::Condemned>> Builder::Judge(const Examiner& examine
   const size_t count = records.size() / kWaiting;
   const auto offset_of = [&](size_t i) { return GetNumber(records.data() + i * kWaiting + 8, 8); };
   const auto size_of = [&](size_t i) { return GetNumber(records.data() + i * kWaiting + 16, 2); };
-  // They were written in this order, and hardly anything else between them: read at once what lies together.
+  // They were written in this order, with hardly anything else between them: what lies together is read at once.
   OctetBuffer ders(kReadAtOnce);
   std::vector<Examiner::Waiting> waiting;
   std::vector<Condemned> out;
   for (size_t first = 0, end = 0; first < count; first = end) {
     const uint64_t begin = offset_of(first);
-    while (end < count && offset_of(end) + size_of(end) <= begin + kReadAtOnce) ++end;
+    while (end < count && offset_of(end) >= begin && offset_of(end) + size_of(end) <= begin + kReadAtOnce) ++end;
     SMKI_RETURN_IF_ERROR(writer_->ReadBodies(begin, {ders.end(), offset_of(end - 1) + size_of(end - 1) - begin}));
     waiting.clear();
     for (size_t i = first; i < end; ++i) {

@@ -138,6 +138,7 @@ class Examiner::Batch {
     for (size_t i = 0; i < valid.size(); ++i) {
       if (valid[i] == 0) out_.pending.push_back(i);
     }
+    std::sort(out_.pending.begin(), out_.pending.end());
   }
 
  private:

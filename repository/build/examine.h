@@ -35,7 +35,7 @@ struct Examined {
   bool first = false, last = false;
   uint64_t records = 0;
   std::vector<Item> items;
-  std::vector<size_t> pending;  // of items: no issuer known yet signed them, or they are authorities
+  std::vector<size_t> pending;  // of items, in order: no issuer known yet signed them, or they are authorities
   OctetBuffer bodies;
   std::vector<Reject> rejects;
   // How the document went on.
