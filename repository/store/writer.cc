@@ -11,7 +11,8 @@ using namespace store_format;  // the file's own words
 namespace {
 
 constexpr size_t kBatch = 4096 * Entry::kSize;  // handed over at once
-constexpr size_t kWaiting = 4;                  // batches
+constexpr size_t kWaiting = 64;                 // batches, 22 MB: enough to go on while a run of an index is sorted
+constexpr size_t kRuns = 4;                     // of an index, in the memory it has: small ones, for the same reason
 
 void PutIndexEntry(uint8_t* to, const uint8_t* key, uint64_t row) {
   row = __builtin_bswap64(row);
@@ -36,8 +37,8 @@ StoreWriter::StoreWriter(std::string path, std::unique_ptr<Output> out, size_t m
     : path_(std::move(path)),
       out_(std::move(out)),
       entries_(*out_, kEntries),
-      by_eui_(path_ + ".eui", kIndexEntry, kIndexEntry, memory),
-      by_digest_(path_ + ".digest", kIndexEntry, kIndexEntry, memory) {}
+      by_eui_(path_ + ".eui", kIndexEntry, kIndexEntry, memory / kRuns),
+      by_digest_(path_ + ".digest", kIndexEntry, kIndexEntry, memory / kRuns) {}
 
 StatusOr<std::unique_ptr<StoreWriter>> StoreWriter::Create(const std::string& path, size_t memory) {
   SMKI_ASSIGN_OR_RETURN(auto out, Output::Create(path));
@@ -46,7 +47,7 @@ StatusOr<std::unique_ptr<StoreWriter>> StoreWriter::Create(const std::string& pa
 }
 
 StatusOr<uint64_t> StoreWriter::AddBodies(ByteSpan ders) {
-  SMKI_CHECK(worker_ == nullptr);
+  SMKI_CHECK(table_worker_ == nullptr);
   const uint64_t offset = out_->size();
   SMKI_RETURN_IF_ERROR(out_->Append(ders));
   return offset;
@@ -54,11 +55,12 @@ StatusOr<uint64_t> StoreWriter::AddBodies(ByteSpan ders) {
 
 // The table begins at a page, which is where what was appended so far can be read.
 Status StoreWriter::EndBodies() {
-  if (worker_) return OkStatus();
+  if (table_worker_) return OkStatus();
   footer_.bodies_end = out_->size();
   SMKI_RETURN_IF_ERROR(entries_.Begin());
   SMKI_RETURN_IF_ERROR(out_->Flush());
-  worker_ = std::make_unique<Worker>(kWaiting);
+  table_worker_ = std::make_unique<Worker>(kWaiting);
+  index_worker_ = std::make_unique<Worker>(kWaiting);
   return OkStatus();
 }
 
@@ -76,24 +78,32 @@ Status StoreWriter::AddEncoded(const uint8_t* entry) {
 
 Status StoreWriter::HandOver() {
   SMKI_RETURN_IF_ERROR(EndBodies());
-  auto batch = std::make_shared<Bytes>(std::move(batch_));
+  const auto batch = std::make_shared<const Bytes>(std::move(batch_));
   batch_ = {};
-  return worker_->Do([this, batch] { return WriteEntries(*batch); });
+  SMKI_RETURN_IF_ERROR(table_worker_->Do([this, batch] { return WriteEntries(*batch); }));
+  return index_worker_->Do([this, batch] { return AddToIndexes(*batch); });
 }
 
 Status StoreWriter::WriteEntries(const Bytes& entries) {
-  const size_t count = entries.size() / Entry::kSize;
-  Bytes euis(count * kIndexEntry), digests(count * kIndexEntry);
-  for (size_t i = 0; i < count; ++i) {
-    const uint8_t* entry = entries.data() + i * Entry::kSize;
+  for (size_t at = 0; at < entries.size(); at += Entry::kSize) {
+    const uint8_t* entry = entries.data() + at;
     SMKI_RETURN_IF_ERROR(entries_.Add(entry));
     const auto status = static_cast<CertificateStatus>(entry[Entry::kStatusAt]);
     Digest digest;
     std::memcpy(digest.data(), entry + Entry::kDigestAt, digest.size());
     digest_.AddLeaf(DigestLeaf(status, entry[Entry::kManufacturingAt] != 0, digest));
     Count(static_cast<CertificateKind>(entry[Entry::kKindAt]), status, footer_.summary);
+  }
+  return OkStatus();
+}
+
+Status StoreWriter::AddToIndexes(const Bytes& entries) {
+  const size_t count = entries.size() / Entry::kSize;
+  Bytes euis(count * kIndexEntry), digests(count * kIndexEntry);
+  for (size_t i = 0; i < count; ++i) {
+    const uint8_t* entry = entries.data() + i * Entry::kSize;
     PutIndexEntry(euis.data() + i * kIndexEntry, entry + Entry::kEuiAt, rows_);
-    PutIndexEntry(digests.data() + i * kIndexEntry, digest.data(), rows_);
+    PutIndexEntry(digests.data() + i * kIndexEntry, entry + Entry::kDigestAt, rows_);
     ++rows_;
   }
   SMKI_RETURN_IF_ERROR(by_eui_.Add(euis));
@@ -105,13 +115,13 @@ Status StoreWriter::WriteIndexes() {
   SMKI_RETURN_IF_ERROR(out_->Align(kPage));
   const uint64_t size = TableWriter::SizeOf(kIndexEntries, rows_);
   SMKI_ASSIGN_OR_RETURN(const auto first, out_->Branch((size + kPage - 1) / kPage * kPage));
-  const Status begun = worker_->Do([this, &first]() -> Status {
+  const Status begun = table_worker_->Do([this, &first]() -> Status {
     SMKI_ASSIGN_OR_RETURN(footer_.by_eui, WriteIndex(by_eui_, *first));
     SMKI_RETURN_IF_ERROR(first->Align(kPage));
     return first->Flush();
   });
   auto second = WriteIndex(by_digest_, *out_);
-  const Status ended = worker_->Wait();
+  const Status ended = table_worker_->Wait();
   SMKI_RETURN_IF_ERROR(begun);
   SMKI_RETURN_IF_ERROR(ended);
   SMKI_RETURN_IF_ERROR(second.status());
@@ -121,7 +131,8 @@ Status StoreWriter::WriteIndexes() {
 
 Status StoreWriter::Finish(StoreSummary& summary) {
   SMKI_RETURN_IF_ERROR(HandOver());
-  SMKI_RETURN_IF_ERROR(worker_->Wait());
+  SMKI_RETURN_IF_ERROR(table_worker_->Wait());
+  SMKI_RETURN_IF_ERROR(index_worker_->Wait());
   SMKI_ASSIGN_OR_RETURN(footer_.entries, entries_.Finish());
   SMKI_RETURN_IF_ERROR(WriteIndexes());
   summary.certificates = footer_.summary.certificates;

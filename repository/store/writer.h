@@ -1,5 +1,5 @@
-// Writes a store's file beside the one in use. Private to this room (build/ swaps it in). One owner; pages, digest and
-// indexes are made on a thread of its own, while the owner goes on with finding the next entries.
+// Writes a store's file beside the one in use. Private to this room (build/ swaps it in). One owner; pages and digest
+// are made on one thread of its own, indexes on another, while the owner goes on with finding the next entries.
 #pragma once
 
 #include <memory>
@@ -33,18 +33,21 @@ class StoreWriter {
   StoreWriter(std::string path, std::unique_ptr<Output> out, size_t memory);
   Status HandOver();
   Status WriteEntries(const Bytes& entries);
+  Status AddToIndexes(const Bytes& entries);
   Status WriteIndexes();
 
   const std::string path_;
   std::unique_ptr<Output> out_;
   Bytes batch_;
-  // From here on everything is the worker's until it was waited for.
+  // These are one worker's until it was waited for, and so is out_ ...
   TableWriter entries_;
-  uint64_t rows_ = 0;
-  Sorter by_eui_, by_digest_;
   pki::MerkleStream digest_;
   store_format::Footer footer_;
-  std::unique_ptr<Worker> worker_;  // once there are no more bodies; last: it uses the others
+  // ... and these the other's.
+  uint64_t rows_ = 0;
+  Sorter by_eui_, by_digest_;
+  // Once there are no more bodies. Last: they use the others.
+  std::unique_ptr<Worker> table_worker_, index_worker_;
 };
 
 }  // namespace smki::repository
