@@ -28,7 +28,7 @@ struct ServerLimits {
 
 struct ServerOptions {
   std::string listen = "127.0.0.1:8083";  // numeric; an IPv6 host in brackets; port 0 picks a free one
-  unsigned threads = 2;                   // 1 to 64
+  unsigned threads = 8;                   // 1 to 64; more than cores, since they wait for the disk
   ServerLimits limits;
   std::function<std::shared_ptr<const Store>()> store;  // asked once a request. Any thread
   AccessLog* access_log = nullptr;                      // outlives the server; null: none

@@ -28,7 +28,7 @@ struct Options {
   uint64_t delta_size = 0;
   uint64_t organisations = 200;
   uint64_t seed = 1;
-  std::string date = "2026-11-15";
+  std::string date = "2026-11-01";  // and all deltas after it are past too
   int64_t day = 0;
 };
 
