@@ -76,6 +76,16 @@ void WriteBasicConstraints(DerWriter& extensions, int path_length) {
   WriteExtension(extensions, oid::kBasicConstraints, true, value);
 }
 
+// RFC 5934 section 9; not critical.
+void WriteApexKey(DerWriter& extensions, const WrappedApexKey& apex_key) {
+  DerWriter parts;
+  parts.Raw(apex_key.algorithm);
+  parts.Value(der::kOctetString, apex_key.wrapped);
+  DerWriter value;
+  value.Wrap(der::kSequence, parts);
+  WriteExtension(extensions, oid::kWrappedApexKey, false, value);
+}
+
 // hwType of GBCS Devices in the test PKI; GBCS.md 6.5.
 constexpr char kDeviceHardwareType[] = "1.2.826.0.1.8641679.1.2.2.1";
 
@@ -152,7 +162,8 @@ StatusOr<Certificate> IssueDeviceCertificate(const IssuerIdentity& issuer, Eui64
 
 StatusOr<Certificate> IssueAuthorityCertificate(const IssuerIdentity& issuer, const AuthoritySubject& subject,
                                                 const PublicKey& key, int path_length, const std::string& policy,
-                                                ByteSpan serial16, UtcTime not_before, UtcTime not_after) {
+                                                ByteSpan serial16, UtcTime not_before, UtcTime not_after,
+                                                const WrappedApexKey* apex_key) {
   Profile profile;
   const Bytes name = AuthorityName(subject);
   DerReader whole(name);
@@ -169,6 +180,7 @@ StatusOr<Certificate> IssueAuthorityCertificate(const IssuerIdentity& issuer, co
   WriteBasicConstraints(profile.extensions, path_length);
   WritePolicies(profile.extensions, policy);
   WriteKeyIdentifierExtensions(profile.extensions, &own, root ? nullptr : &authority);
+  if (apex_key != nullptr) WriteApexKey(profile.extensions, *apex_key);
   return Issue(issuer, profile, key, serial16, not_before, not_after);
 }
 

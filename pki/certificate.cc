@@ -118,6 +118,20 @@ Status ReadSubjectAltName(const DerValue& extension, Certificate& out) {
   return OkStatus();
 }
 
+Status ReadApexKey(const Extension& extension, Certificate& out) {
+  if (extension.critical)
+    return InvalidArgument("DER at octet {}: the wrapped contingency key must not be critical", extension.value.offset);
+  DerReader outer(extension.value);
+  SMKI_ASSIGN_OR_RETURN(const DerValue sequence, outer.Expect(der::kSequence, "ApexContingencyKey"));
+  SMKI_RETURN_IF_ERROR(outer.Finish("ApexContingencyKey"));
+  DerReader in(sequence);
+  SMKI_ASSIGN_OR_RETURN(const DerValue algorithm, in.Expect(der::kSequence, "wrapAlgorithm"));
+  SMKI_ASSIGN_OR_RETURN(const DerValue wrapped, in.Expect(der::kOctetString, "wrappedContinPubKey"));
+  SMKI_RETURN_IF_ERROR(in.Finish("ApexContingencyKey"));
+  out.apex_key = {ToBytes(algorithm.whole), ToBytes(wrapped.content)};
+  return OkStatus();
+}
+
 Status ReadExtension(const Extension& extension, Certificate& out) {
   const auto is = [&](ByteSpan id) { return SameOctets(extension.oid, id); };
   if (is(oid::kKeyUsage)) {
@@ -132,6 +146,8 @@ Status ReadExtension(const Extension& extension, Certificate& out) {
     return ReadPolicies(extension.value, out);
   } else if (is(oid::kSubjectAltName)) {
     return ReadSubjectAltName(extension.value, out);
+  } else if (is(oid::kWrappedApexKey)) {
+    return ReadApexKey(extension, out);
   } else if (extension.critical && !is(oid::kExtendedKeyUsage)) {
     return InvalidArgument("DER at octet {}: critical extension {} is not known here", extension.value.offset,
                            OidText(extension.oid));

@@ -9,6 +9,7 @@
 #include "base/eui64.h"
 #include "base/status.h"
 #include "base/time.h"
+#include "pki/apex_key.h"
 #include "pki/key.h"
 
 namespace smki::pki {
@@ -49,9 +50,10 @@ class Certificate {
   uint16_t key_usage = 0;               // 0 if the extension is absent
   bool is_ca = false;
   std::optional<int> path_length;
-  Bytes subject_key_identifier;       // empty if absent
-  Bytes authority_key_identifier;     // empty if absent
-  std::vector<std::string> policies;  // dotted
+  Bytes subject_key_identifier;            // empty if absent
+  Bytes authority_key_identifier;          // empty if absent
+  std::vector<std::string> policies;       // dotted
+  std::optional<WrappedApexKey> apex_key;  // of a Root OCA Certificate
   RawSignature signature{};
 
   // Serial as lower-case hexadecimal.
@@ -119,7 +121,8 @@ StatusOr<Certificate> IssueOrganisationCertificate(const IssuerIdentity& issuer,
 // Device Certificate, GBCS.md 6.5: empty subject, critical SAN with the EUI-64, notAfter 99991231235959Z.
 StatusOr<Certificate> IssueDeviceCertificate(const IssuerIdentity& issuer, Eui64 device, const PublicKey& key,
                                              KeyUsageBits usage, ByteSpan serial16, UtcTime not_before);
-// OCA/DCA certificate. A root is its own issuer (names equal, no AKI); path_length < 0: none.
+// OCA/DCA certificate. A root is its own issuer (names equal, no AKI); path_length < 0: none. `apex_key`: what a Root
+// OCA Certificate carries.
 struct AuthoritySubject {
   std::string common_name;
   std::string organisational_unit;  // "00" root, "07" issuing; empty for a DCA
@@ -127,7 +130,8 @@ struct AuthoritySubject {
 Bytes AuthorityName(const AuthoritySubject& subject);  // DER Name, OU before CN, PrintableString
 StatusOr<Certificate> IssueAuthorityCertificate(const IssuerIdentity& issuer, const AuthoritySubject& subject,
                                                 const PublicKey& key, int path_length, const std::string& policy,
-                                                ByteSpan serial16, UtcTime not_before, UtcTime not_after);
+                                                ByteSpan serial16, UtcTime not_before, UtcTime not_after,
+                                                const WrappedApexKey* apex_key = nullptr);
 // A person's, a keyguard's or a transport certificate: CN = id, O = organisation. `tls` adds EKU
 // serverAuth + clientAuth and SAN DNS:localhost, IP:127.0.0.1 (for transport certificates).
 StatusOr<Certificate> IssuePersonCertificate(const IssuerIdentity& issuer, const std::string& id,

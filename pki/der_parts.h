@@ -28,6 +28,7 @@ inline constexpr uint8_t kCertificatePolicies[] = {0x55, 0x1D, 0x20};           
 inline constexpr uint8_t kAuthorityKeyIdentifier[] = {0x55, 0x1D, 0x23};                            // 2.5.29.35
 inline constexpr uint8_t kExtendedKeyUsage[] = {0x55, 0x1D, 0x25};                                  // 2.5.29.37
 inline constexpr uint8_t kHardwareModuleName[] = {0x2B, 0x06, 0x01, 0x05, 0x05, 0x07, 0x08, 0x04};  // 1.3.6.1.5.5.7.8.4
+inline constexpr uint8_t kWrappedApexKey[] = {0x2B, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 0x14};  // 1.3.6.1.5.5.7.1.20
 }  // namespace oid
 
 bool SameOctets(ByteSpan a, ByteSpan b);

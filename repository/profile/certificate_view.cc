@@ -203,6 +203,15 @@ bool ReadExtension(uint8_t id, ByteSpan value, CertificateView& out) {
   }
 }
 
+// id-pe-wrappedApexContinKey, of a Root OCA Certificate: well-formed and not critical, as pki::Certificate wants it.
+constexpr uint8_t kWrappedApexKey[] = {0x2B, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 0x14};
+bool IsApexKey(ByteSpan value, bool critical) {
+  Value sequence, part;
+  if (critical || !Only(value, kSequence, sequence)) return false;
+  Walk parts(sequence.content);
+  return parts.Next(kSequence, part) && parts.Next(kOctetString, part) && parts.done();
+}
+
 // Each known extension once; an unknown one may not be critical.
 bool ReadExtensions(ByteSpan wrapper, CertificateView& out) {
   Value sequence, item, part;
@@ -226,6 +235,7 @@ bool ReadExtensions(ByteSpan wrapper, CertificateView& out) {
       critical = true;
     }
     if (!parts.Next(kOctetString, part) || !parts.done()) return false;
+    if (Is(id, kWrappedApexKey) && !IsApexKey(part.content, critical)) return false;
     static constexpr uint8_t kKnown[] = {
         kSubjectKeyIdentifier,   kKeyUsage,        kSubjectAltName, kBasicConstraints, kCertificatePolicies,
         kAuthorityKeyIdentifier, kExtendedKeyUsage};
