@@ -58,34 +58,61 @@ uint64_t CounterOf(const DeviceState& state, gbcs::Role role) {
   return found == state.counters.end() ? 0 : found->second.seq_number;
 }
 
-// GBCS.md 4.2, steps 3 to 5.
-std::optional<Refusal> Authenticate(const DeviceState& state, const Command& command) {
+// Whose counter an accepted command of this mode moves.
+gbcs::Role AuthorisingRole(gbcs::Mode mode) {
+  return mode == gbcs::Mode::kAnyByContingency ? gbcs::Role::kRoot : gbcs::Role::kRecovery;
+}
+
+// GBCS.md 4.6: out of the certificate in the root cell, with what the command discloses. Nobody can be named as its
+// holder there, so the originator is not compared.
+std::optional<Refusal> ContingencyKey(const DeviceState& state, const gbcs::CommandPayload& p,
+                                      std::optional<pki::PublicKey>& out) {
+  const auto root = state.cells.find(kRootCell);
+  if (root == state.cells.end() || !root->second->certificate || !root->second->certificate->apex_key)
+    return Refusal{Discard::kNoContingencyKey, "the root cell holds no contingency key"};
+  if (!p.plaintext_symmetric_key) return Refusal{Discard::kNoContingencyKey, "the command discloses no Symmetric Key"};
+  auto key = pki::UnwrapApexKey(*root->second->certificate->apex_key, *p.plaintext_symmetric_key);
+  if (!key.ok()) return Refusal{Discard::kNoContingencyKey, Message(key.status())};
+  out = *std::move(key);
+  return std::nullopt;
+}
+
+// GBCS.md 4.2, step 3: the key that the KRP Signature must be of.
+std::optional<Refusal> VerificationKey(const DeviceState& state, const Command& command,
+                                       std::optional<pki::PublicKey>& out) {
   const gbcs::Message& m = command.message;
   const gbcs::CommandPayload& p = command.payload;
-  if (p.mode == gbcs::Mode::kAnyByContingency) {
-    // The key would come out of the root certificate's WrappedApexContingencyKey (GBCS.md 4.6), whose wrapping is not
-    // public.
-    return Refusal{Discard::kNoContingencyKey, "the root cell holds no contingency key this simulator can unwrap"};
-  }
-  const auto cell = state.cells.find(kRecoveryCell);
-  if (p.authorising_cell != kRecoveryCell || cell == state.cells.end()) {
+  const bool contingency = p.mode == gbcs::Mode::kAnyByContingency;
+  const auto cell = state.cells.find(contingency ? kRootCell : kRecoveryCell);
+  if (cell == state.cells.end() || p.authorising_cell != cell->first) {
     return Refusal{Discard::kAuthorisingCell,
                    p.authorising_cell ? p.authorising_cell->ToString() : "no authorising cell is named"};
   }
+  if (contingency) return ContingencyKey(state, p, out);
   if (m.originator != cell->second->eui) {
     return Refusal{Discard::kOriginator, fmt::format("from {}, the cell belongs to {}", m.originator.ToString(),
                                                      cell->second->eui.ToString())};
   }
+  out = cell->second->key;
+  return std::nullopt;
+}
+
+// GBCS.md 4.2, steps 3 to 5.
+std::optional<Refusal> Authenticate(const DeviceState& state, const Command& command) {
+  const gbcs::Message& m = command.message;
+  const gbcs::CommandPayload& p = command.payload;
+  std::optional<pki::PublicKey> key;
+  if (auto refusal = VerificationKey(state, command, key)) return refusal;
   if (p.seq_number != m.originator_counter) {
     return Refusal{Discard::kCounterMismatch,
                    fmt::format("{} in the payload, {} in the header", p.seq_number, m.originator_counter)};
   }
-  const uint64_t last = CounterOf(state, gbcs::Role::kRecovery);
+  const uint64_t last = CounterOf(state, AuthorisingRole(p.mode));
   if (p.seq_number <= last)
     return Refusal{Discard::kReplayed, fmt::format("counter {}, last accepted {}", p.seq_number, last)};
   if (!m.signature) return Refusal{Discard::kBadSignature, "there is no KRP Signature"};
-  if (!cell->second->key.Verify(gbcs::SignedOctets(m), *m.signature)) {
-    return Refusal{Discard::kBadSignature, "the KRP Signature does not verify with the key in the recovery cell"};
+  if (!key->Verify(gbcs::SignedOctets(m), *m.signature)) {
+    return Refusal{Discard::kBadSignature, "the KRP Signature does not verify with the authorising key"};
   }
   return std::nullopt;
 }
@@ -158,6 +185,9 @@ class Replacer {
 
   StatusCode Judge(const AnchorPtr& offered, const TrustAnchorCell& cell) {
     if (!offered || !FitsCell(*offered->certificate, cell)) return StatusCode::kBadCertificate;
+    // Under contingency a new root has nothing to do with the old one, which nobody may believe (GBCS.md 4.5).
+    if (cell == kRootCell && payload_.mode == gbcs::Mode::kAnyByContingency)
+      return IsRoot(*offered->certificate) ? StatusCode::kSuccess : StatusCode::kBadCertificate;
     const auto root = state_.cells.find(kRootCell);
     if (root == state_.cells.end()) return StatusCode::kNoTrustAnchor;
     switch (memo_.ValidatePath(*offered, path_, *root->second, time_)) {
@@ -168,6 +198,13 @@ class Replacer {
       default:
         return StatusCode::kBadCertificate;
     }
+  }
+
+  // Its own issuer, in date if dates are looked at, and with a contingency key of its own: without one this Device
+  // could never be helped again.
+  bool IsRoot(const pki::Certificate& certificate) const {
+    return certificate.subject == certificate.issuer && certificate.IsSignedBy(*certificate.public_key) &&
+           certificate.apex_key && (!time_ || certificate.IsValidAt(*time_));
   }
 
   DeviceState& state_;
@@ -187,7 +224,7 @@ void Apply(DeviceState& state, const gbcs::SeqNumberChange& change) {
 std::vector<gbcs::SeqNumberChange> ApplyFloors(DeviceState& state, const gbcs::CommandPayload& payload) {
   std::vector<gbcs::SeqNumberChange> changes;
   if (payload.new_floor) {
-    changes.push_back({gbcs::Role::kRecovery, *payload.new_floor,
+    changes.push_back({AuthorisingRole(payload.mode), *payload.new_floor,
                        payload.new_specialist_floors.value_or(std::vector<gbcs::SpecialistSeqNumber>())});
   }
   if (payload.other_changes)
@@ -275,7 +312,7 @@ StatusOr<Processed> ProcessCommand(const DeviceState& state, ByteSpan message, U
     return out;
   }
   const gbcs::CommandPayload& payload = command.payload;
-  out.state.counters[gbcs::Role::kRecovery].seq_number = payload.seq_number;
+  out.state.counters[AuthorisingRole(payload.mode)].seq_number = payload.seq_number;
   out.outcome.seq_number = payload.seq_number;
   out.outcome.mode = payload.mode;
   out.outcome.outcomes = Replacer(out.state, payload, now, memo).Run();

@@ -1,4 +1,4 @@
-// What a Device does with a CS02b command of mode 8: GBCS.md section 4.2 to 4.5, step by step. Pure: a state, the
+// What a Device does with a CS02b command of mode 8 or 9: GBCS.md section 4.2 to 4.5, step by step. Pure: a state, the
 // octets of a message and the time give either silence with a reason or a signed response and the next state.
 //
 // The processing text of GBCS 13.3.4 is not public to us; GBCS.md marks what is read and what is inferred. A check that
@@ -39,9 +39,9 @@ enum class Discard : uint8_t {
   kMacPresent,          // modes 8 and 9 have no MAC Header (GBCS.md 2.1)
   kModeMismatch,        // payload and Message Code disagree
   kFutureDated,         // an execution date-time, which this simulator does not serve
-  kNoContingencyKey,    // mode 9: no contingency key can be had from the root cell
-  kAuthorisingCell,     // mode 8: not authorised by {recovery, digitalSignature, management}, or the Device lacks that
-                        // cell
+  kAuthorisingCell,     // not authorised by {recovery, digitalSignature, management} (mode 8) or {root, keyCertSign,
+                        // management} (mode 9), or the Device lacks that cell
+  kNoContingencyKey,    // mode 9: no contingency key can be had from the root cell with what the command discloses
   kOriginator,          // Business Originator ID is not the unique ID in the authorising cell
   kCounterMismatch,     // payload and Grouping Header carry different counters
   kReplayed,            // the counter is not above the one stored for the authorising role

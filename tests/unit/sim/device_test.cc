@@ -151,6 +151,8 @@ INSTANTIATE_TEST_SUITE_P(
                     [](auto& m, auto& p) {
                       m.message_code = gbcs::kAnyByContingencyCode;
                       p.mode = gbcs::Mode::kAnyByContingency;
+                      p.authorising_cell = kRoot;
+                      p.plaintext_symmetric_key = Bytes(pki::kSymmetricKey);
                     }},
         DiscardCase{"NoCellAuthorises", Discard::kAuthorisingCell, [](auto&, auto& p) { p.authorising_cell.reset(); }},
         DiscardCase{"AnotherCellAuthorises", Discard::kAuthorisingCell,
@@ -337,6 +339,119 @@ TEST_F(Device, ChainsOtherCellsToARootReplacedInTheSameCommand) {
 TEST_F(Device, WorksWithARootKnownByItsKeyAlone) {
   state.cells[kRoot] = Anchor::FromKey(pki.root_key.public_key());
   EXPECT_THAT(Statuses(), Is(StatusCode::kSuccess));
+}
+
+// --- Contingency: mode 9 ---
+
+// A hierarchy whose root carries a contingency key, and what opens it.
+struct WithContingency {
+  explicit WithContingency(const std::string& name) : pki(name) {
+    symmetric.assign(pki::kSymmetricKey, static_cast<uint8_t>(name.size()));
+    const pki::AuthoritySubject subject{name, "00"};
+    root = Must(pki::IssueAuthorityCertificate(pki.root_issuer, subject, pki.root_key.public_key(), 1,
+                                               pki::kOrganisationPolicy, SmallPki::Serial(), SmallPki::Before(),
+                                               SmallPki::After(), &apex()));
+  }
+  const pki::WrappedApexKey& apex() {
+    wrapped = Must(pki::WrapApexKey(key.public_key(), symmetric));
+    return wrapped;
+  }
+  SmallPki pki;
+  pki::PrivateKey key = Must(pki::PrivateKey::Generate());
+  Bytes symmetric;
+  pki::WrappedApexKey wrapped;
+  pki::Certificate root;
+};
+
+class DeviceInContingency : public Device {
+ protected:
+  DeviceInContingency() {
+    Hold(kRoot, old.root);
+    state.counters[Role::kRoot].seq_number = 5;
+    payload.mode = gbcs::Mode::kAnyByContingency;
+    payload.authorising_cell = kRoot;
+    payload.plaintext_symmetric_key = old.symmetric;
+    payload.path_certificates = {next.pki.issuing.der()};
+    OfferOnly(next.pki.Organisation(Role::kSupplier, kSupplierEui, KeyUsage::kDigitalSignature), kSupplierDs);
+    Offer(next.root, kRoot);
+    message.message_code = gbcs::kAnyByContingencyCode;
+    message.originator = Eui64(0x70B3D51F300017FF);
+  }
+  Processed Signed(pki::PrivateKey& key) {
+    message.payload = gbcs::EncodeCommandPayload(payload);
+    message.signature = Must(key.Sign(gbcs::SignedOctets(message)));
+    return Process(gbcs::EncodeMessage(message));
+  }
+  std::vector<StatusCode> StatusesOf(const Processed& processed) {
+    EXPECT_FALSE(processed.discard) << processed.detail;
+    std::vector<StatusCode> out;
+    for (const auto& outcome : processed.outcome.outcomes) out.push_back(outcome.status);
+    return out;
+  }
+  WithContingency old{"OldRoot"}, next{"TheNextRoot"};
+};
+
+TEST_F(DeviceInContingency, TakesANewRootAndWhatIsUnderIt) {
+  payload.new_floor = 7;
+  const Processed processed = Signed(old.key);
+  EXPECT_THAT(StatusesOf(processed), testing::ElementsAre(StatusCode::kSuccess, StatusCode::kSuccess));
+  EXPECT_EQ(*processed.state.cells.at(kRoot)->certificate, next.root);
+  EXPECT_EQ(processed.state.counters.at(Role::kRoot).seq_number, 7u);
+  EXPECT_EQ(processed.state.counters.at(Role::kRecovery).seq_number, 100u);
+  EXPECT_EQ(processed.outcome.changes[0], (gbcs::SeqNumberChange{Role::kRoot, 7, {}}));
+  const gbcs::Message response = Must(gbcs::ParseMessage(processed.response));
+  EXPECT_EQ(response.message_code, gbcs::kAnyByContingencyCode);
+}
+
+TEST_F(DeviceInContingency, TheOldPairIsOfNoUseOnceTheRootIsReplaced) {
+  state = Signed(old.key).state;
+  payload.seq_number = message.originator_counter = 1001;
+  EXPECT_EQ(Signed(old.key).discard, Discard::kNoContingencyKey);
+  payload.plaintext_symmetric_key = next.symmetric;
+  EXPECT_EQ(Signed(old.key).discard, Discard::kBadSignature);
+  OfferOnly(next.pki.Organisation(Role::kSupplier, kSupplierEui, KeyUsage::kDigitalSignature), kSupplierDs);
+  EXPECT_THAT(StatusesOf(Signed(next.key)), Is(StatusCode::kSuccess));
+}
+
+TEST_F(DeviceInContingency, DiscardsWhatItsRootsContingencyKeyDidNotSign) {
+  EXPECT_EQ(Signed(next.key).discard, Discard::kBadSignature);
+  EXPECT_EQ(Signed(recovery_key).discard, Discard::kBadSignature);
+  EXPECT_EQ(Signed(old.pki.root_key).discard, Discard::kBadSignature);
+}
+
+TEST_F(DeviceInContingency, DiscardsItWithoutTheSymmetricKeyAndWithAnother) {
+  payload.plaintext_symmetric_key = next.symmetric;
+  EXPECT_EQ(Signed(old.key).discard, Discard::kNoContingencyKey);
+  payload.plaintext_symmetric_key.reset();
+  EXPECT_NE(Signed(old.key).discard, std::nullopt);
+}
+
+TEST_F(DeviceInContingency, DiscardsItUnderTheRecoveryCell) {
+  payload.authorising_cell = kRecovery;
+  EXPECT_EQ(Signed(old.key).discard, Discard::kAuthorisingCell);
+}
+
+TEST_F(DeviceInContingency, CountsForTheRootNotForRecovery) {
+  payload.seq_number = message.originator_counter = 6;  // below recovery's
+  state = Signed(old.key).state;
+  EXPECT_EQ(state.counters[Role::kRoot].seq_number, 6u);
+  Hold(kRoot, old.root);
+  EXPECT_EQ(Signed(old.key).discard, Discard::kReplayed);
+}
+
+TEST_F(DeviceInContingency, ARootMustBeItsOwnIssuerAndCarryAContingencyKey) {
+  OfferOnly(next.pki.root, kRoot);  // without contingency key
+  EXPECT_THAT(StatusesOf(Signed(old.key)), Is(StatusCode::kBadCertificate));
+  const pki::Certificate certified = Must(pki::IssueAuthorityCertificate(
+      old.pki.root_issuer, {"Certified", "00"}, next.pki.root_key.public_key(), 1, pki::kOrganisationPolicy,
+      SmallPki::Serial(), SmallPki::Before(), SmallPki::After(), &next.wrapped));
+  OfferOnly(certified, kRoot);
+  EXPECT_THAT(StatusesOf(Signed(old.key)), Is(StatusCode::kBadCertificate));
+}
+
+TEST_F(DeviceInContingency, WithoutTheNewRootTheRestDoesNotChain) {
+  OfferOnly(next.pki.Organisation(Role::kSupplier, kSupplierEui, KeyUsage::kDigitalSignature), kSupplierDs);
+  EXPECT_THAT(StatusesOf(Signed(old.key)), Is(StatusCode::kNoTrustAnchor));
 }
 
 TEST_F(Device, RefusesAnOrganisationCertificateInTheRootCell) {
