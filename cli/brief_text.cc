@@ -1,5 +1,6 @@
 // The brief as a page and as JSON.
 #include "cli/brief.h"
+#include "cli/spoken_digest.h"
 #include "cli/text.h"
 
 namespace smki::cli {
@@ -156,7 +157,12 @@ std::string BriefText(const Brief& brief, const Style& style) {
     }
   }
   out += "\n" + Fact("SHA-256", style.Strong(ToHex(brief.digest)), kLabel);
-  out += Fact("", "This is what you sign. Read it out to another member: both must see the same.", kLabel);
+  const char* label = "aloud";
+  for (const std::string& line : SpokenLines(brief.digest)) {
+    out += Fact(label, line, kLabel);
+    label = "";
+  }
+  out += Fact("", "This is what you sign. Read the words out to another member: both must see the same.", kLabel);
   return out;
 }
 
@@ -176,6 +182,7 @@ Json BriefJson(const Brief& brief) {
     warnings.push_back({{"grave", warning.grave}, {"text", warning.text}});
   return {{"direction", direction.id},
           {"sha256", ToHex(brief.digest)},
+          {"words", SpokenLines(brief.digest)},
           {"incident", direction.incident},
           {"environment", direction.environment.ToString()},
           {"requested_by", direction.requested_by},

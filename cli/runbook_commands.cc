@@ -60,10 +60,8 @@ Status Lint(Command& command, const std::string& file) {
   if (command.json()) {
     Json list = Json::array();
     for (const LintFinding& finding : findings) {
-      list.push_back({{"error", finding.error},
-                      {"line", finding.line},
-                      {"message", finding.message},
-                      {"story", finding.story}});
+      list.push_back(
+          {{"error", finding.error}, {"line", finding.line}, {"message", finding.message}, {"story", finding.story}});
     }
     command.Print(
         Json{{"runbook", runbook.id}, {"sha256", ToHex(runbook.digest)}, {"errors", errors}, {"findings", list}});

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "cli/json.h"
+#include "cli/spoken_digest.h"
 
 namespace smki::cli {
 namespace {
@@ -61,6 +64,24 @@ TEST(Text, ABarNeverOverflows) {
 TEST(Text, JsonWithBrokenUtf8IsStillJson) {
   const std::string text = Dump({{"what", "\xff\xfe"}});
   EXPECT_FALSE(Json::parse(text, nullptr, false).is_discarded());
+}
+
+// E5 82 94 F2 is how the fingerprint begins that its authors' manual reads out.
+TEST(SpokenDigest, AlternatesTheTwoListsOctetByOctet) {
+  EXPECT_EQ(SpokenLines(Bytes{0x00, 0x01, 0xFF, 0xFE}), (std::vector<std::string>{"aardvark adviser Zulu yesteryear"}));
+  EXPECT_EQ(SpokenLines(Bytes{0xE5, 0x82, 0x94, 0xF2}, 2),
+            (std::vector<std::string>{"topmost Istanbul", "Pluto vagabond"}));
+  EXPECT_TRUE(SpokenLines({}).empty());
+}
+
+TEST(SpokenDigest, EveryOctetHasAWordOfItsOwnInEachPlace) {
+  std::set<std::string> words;
+  for (int octet = 0; octet < 256; ++octet) {
+    const auto value = static_cast<uint8_t>(octet);
+    words.insert(SpokenLines(Bytes{value}).at(0));
+    words.insert(SpokenLines(Bytes{0, value}, 1).at(1));
+  }
+  EXPECT_EQ(words.size(), 512u);
 }
 
 }  // namespace
