@@ -115,8 +115,8 @@ std::string GraphText(const Runbook& runbook, size_t width) {
       if (!step.when.contains(id) && IsDrawn(runbook, step, id)) after += (after.empty() ? "after " : ", ") + id;
     }
     for (const auto& [id, outcome] : step.when) {
-      after +=
-          (after.empty() ? "" : "; ") + (outcome == "done" ? "if " + id + " is done" : "if " + id + ": " + outcome);
+      if (!after.empty()) after += "; ";
+      after += outcome == "done" ? fmt::format("if {} is done", id) : fmt::format("if {}: {}", id, outcome);
     }
     if (!step.choices.empty()) line += fmt::format(" ({})", fmt::join(step.choices, " | "));
     if (!after.empty()) line += "  <- " + after;
