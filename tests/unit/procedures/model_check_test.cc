@@ -5,13 +5,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <random>
+#include <set>
 #include <sstream>
 
-#include "base/random.h"
 #include "procedures/facts.h"
 #include "procedures/graph.h"
+#include "procedures/words.h"
 #include "sample.h"
 
 namespace smki::procedures {
