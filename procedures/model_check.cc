@@ -163,6 +163,8 @@ class Checker {
       if (IsReady(way, s)) ready.push_back(s);
     }
     if (ready.empty()) return End(way, at);
+    // One that lacks something waits; what others make may still come.
+    std::erase_if(ready, [&](size_t s) { return !MayStart(way, at, s); });
     // One that no other waiting step has to do with can go first: the others find the same facts after it.
     const auto alone = std::find_if(ready.begin(), ready.end(), [&](size_t s) {
       const auto& others = steps_[s].dependents;
@@ -172,18 +174,26 @@ class Checker {
     for (const size_t s : ready) Start(way, at, s);
   }
 
+  // Whether a step that is ready has what it needs; if not, that is a finding.
+  bool MayStart(const Way& way, size_t at, size_t s) {
+    const Effects& effects = steps_[s].effects;
+    const Facts missing = effects.needs.Without(way.facts);
+    if (!missing.empty()) {
+      Find(Rule::kNeeds, s, "starts without " + Text(missing, " and without "), StoryTo(at, s));
+    } else if (!effects.needs_one_of.empty() && !way.facts.Meets(effects.needs_one_of)) {
+      Find(Rule::kNeeds, s, "starts without " + Text(effects.needs_one_of, ", or "), StoryTo(at, s));
+    } else if (way.facts.Meets(effects.forbids)) {
+      const Facts held = effects.forbids.Without(effects.forbids.Without(way.facts));
+      Find(Rule::kForbids, s, "starts after " + Text(held, " and "), StoryTo(at, s));
+    } else {
+      return true;
+    }
+    return false;
+  }
+
   void Start(const Way& way, size_t at, size_t s) {
     Prepared& step = steps_[s];
     const Effects& effects = step.effects;
-    const Facts missing = effects.needs.Without(way.facts);
-    if (!missing.empty())
-      return Find(Rule::kNeeds, s, "starts without " + Text(missing, " and without "), StoryTo(at, s));
-    if (!effects.needs_one_of.empty() && !way.facts.Meets(effects.needs_one_of))
-      return Find(Rule::kNeeds, s, "starts without " + Text(effects.needs_one_of, ", or "), StoryTo(at, s));
-    if (way.facts.Meets(effects.forbids)) {
-      const Facts held = effects.forbids.Without(effects.forbids.Without(way.facts));
-      return Find(Rule::kForbids, s, "starts after " + Text(held, " and "), StoryTo(at, s));
-    }
     step.started = true;
     for (const char end : step.ends) {
       Way next = way;

@@ -164,10 +164,13 @@ Runbook RandomRunbook(std::mt19937_64& random) {
   out.id = "random";
   out.key = "recovery";
   out.mode = ModeOfKey("recovery");
-  for (size_t s = 0; s < 8; ++s) {
+  const size_t sparse = 1 + below(3);    // 1: everything in one line
+  const size_t strange = 4 + below(60);  // one in so many does what nobody expects there
+  const size_t steps = 2 + below(7);     // short ones may be in order
+  for (size_t s = 0; s < steps; ++s) {
     Step step;
     // Mostly in the order in which they make sense.
-    const auto& [action, kind] = kActions[below(4) == 0 ? below(std::size(kActions)) : s];
+    const auto& [action, kind] = kActions[below(strange) == 0 ? below(std::size(kActions)) : s];
     step.id = fmt::format("s{}", s);
     step.line = static_cast<int>(s + 1);
     step.kind = kind;
@@ -176,9 +179,9 @@ Runbook RandomRunbook(std::mt19937_64& random) {
     if (kind == StepKind::kDecide) step.choices = {"x", "y"};
     step.on_failure = below(3) == 0 && kind != StepKind::kDecide ? "deviate" : "retry";
     for (size_t t = 0; t < s; ++t) {
-      if (below(3) != 0) continue;
+      if (below(sparse) != 0) continue;
       step.requires_.push_back(out.steps[t].id);
-      if (below(3) == 0)
+      if (below(sparse * 4) == 0)
         step.when[out.steps[t].id] = out.steps[t].choices.empty() ? "done" : out.steps[t].choices[below(2)];
     }
     out.steps.push_back(std::move(step));
