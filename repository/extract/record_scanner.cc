@@ -467,8 +467,11 @@ bool RecordScanner::Text(const Tag& begin, std::string_view& out) {
     at_ = behind + 1;
   } else {
     if (StartsWith("<!")) return Refused(Refusal::kXML_UNSUPPORTED, "a comment or CDATA stands inside a text");
+    if (!StartsWith("</")) {
+      CheckText(raw);
+      return false;
+    }
     Tag tag;
-    if (!StartsWith("</")) return false;
     if (!ReadTag(tag)) return false;
     if (tag.whole != element)
       return Refused(Refusal::kXML_MALFORMED, "</" + Shown(tag.whole) + "> ends <" + Shown(element) + ">");
@@ -479,6 +482,13 @@ bool RecordScanner::Text(const Tag& begin, std::string_view& out) {
   if (begin.name != schema::kFieldRules[schema::kBody].element && !IsXmlText(out))
     return Refused(Refusal::kXML_MALFORMED, "a text is not UTF-8");
   return true;
+}
+
+// Of a text that nobody reads, whether it may stand in a document at all.
+bool RecordScanner::CheckText(std::string_view text) {
+  std::string_view ignored;
+  if (text.find('&') != std::string_view::npos) return Unescaped(text, ignored);
+  return IsXmlText(text) || Refused(Refusal::kXML_MALFORMED, "a text is not UTF-8");
 }
 
 bool RecordScanner::Unescaped(std::string_view text, std::string_view& out) {
@@ -508,9 +518,7 @@ bool RecordScanner::SkipElement(const Tag& tag, size_t depth) {
   while (true) {
     const size_t open = chunk_.find('<', at_);
     if (open == std::string_view::npos) return Refused(Refusal::kXML_TRUNCATED, "an element does not end");
-    std::string_view text = chunk_.substr(at_, open - at_), ignored;
-    if (text.find('&') != std::string_view::npos ? !Unescaped(text, ignored) : !IsXmlText(text))
-      return refused_ ? false : Refused(Refusal::kXML_MALFORMED, "a text is not UTF-8");
+    if (!CheckText(chunk_.substr(at_, open - at_))) return false;
     at_ = open;
     if (StartsWith("<!--")) {
       if (!Comment()) return false;

@@ -80,6 +80,7 @@ class RecordScanner {
   bool QuickField(size_t& next, ScannedRecord& out);
   bool Field(const Tag& tag, size_t& next, ScannedRecord& out);
   bool Text(const Tag& begin, std::string_view& out);
+  bool CheckText(std::string_view text);
   bool Unescaped(std::string_view text, std::string_view& out);
   bool SkipElement(const Tag& tag, size_t depth);
   bool StartsWith(std::string_view text) const { return chunk_.substr(at_, text.size()) == text; }

@@ -207,6 +207,8 @@ TEST_F(ExtractTest, I7_WhatIsNotTheSchemaIsRefused) {
       {"<CertificateStatus>", "< CertificateStatus>", "XML_MALFORMED"},
       {"<CertificateStatus>", "<Status>\x01</Status><CertificateStatus>", "XML_MALFORMED"},
       {">I<", ">\x01<", "XML_MALFORMED"},
+      {">I<", ">\x01<b/>I<", "XML_MALFORMED"},
+      {"<CertificateBody>", "<CertificateBody>\xBB<b/>", "XML_MALFORMED"},
       {">I<", ">\xFF<", "XML_MALFORMED"},
       {">I<", ">\xED\xA0\x80<", "XML_MALFORMED"},
       {">I<", ">\xC0\xAF<", "XML_MALFORMED"},
@@ -221,6 +223,7 @@ TEST_F(ExtractTest, I7_WhatIsNotTheSchemaIsRefused) {
       {"version=\"1.0\"", "version=\"1.1\"", "XML_UNSUPPORTED"},
       {">I<", ">&unknown;<", "XML_ENTITY"},
       {">I<", ">&#73;<", "XML_ENTITY"},
+      {">I<", ">&b;<c/>I<", "XML_ENTITY"},
       {"<CertificateStatus>", "<a>&b;</a><CertificateStatus>", "XML_ENTITY"},
   };
   for (const auto& c : cases) {
