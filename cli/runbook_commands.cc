@@ -3,7 +3,7 @@
 
 #include "base/file.h"
 #include "cli/command.h"
-#include "procedures/runbook.h"
+#include "procedures/graph.h"
 
 namespace smki::cli {
 namespace {
@@ -60,7 +60,10 @@ Status Lint(Command& command, const std::string& file) {
   if (command.json()) {
     Json list = Json::array();
     for (const LintFinding& finding : findings) {
-      list.push_back({{"error", finding.error}, {"line", finding.line}, {"message", finding.message}});
+      list.push_back({{"error", finding.error},
+                      {"line", finding.line},
+                      {"message", finding.message},
+                      {"story", finding.story}});
     }
     command.Print(
         Json{{"runbook", runbook.id}, {"sha256", ToHex(runbook.digest)}, {"errors", errors}, {"findings", list}});
@@ -71,6 +74,7 @@ Status Lint(Command& command, const std::string& file) {
   for (const LintFinding& finding : findings) {
     out += fmt::format("{}:{}: {}: {}\n", file, finding.line,
                        finding.error ? style.Bad("error") : style.Warn("warning"), finding.message);
+    for (size_t i = 0; i < finding.story.size(); ++i) out += fmt::format("  {:2}. {}\n", i + 1, finding.story[i]);
   }
   out += fmt::format("{}  {}, {} steps, SHA-256 {}\n", errors == 0 ? style.Good("in order") : style.Bad("not in order"),
                      runbook.id, runbook.steps.size(), ToHex(runbook.digest));
@@ -85,9 +89,29 @@ void AddRunbookCommands(CLI::App& app, Command& command) {
   group->require_subcommand(1);
   auto file = std::make_shared<std::string>();
 
-  CLI::App* lint = group->add_subcommand("lint", "check a runbook beyond its syntax");
+  CLI::App* lint =
+      group->add_subcommand("lint", "prove a runbook: every way through it is tried, what breaks a rule is told");
   lint->add_option("file", *file, "runbook (YAML)")->required();
   lint->callback([&command, file] { command.Run([&] { return Lint(command, *file); }); });
+
+  CLI::App* graph = group->add_subcommand("graph", "a runbook drawn: its steps and what each waits for");
+  auto format = std::make_shared<std::string>("text");
+  graph->add_option("file", *file, "runbook (YAML)")->required();
+  graph->add_option("--format", *format, "dot is for Graphviz: smkictl runbook graph --format dot FILE | dot -Tsvg")
+      ->check(CLI::IsMember({"text", "dot"}))
+      ->capture_default_str();
+  graph->callback([&command, file, format] {
+    command.Run([&]() -> Status {
+      SMKI_ASSIGN_OR_RETURN(const Runbook runbook, Load(*file));
+      const std::string drawn = *format == "dot" ? GraphDot(runbook) : GraphText(runbook);
+      if (command.json()) {
+        command.Print(Json{{"runbook", runbook.id}, {"format", *format}, {"graph", drawn}});
+      } else {
+        command.Print(drawn);
+      }
+      return OkStatus();
+    });
+  });
 
   CLI::App* show = group->add_subcommand("show", "a runbook as a page");
   show->add_option("file", *file, "runbook (YAML)")->required();

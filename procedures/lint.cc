@@ -1,10 +1,10 @@
 // What a reviewer would have to check in a runbook by hand. Each rule is one function; tests have a bad runbook for
 // each.
 #include <algorithm>
-#include <functional>
+#include <iterator>
 #include <set>
 
-#include "procedures/runbook.h"
+#include "procedures/model_check.h"
 #include "procedures/words.h"
 
 namespace smki::procedures {
@@ -31,6 +31,10 @@ class Linter {
     CheckPhaseOrder();
     CheckKeyUse();
     CheckEnd();
+    if (is_graph_) {
+      std::vector<LintFinding> found = ModelCheck(runbook_);
+      std::move(found.begin(), found.end(), std::back_inserter(findings_));
+    }
     std::stable_sort(findings_.begin(), findings_.end(),
                      [](const LintFinding& a, const LintFinding& b) { return a.line < b.line; });
     return std::move(findings_);
@@ -40,7 +44,7 @@ class Linter {
   template <typename... Args>
   void Error(const Step& step, fmt::format_string<Args...> format, Args&&... args) {
     findings_.push_back(
-        {true, step.line, fmt::format("step '{}': {}", step.id, fmt::format(format, std::forward<Args>(args)...))});
+        {true, step.line, fmt::format("step '{}': {}", step.id, fmt::format(format, std::forward<Args>(args)...)), {}});
   }
   template <typename... Args>
   void Warning(const Step& step, fmt::format_string<Args...> format, Args&&... args) {
@@ -49,7 +53,7 @@ class Linter {
   }
   template <typename... Args>
   void RunbookError(fmt::format_string<Args...> format, Args&&... args) {
-    findings_.push_back({true, 1, fmt::format(format, std::forward<Args>(args)...)});
+    findings_.push_back({true, 1, fmt::format(format, std::forward<Args>(args)...), {}});
   }
 
   // All steps that come before `step`, by any number of requirements.
@@ -65,12 +69,6 @@ class Linter {
       }
     }
     return out;
-  }
-  const Step* FindBefore(const Step& step, const std::function<bool(const Step&)>& match) const {
-    for (const std::string& id : Before(step)) {
-      if (match(*runbook_.Find(id))) return runbook_.Find(id);
-    }
-    return nullptr;
   }
 
   void CheckTexts(const Step& s) {
@@ -153,11 +151,14 @@ class Linter {
       const Step* required = runbook_.Find(id);
       if (required == nullptr) {
         Error(s, "requires the unknown step '{}'", id);
+        is_graph_ = false;
       } else if (PhaseRank(required->phase) > PhaseRank(s.phase)) {
         Error(s, "is of phase {} but requires '{}' of phase {}", s.phase, id, required->phase);
       }
     }
-    if (Before(s).contains(s.id)) Error(s, "requires itself, by way of {}", fmt::join(s.requires_, ", "));
+    if (!Before(s).contains(s.id)) return;
+    Error(s, "requires itself, by way of {}", fmt::join(s.requires_, ", "));
+    is_graph_ = false;
   }
 
   void CheckWhen(const Step& s) {
@@ -165,6 +166,7 @@ class Linter {
       const Step* origin = runbook_.Find(id);
       if (origin == nullptr) {
         Error(s, "when names the unknown step '{}'", id);
+        is_graph_ = false;
         continue;
       }
       const bool decides = origin->kind == StepKind::kDecide;
@@ -208,18 +210,10 @@ class Linter {
     }
     const auto is_direction = [](const Step& s) { return s.kind == StepKind::kDirection; };
     const auto is_ceremony = [](const Step& s) { return s.kind == StepKind::kCeremony; };
-    const auto looks_for_certificates = [](const Step& s) { return s.action == "repository.holds-certificates"; };
     for (const Step& s : runbook_.steps) {
       const bool uses_key = s.action == "campaign.run";
       if ((uses_key || is_ceremony(s) || is_direction(s)) && runbook_.key == "none")
         Error(s, "the runbook uses no key, but this step does");
-      if ((uses_key || is_ceremony(s)) && FindBefore(s, is_direction) == nullptr)
-        Error(s, "uses the key without a direction step before it");
-      if (uses_key && FindBefore(s, is_ceremony) == nullptr) Error(s, "uses the key without a ceremony step before it");
-      // Method 3 puts the Subscriber's own new certificates on Devices: they must exist first (DOMAIN section 3).
-      if (runbook_.id == "method-3" && is_direction(s) && FindBefore(s, looks_for_certificates) == nullptr) {
-        Error(s, "directs before the Repository holds the new certificates (action repository.holds-certificates)");
-      }
     }
   }
 
@@ -228,18 +222,11 @@ class Linter {
     const auto looks_back = [](const Step& s) { return s.phase == "post-recovery" && s.actor != "system"; };
     if (std::none_of(steps.begin(), steps.end(), looks_back))
       RunbookError("no way to end: no post-recovery step in which a person looks at the result");
-    for (const Step& s : steps) {
-      if (s.kind != StepKind::kCeremony) continue;
-      const auto closes = [&](const Step& other) {
-        return other.action == "keyguard.close" && Before(other).contains(s.id);
-      };
-      if (std::none_of(steps.begin(), steps.end(), closes))
-        Error(s, "no way to end: no step after it closes the key (action keyguard.close)");
-    }
   }
 
   const Runbook& runbook_;
   std::vector<LintFinding> findings_;
+  bool is_graph_ = true;  // every step named is there, and none requires itself
 };
 
 }  // namespace

@@ -70,10 +70,11 @@ struct LintFinding {
   bool error = true;  // false: a warning
   int line = 0;
   std::string message;
+  std::vector<std::string> story;  // how it comes to that, a sentence each; empty if it needs none
 };
-// Beyond loading: unknown or cyclic requirements, unreachable steps, unknown actions or parameters, key use
-// without direction and ceremony before it, no way to end, same actor for conflicting steps, a direction before the new
-// certificates are in the Repository (method 3), missing basis, phases out of order. In the order of lines.
+// Beyond loading: unknown or cyclic requirements, unreachable steps, unknown actions or parameters, no person who looks
+// at the result, same actor for conflicting steps, missing basis, phases out of order; and over all ways through it
+// (model_check.h) steps without what they need, and keys that stay open. In the order of lines.
 std::vector<LintFinding> Lint(const Runbook& runbook);
 
 }  // namespace smki::procedures

@@ -1,0 +1,62 @@
+#include "procedures/facts.h"
+
+#include <map>
+
+#include "procedures/runbook.h"
+
+namespace smki::procedures {
+namespace {
+
+constexpr const char* kTexts[] = {
+#define SMKI_FACT_TEXT(name, text) text,
+    SMKI_FACTS(SMKI_FACT_TEXT)
+#undef SMKI_FACT_TEXT
+};
+
+Effects CampaignEffects(const Step& step) {
+  const auto wave = step.with.find("wave");
+  Effects out;
+  out.needs = {Fact::kCertificates, Fact::kDirection, Fact::kKeyOpen};
+  out.makes = wave != step.with.end() && wave->second == "canary" ? Fact::kCanaryProven : Fact::kReplaced;
+  return out;
+}
+
+}  // namespace
+
+std::vector<Fact> Facts::List() const {
+  std::vector<Fact> out;
+  for (size_t i = 0; i < std::size(kTexts); ++i) {
+    if (Has(static_cast<Fact>(i))) out.push_back(static_cast<Fact>(i));
+  }
+  return out;
+}
+
+const char* Text(Fact fact) {
+  return kTexts[static_cast<size_t>(fact)];
+}
+
+std::string Text(Facts facts, const char* between) {
+  std::string out;
+  for (const Fact fact : facts.List()) out += (out.empty() ? "" : between) + std::string(Text(fact));
+  return out;
+}
+
+Effects EffectsOf(const Runbook&, const Step& step) {
+  static const std::map<std::string, Effects> kOfActions = {
+      {"repository.rebuild", {.makes = Fact::kRepository}},
+      {"repository.apply-deltas", {.needs = Fact::kRepository}},
+      {"repository.holds-certificates", {.needs = Fact::kRepository, .makes = Fact::kCertificates}},
+      // It names certificates by digest, and its Devices' authorities: what is in no Repository nobody could check.
+      {"direction.draft", {.needs = {Fact::kRepository, Fact::kCertificates}, .makes = Fact::kDirection}},
+      {"keyguard.prepare", {.needs = Fact::kDirection, .makes = Fact::kKeyOpen}},
+      {"keyguard.close", {.ends = Fact::kKeyOpen}},
+      {"authority.revoke-replaced",
+       {.needs_one_of = {Fact::kReplaced, Fact::kRevocationDirected}, .makes = Fact::kRevoked}},
+      {"authority.publish-crl", {.needs = Fact::kRevoked, .makes = Fact::kListPublished}},
+  };
+  if (step.action == "campaign.run") return CampaignEffects(step);
+  const auto found = kOfActions.find(step.action);
+  return found == kOfActions.end() ? Effects{} : found->second;
+}
+
+}  // namespace smki::procedures
