@@ -7,11 +7,13 @@
 
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <sstream>
 
 #include "base/random.h"
 #include "procedures/facts.h"
 #include "procedures/graph.h"
+#include "procedures/words.h"
 #include "sample.h"
 
 namespace smki::procedures {
