@@ -10,10 +10,16 @@ namespace smki::cli {
 using keyguard::v1::KeyguardPersons;
 using recovery::v1::Recovery;
 
-StatusOr<recovery::v1::DirectionView> FetchDirection(Person& person, const std::string& incident) {
+namespace {
+// A page is not held up by a keyguard that hangs.
+constexpr Millis kOrdersDeadline{5000};
+}  // namespace
+
+StatusOr<recovery::v1::DirectionView> FetchDirection(Person& person, const std::string& incident, bool votes_only) {
   SMKI_ASSIGN_OR_RETURN(Recovery::Stub * stub, person.Orchestrator());
   recovery::v1::GetDirectionRequest request;
   request.set_incident(incident);
+  request.set_votes_only(votes_only);
   recovery::v1::DirectionView view;
   SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*stub, &Recovery::Stub::GetDirection, request, view, kCallDeadline));
   if (view.direction().empty()) return NotFound("no Direction has been drafted yet; see smkictl incident next");
@@ -28,7 +34,7 @@ StatusOr<PmaActs> FetchActs(Person& person, const recovery::v1::DirectionView& v
     keyguard::v1::GetStatusRequest request;
     request.set_orders_of(ToString(pki::Sha256(view.direction())));
     keyguard::v1::Status out;
-    SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*stub, &KeyguardPersons::Stub::GetStatus, request, out, kCallDeadline));
+    SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*stub, &KeyguardPersons::Stub::GetStatus, request, out, kOrdersDeadline));
     return out;
   }();
   return JudgeActs(person.policy(), verifier, view, status, now);

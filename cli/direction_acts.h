@@ -9,8 +9,9 @@
 
 namespace smki::cli {
 
-// kNotFound if none has been drafted yet. Empty id: of the newest incident.
-StatusOr<recovery::v1::DirectionView> FetchDirection(Person& person, const std::string& incident);
+// kNotFound if none has been drafted yet. Empty id: of the newest incident. `votes_only`: small, however many Devices.
+StatusOr<recovery::v1::DirectionView> FetchDirection(Person& person, const std::string& incident,
+                                                     bool votes_only = false);
 // Every act about that Direction; a keyguard that does not answer leaves its orders unknown.
 StatusOr<PmaActs> FetchActs(Person& person, const recovery::v1::DirectionView& view);
 

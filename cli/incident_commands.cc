@@ -101,7 +101,7 @@ Json WithActs(Person& person, const IncidentView& view) {
   Json out = StatusJson(view);
   if (view.direction_digest().empty()) return out;
   const auto acts = [&]() -> StatusOr<PmaActs> {
-    SMKI_ASSIGN_OR_RETURN(const recovery::v1::DirectionView direction, FetchDirection(person, view.incident()));
+    SMKI_ASSIGN_OR_RETURN(const recovery::v1::DirectionView direction, FetchDirection(person, view.incident(), true));
     return FetchActs(person, direction);
   }();
   out["pma"] = acts.ok() ? PmaActsJson(*acts) : Json{{"unknown", Message(acts.status())}};

@@ -58,7 +58,7 @@ Status Cast(const Command& command, const CastOptions& options) {
                               fmt::format("the Chair of {} is {}; nothing was signed", person.site().policy,
                                           person.policy().chair.value_or("nobody")));
   }
-  SMKI_ASSIGN_OR_RETURN(const recovery::v1::DirectionView view, FetchDirection(person, options.incident));
+  SMKI_ASSIGN_OR_RETURN(const recovery::v1::DirectionView view, FetchDirection(person, options.incident, true));
   SMKI_ASSIGN_OR_RETURN(const procedures::Direction direction, procedures::ParseDirection(view.direction()));
   SMKI_RETURN_IF_ERROR(CheckEnvironment(person, direction));
   const UtcTime now = SystemClock().Now();
@@ -97,7 +97,7 @@ Status Cast(const Command& command, const CastOptions& options) {
 
 Status ShowVotes(const Command& command, const std::string& incident) {
   SMKI_ASSIGN_OR_RETURN(Person person, command.LoadPerson());
-  SMKI_ASSIGN_OR_RETURN(const recovery::v1::DirectionView view, FetchDirection(person, incident));
+  SMKI_ASSIGN_OR_RETURN(const recovery::v1::DirectionView view, FetchDirection(person, incident, true));
   SMKI_ASSIGN_OR_RETURN(const PmaActs acts, FetchActs(person, view));
   command.json() ? command.Print(PmaActsJson(acts)) : command.Print(PmaActsText(acts, command.style()));
   return OkStatus();

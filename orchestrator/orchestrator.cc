@@ -354,10 +354,11 @@ StatusOr<recovery::v1::ListIncidentsResponse> Orchestrator::ListIncidents(const 
   return response;
 }
 
-StatusOr<recovery::v1::DirectionView> Orchestrator::GetDirection(const std::string& caller,
-                                                                 const std::string& incident) {
+StatusOr<recovery::v1::DirectionView> Orchestrator::GetDirection(const std::string& caller, const std::string& incident,
+                                                                 bool votes_only) {
   SMKI_ASSIGN_OR_RETURN(const Incident* found, Readable(caller, incident, "GetDirection"));
-  SMKI_ASSIGN_OR_RETURN(const DirectedUse use, LoadDirectedUse(*book_, *found));
+  SMKI_ASSIGN_OR_RETURN(const DirectedUse use,
+                        votes_only ? LoadDirection(*book_, *found) : LoadDirectedUse(*book_, *found));
   recovery::v1::DirectionView view;
   view.set_direction(use.text);
   for (const Vote& vote : use.approvals) {
@@ -386,7 +387,7 @@ StatusOr<recovery::v1::DirectionView> Orchestrator::GetDirection(const std::stri
     view.mutable_casting_vote()->set_document(use.cast->text);
     view.mutable_casting_vote()->set_signature(ToString(use.cast->cms));
   }
-  view.set_repository(site_.store);
+  if (!votes_only) view.set_repository(site_.store);
   view.set_approvals_needed(static_cast<uint32_t>(trust_->policy().approvals_needed));
   return view;
 }

@@ -60,7 +60,7 @@ Status SaveDraft(IncidentBook& book, Incident& incident, const DirectedUse& use,
   return book.AddArtefact(incident, kDirectionArtefact, "direction/direction.yaml", AsBytes(use.text), person);
 }
 
-StatusOr<DirectedUse> LoadDirectedUse(const IncidentBook& book, const Incident& incident) {
+StatusOr<DirectedUse> LoadDirection(const IncidentBook& book, const Incident& incident) {
   const Artefact* direction = incident.Find(kDirectionArtefact);
   if (direction == nullptr) return NotFound("no Direction has been drafted in {} yet", incident.state.id);
   DirectedUse use;
@@ -68,6 +68,12 @@ StatusOr<DirectedUse> LoadDirectedUse(const IncidentBook& book, const Incident& 
   use.text = ToString(text);
   use.digest = direction->sha256;
   SMKI_ASSIGN_OR_RETURN(use.direction, procedures::ParseDirection(use.text));
+  SMKI_RETURN_IF_ERROR(LoadVotes(book, incident, direction->sequence, use));
+  return use;
+}
+
+StatusOr<DirectedUse> LoadDirectedUse(const IncidentBook& book, const Incident& incident) {
+  SMKI_ASSIGN_OR_RETURN(DirectedUse use, LoadDirection(book, incident));
   const auto certificate = [&](const Digest& digest) -> Status {
     const Artefact* artefact = incident.Find(kCertificatePrefix + ToHex(digest));
     if (artefact == nullptr) return DataLoss("certificate {} of the Direction is not in the evidence", ToHex(digest));
@@ -83,7 +89,6 @@ StatusOr<DirectedUse> LoadDirectedUse(const IncidentBook& book, const Incident& 
       SMKI_RETURN_IF_ERROR(certificate(replacement.certificate));
     for (const Digest& path : group.path_certificates) SMKI_RETURN_IF_ERROR(certificate(path));
   }
-  SMKI_RETURN_IF_ERROR(LoadVotes(book, incident, direction->sequence, use));
   return use;
 }
 

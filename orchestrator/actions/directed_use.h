@@ -43,7 +43,10 @@ inline constexpr char kCastPrefix[] = "casting-vote:";
 
 // Writes populations and certificates, then the Direction itself: once that is there, the draft is complete.
 Status SaveDraft(IncidentBook& book, Incident& incident, const DirectedUse& use, const std::string& person);
-// The newest draft and the votes on it. kNotFound before there is one. Every file is checked against the ledger.
+// The newest draft and the votes on it, nothing else. kNotFound before there is one. Every file is checked against the
+// ledger.
+StatusOr<DirectedUse> LoadDirection(const IncidentBook& book, const Incident& incident);
+// With populations and certificates.
 StatusOr<DirectedUse> LoadDirectedUse(const IncidentBook& book, const Incident& incident);
 
 }  // namespace smki::orchestrator
