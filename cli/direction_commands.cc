@@ -16,7 +16,6 @@ namespace {
 using keyguard::v1::KeyguardPersons;
 using recovery::v1::DirectionView;
 using recovery::v1::IncidentView;
-using recovery::v1::Recovery;
 
 constexpr size_t kMaxPopulationFile = size_t{1} << 30;
 

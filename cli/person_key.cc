@@ -58,7 +58,7 @@ StatusOr<Secret> ReadLine(int fd, const std::string& what) {
   Bytes line;
   line.reserve(kMaxPin + 1);  // never moved: no copy is left behind
   const auto failed = [&](const std::string& why) {
-    Secret(std::move(line));  // wiped
+    const Secret wiped(std::move(line));
     return FailedPrecondition("no PIN for {}: {}; nothing was signed", what, why);
   };
   for (;;) {
