@@ -56,7 +56,7 @@ StatusOr<Person> Command::LoadPerson() const {
   if (site.empty()) {
     return InvalidArgument("who are you? give --site persons/<you>/client.yaml, or set SMKI_SITE to it");
   }
-  return Person::Load(site);
+  return Person::Load(site, PinSource(pin_descriptor));
 }
 
 void Command::Run(const std::function<Status()>& command) {

@@ -28,6 +28,7 @@ class Command {
   // Set by the global options.
   std::string site;
   std::string output = "text";
+  int pin_descriptor = -1;  // below 0: a PIN is asked at the terminal
 
   bool json() const { return output == "json"; }
   // Standard output is a terminal.

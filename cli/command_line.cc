@@ -27,11 +27,15 @@ int RunCommandLine(int argc, const char* const* argv) {
   app.name("smkictl");
   app.require_subcommand(1);
   app.fallthrough();
-  app.footer("Everywhere: --site FILE (your client.yaml, or SMKI_SITE), --output text|json");
+  app.footer(
+      "Everywhere: --site FILE (your client.yaml, or SMKI_SITE), --output text|json, --pin-fd N (your token's PIN)");
   app.add_option("--site", command.site, "your client.yaml")->envname("SMKI_SITE");
   app.add_option("--output", command.output, "text or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
+  app.add_option("--pin-fd", command.pin_descriptor,
+                 "descriptor to read the PIN of your token from; without it you are asked")
+      ->check(WholeNumber());
   AddIncidentCommands(app, command);
   AddDirectionCommands(app, command);
   AddCeremonyCommands(app, command);

@@ -1,11 +1,10 @@
 // smkictl direction ...: a PMA member reads, signs, refuses or stops what the Recovery key is to be used for.
 #include <CLI/CLI.hpp>
-#include <iostream>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "cli/brief.h"
-#include "cli/command.h"
+#include "cli/direction_acts.h"
 #include "cli/incident_acts.h"
 #include "cli/incident_text.h"
 #include "pki/digest.h"
@@ -17,7 +16,6 @@ namespace {
 using keyguard::v1::KeyguardPersons;
 using recovery::v1::DirectionView;
 using recovery::v1::IncidentView;
-using recovery::v1::Recovery;
 
 constexpr size_t kMaxPopulationFile = size_t{1} << 30;
 
@@ -32,16 +30,6 @@ void AddSources(CLI::App& sub, Sources& sources) {
   sub.add_option("--incident", sources.incident, "incident id; without it the newest");
   sub.add_option("--direction,--file", sources.file,
                  "read the Direction from this file instead of asking the orchestrator");
-}
-
-StatusOr<DirectionView> FetchDirection(Person& person, const std::string& incident) {
-  SMKI_ASSIGN_OR_RETURN(Recovery::Stub * stub, person.Orchestrator());
-  recovery::v1::GetDirectionRequest request;
-  request.set_incident(incident);
-  DirectionView view;
-  SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*stub, &Recovery::Stub::GetDirection, request, view, kCallDeadline));
-  if (view.direction().empty()) return NotFound("no Direction has been drafted yet; see smkictl incident next");
-  return view;
 }
 
 // The Direction's exact octets, from the file or from the orchestrator.
@@ -66,9 +54,10 @@ Status Review(const Command& command, const Sources& sources) {
       inputs.populations[population.name()] = ToBytes(AsBytes(population.octets()));
     for (const auto& certificate : view.certificates())
       inputs.certificates.push_back(ToBytes(AsBytes(certificate.octets())));
-    for (const std::string& approval : view.approvals()) inputs.approvals.push_back(ToBytes(AsBytes(approval)));
-    for (const auto& no : view.rejections())
-      inputs.rejections.emplace_back(ToBytes(AsBytes(no.document())), ToBytes(AsBytes(no.signature())));
+    procedures::SignedVotes votes = VotesOf(view);
+    inputs.approvals = std::move(votes.approvals);
+    for (procedures::SignedText& no : votes.rejections)
+      inputs.rejections.emplace_back(ToBytes(AsBytes(no.text)), std::move(no.cms));
     if (repository.empty()) repository = view.repository();
     inputs.incident = sources.incident;
   }
@@ -97,27 +86,25 @@ Status Review(const Command& command, const Sources& sources) {
   std::string out = BriefText(*brief, command.style());
   if (!verifier.ok()) out += Fact("", "Approvals so far could not be judged: " + Message(verifier.status()), 13);
   const std::string digest = ToHex(pki::Sha256(inputs.direction)).substr(0, 16);
-  out += Fact("next",
-              brief->grave() ? "ask about every STOP first; to refuse:  smkictl direction reject --reason \"...\""
-                             : "to approve what you have read:  smkictl direction sign --digest " + digest,
-              13);
+  const char* const refuse = "ask about every STOP first; to refuse:  smkictl direction reject --reason \"...\"";
+  const std::string next = person.policy().chair == person.id()
+                               ? "on a tie you decide:  smkictl direction cast --for approve|reject --reason \"...\" "
+                                 "--digest " +
+                                     digest + ";  who voted:  smkictl direction votes"
+                           : brief->grave()
+                               ? refuse
+                               : "to approve what you have read:  smkictl direction sign --digest " + digest;
+  out += Fact("next", next, 13);
   command.Print(out);
   return OkStatus();
 }
 
 struct SignOptions {
   Sources sources;
-  std::string out, digest, reason;
-  bool yes = false, no_submit = false;
+  std::string out, reason;
+  ReadBack read_back;
+  bool no_submit = false;
 };
-
-Status CheckEnvironment(const Person& person, const procedures::Direction& direction) {
-  if (direction.environment == person.policy().environment) return OkStatus();
-  return procedures::Refuse(
-      procedures::Reason::kENVIRONMENT_MISMATCH,
-      fmt::format("{} is for {}, your trust policy {} for {}; nothing was signed", direction.id,
-                  direction.environment.ToString(), person.site().policy, person.policy().environment.ToString()));
-}
 
 // The Direction's octets, which this person is to vote on: of their own estate (I8), and theirs to vote on.
 struct Votable {
@@ -135,43 +122,6 @@ StatusOr<Votable> ReadVotable(Person& person, const Sources& sources) {
         fmt::format("{} has no PMA seat in {}; nothing was signed", person.id(), person.site().policy));
   }
   return out;
-}
-
-// Reads a digest back before anything is signed: from --digest, or from the person at the terminal.
-Status Confirm(const Command& command, const SignOptions& options, const std::string& what, const Digest& digest) {
-  const std::string hex = ToHex(digest);
-  if (!options.digest.empty()) {
-    if (options.digest.size() < 8 || hex.rfind(options.digest, 0) != 0) {
-      return FailedPrecondition("this is {} with SHA-256 {}, not {}; nothing was signed. Review it again", what, hex,
-                                options.digest);
-    }
-    return OkStatus();
-  }
-  if (options.yes) return OkStatus();
-  if (!command.can_ask()) {
-    return FailedPrecondition(
-        "nobody can be asked here (standard input and output are not both a terminal, or the output is json); nothing "
-        "was signed. Next: review it, then give --digest {} for {}",
-        hex.substr(0, 16), what);
-  }
-  command.Print(Fact("document", what, 10) + Fact("SHA-256", hex, 10) +
-                "  Type the first 8 characters of the SHA-256 to sign, anything else to leave: ");
-  std::string answer;
-  std::getline(std::cin, answer);
-  if (answer != hex.substr(0, 8)) return FailedPrecondition("not confirmed; nothing was signed");
-  return OkStatus();
-}
-
-StatusOr<IncidentView> SubmitVote(Person& person, const std::string& incident, const std::string& rejection,
-                                  const Bytes& signature) {
-  SMKI_ASSIGN_OR_RETURN(Recovery::Stub * stub, person.Orchestrator());
-  recovery::v1::SubmitVoteRequest request;
-  request.set_incident(incident);
-  request.set_rejection(rejection);
-  request.set_signature(ToString(signature));
-  IncidentView view;
-  SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*stub, &Recovery::Stub::SubmitVote, request, view, kCallDeadline));
-  return view;
 }
 
 void ShowVote(const Command& command, const char* verb, const procedures::Direction& direction, const Digest& digest,
@@ -200,12 +150,12 @@ Status Sign(const Command& command, const SignOptions& options) {
   SMKI_ASSIGN_OR_RETURN(const Votable votable, ReadVotable(person, options.sources));
   const auto& [octets, direction] = votable;
   const Digest digest = pki::Sha256(octets);
-  SMKI_RETURN_IF_ERROR(Confirm(command, options, "Direction " + direction.id, digest));
+  SMKI_RETURN_IF_ERROR(Confirm(command, options.read_back, "Direction " + direction.id, digest));
   SMKI_ASSIGN_OR_RETURN(const Bytes signature, person.Sign(octets, procedures::ApprovalHint(direction.id)));
   if (!options.out.empty()) SMKI_RETURN_IF_ERROR(PosixFiles().WriteDurably(options.out, signature));
   std::optional<IncidentView> view;
   if (!options.no_submit) {
-    SMKI_ASSIGN_OR_RETURN(view, SubmitVote(person, direction.incident, "", signature));
+    SMKI_ASSIGN_OR_RETURN(view, SubmitVote(person, direction.incident, Ballot::kApproval, "", signature));
   }
   ShowVote(command, "approved", direction, digest, options, view);
   return OkStatus();
@@ -222,7 +172,8 @@ Status Reject(const Command& command, const SignOptions& options) {
   rejection.reason = procedures::CleanText(options.reason);
   const std::string document = procedures::Render(rejection);
   SMKI_ASSIGN_OR_RETURN(const Bytes signature, person.Sign(AsBytes(document), procedures::kRejectionHint));
-  SMKI_ASSIGN_OR_RETURN(const IncidentView view, SubmitVote(person, direction.incident, document, signature));
+  SMKI_ASSIGN_OR_RETURN(const IncidentView view,
+                        SubmitVote(person, direction.incident, Ballot::kRejection, document, signature));
   ShowVote(command, "rejected", direction, rejection.direction, options, view);
   return OkStatus();
 }
@@ -256,7 +207,7 @@ Status Order(const Command& command, const std::string& verb, const SignOptions&
   order.time = {now.ms - now.ms % 1000};
   order.reason = procedures::CleanText(options.reason);
   const std::string document = procedures::Render(order);
-  SMKI_ASSIGN_OR_RETURN(const Bytes signature, person.Sign(AsBytes(document), ""));
+  SMKI_ASSIGN_OR_RETURN(const Bytes signature, person.Sign(AsBytes(document), procedures::kOrderHint));
   SMKI_ASSIGN_OR_RETURN(KeyguardPersons::Stub * stub, person.Keyguard());
   keyguard::v1::OrderRequest request;
   request.set_order(document);
@@ -305,8 +256,9 @@ void AddDirectionCommands(CLI::App& app, Command& command) {
   AddSources(*sign, options->sources);
   CLI::Option* out =
       sign->add_option("--out", options->out, "also write the signature (detached CMS, DER) to this new file");
-  sign->add_option("--digest", options->digest, "sign only if the SHA-256 begins so (8 characters or more)");
-  sign->add_flag("--yes", options->yes, "sign unasked what the orchestrator or the file gives; better --digest");
+  sign->add_option("--digest", options->read_back.digest, "sign only if the SHA-256 begins so (8 characters or more)");
+  sign->add_flag("--yes", options->read_back.yes,
+                 "sign unasked what the orchestrator or the file gives; better --digest");
   sign->add_flag("--no-submit", options->no_submit, "only write --out")->needs(out);
   sign->callback([&command, options] { command.Run([&] { return Sign(command, *options); }); });
 
@@ -316,6 +268,7 @@ void AddDirectionCommands(CLI::App& app, Command& command) {
   reject->add_option("--reason", no->reason, "why not; it is signed")->required();
   reject->callback([&command, no] { command.Run([&] { return Reject(command, *no); }); });
 
+  AddVoteCommands(*group, command);
   AddOrder(*group, command, "halt", "stop now: the key is closed at once (one member is enough)");
   AddOrder(*group, command, "withdraw", "take the Direction back for good");
   AddOrder(*group, command, "resume", "allow going on after a halt (takes the quorum)");

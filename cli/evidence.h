@@ -12,7 +12,7 @@
 #include "ledger/ledger.h"
 #include "pki/certificate.h"
 #include "procedures/direction.h"
-#include "procedures/evidence/signed_document.h"
+#include "procedures/evidence/votes.h"
 #include "procedures/policy.h"
 #include "procedures/population.h"
 #include "smki/ledger/v1/ledger.pb.h"
@@ -107,6 +107,12 @@ void CheckDirectionAdmitted(Evidence& evidence);  // verify_direction.cc
 void CheckJournal(Evidence& evidence);            // verify_journal.cc
 void CheckReconciliation(Evidence& evidence);     // verify_campaign.cc
 void CheckDevices(Evidence& evidence);
+
+// The votes on the Direction in the folder, each judged as of the admission: what expired or was revoked later takes
+// nothing back. Needs policy, verifier and revocations (verify_votes.cc).
+procedures::Votes VotesAt(Evidence& evidence, UtcTime admitted);
+// Every casting vote that the ledger speaks of is in the folder as the Chair signed it.
+void CheckCastingVotes(Evidence& evidence);
 
 // The command that the Direction directs for one Device, without its signature: encoded here, not read
 // (verify_journal.cc).

@@ -3,6 +3,7 @@
 
 #include "base/usage.h"
 #include "cli/command.h"
+#include "cli/direction_acts.h"
 #include "cli/incident_acts.h"
 #include "cli/incident_text.h"
 #include "cli/watch.h"
@@ -95,6 +96,18 @@ void AddOpen(CLI::App& group, Command& command) {
   });
 }
 
+// The page must come whatever cannot be judged: then it says why.
+Json WithActs(Person& person, const IncidentView& view) {
+  Json out = StatusJson(view);
+  if (view.direction_digest().empty()) return out;
+  const auto acts = [&]() -> StatusOr<PmaActs> {
+    SMKI_ASSIGN_OR_RETURN(const recovery::v1::DirectionView direction, FetchDirection(person, view.incident(), true));
+    return FetchActs(person, direction);
+  }();
+  out["pma"] = acts.ok() ? PmaActsJson(*acts) : Json{{"unknown", Message(acts.status())}};
+  return out;
+}
+
 void AddPage(CLI::App& group, Command& command, const char* name, const char* help, bool next) {
   CLI::App* sub = group.add_subcommand(name, help);
   auto incident = std::make_shared<std::string>();
@@ -105,7 +118,7 @@ void AddPage(CLI::App& group, Command& command, const char* name, const char* he
       SMKI_ASSIGN_OR_RETURN(const IncidentView view, FetchIncident(person, *incident));
       const Reader reader = ReaderOf(person);
       if (command.json()) {
-        command.Print(next ? NextJson(view, reader) : StatusJson(view));
+        command.Print(next ? NextJson(view, reader) : WithActs(person, view));
       } else {
         command.Print(next ? NextText(view, reader, command.style()) : StatusText(view, reader, command.style()));
       }

@@ -46,6 +46,12 @@ std::string Who(const StepView& step, const Reader& reader) {
   return holders.empty() ? role : role + " (" + holders + ")";
 }
 
+// The orchestrator says so on a tie. Whether it is one, the Chair's own tool counts.
+bool WaitsForTheChair(const StepView& step) {
+  return std::any_of(step.waiting_for().begin(), step.waiting_for().end(),
+                     [](const std::string& what) { return what.find("casting vote") != std::string::npos; });
+}
+
 // What the notification says; the first step compares it with the list of Organisations.
 std::string About(const IncidentView& view, size_t label) {
   const recovery::v1::Notification& said = view.notification();
@@ -89,6 +95,7 @@ bool Reader::MayAct(const StepView& step) const {
   if (entry->HasRole(role)) return true;
   // Any of the incident team may start again what the system could not do.
   if (step.status() == "failed" && step.actor() == "system") return entry->HasRole("incident-operator");
+  if (role == "pma-member" && IsChair()) return WaitsForTheChair(step);
   return role == "pma-member" && entry->HasRole("pma-alternate");
 }
 
@@ -114,7 +121,8 @@ std::string CommandFor(const IncidentView& view, const StepView& step, const Rea
   }
   if (step.kind() == "direction" && running) {
     return "smkictl direction review --incident " + view.incident() +
-           ", then smkictl direction sign (or reject), as it says";
+           (reader.IsChair() ? ", then smkictl direction cast" : ", then smkictl direction sign (or reject)") +
+           ", as it says";
   }
   if (step.kind() == "ceremony" && running) return "smkictl ceremony check, then smkictl ceremony present";
   return running ? "" : "smkictl incident start " + step.id() + page;

@@ -16,6 +16,7 @@ struct Reader {
   const procedures::TrustPolicy* policy = nullptr;
   const procedures::Person* entry = nullptr;
   bool MayAct(const recovery::v1::StepView& step) const;
+  bool IsChair() const { return policy != nullptr && entry != nullptr && policy->chair == entry->id; }
 };
 
 // True if something can be done about the step now: ready, running or failed.

@@ -17,13 +17,6 @@ StatusOr<pki::Certificate> ReadCertificate(const std::string& path) {
   return certificate;
 }
 
-StatusOr<pki::PrivateKey> ReadKey(const std::string& path) {
-  SMKI_ASSIGN_OR_RETURN(const Secret pem, ReadKeyFile(path));
-  auto key = pki::PrivateKey::FromPem(AsText(pem.span()));
-  if (!key.ok()) return WithContext(key.status(), path);
-  return key;
-}
-
 }  // namespace
 
 std::string StateWord(keyguard::v1::Status::State state) {
@@ -39,8 +32,9 @@ std::string StateWord(keyguard::v1::Status::State state) {
   }
 }
 
-StatusOr<Person> Person::Load(const std::string& site_file) {
+StatusOr<Person> Person::Load(const std::string& site_file, const PinSource& pin) {
   Person out;
+  out.pin_ = pin;
   SMKI_ASSIGN_OR_RETURN(out.site_, ReadClientSite(site_file));
   SMKI_ASSIGN_OR_RETURN(const Bytes policy, PosixFiles().Read(out.site_.policy, procedures::kMaxPolicy));
   auto parsed = procedures::ParsePolicy(AsText(policy));
@@ -58,6 +52,13 @@ StatusOr<procedures::PolicyVerifier> Person::MakeVerifier(UtcTime now) const {
   return verifier;
 }
 
+StatusOr<pki::Signer*> Person::SigningKey() const {
+  if (signing_key_ == nullptr) {
+    SMKI_ASSIGN_OR_RETURN(signing_key_, OpenSigningKey(site_, pin_));
+  }
+  return signing_key_.get();
+}
+
 StatusOr<Bytes> Person::Sign(ByteSpan document, const std::string& hint) const {
   SMKI_ASSIGN_OR_RETURN(const pki::Certificate certificate, ReadCertificate(site_.sign.certificate));
   if (entry() == nullptr) {
@@ -69,8 +70,8 @@ StatusOr<Bytes> Person::Sign(ByteSpan document, const std::string& hint) const {
         "{} is not the signing certificate the trust policy has for {}; nobody would accept the signature",
         site_.sign.certificate, id());
   }
-  SMKI_ASSIGN_OR_RETURN(pki::PrivateKey key, ReadKey(site_.sign.key));
-  return pki::SignDetached(document, key, certificate, SystemClock().Now(), hint);
+  SMKI_ASSIGN_OR_RETURN(pki::Signer * key, SigningKey());
+  return pki::SignDetached(document, *key, certificate, SystemClock().Now(), hint);
 }
 
 StatusOr<procedures::PresentedShare> Person::PresentShare(const procedures::CeremonyRequest& request,
@@ -89,10 +90,10 @@ StatusOr<procedures::PresentedShare> Person::PresentShare(const procedures::Trus
   if (site_.agree.key.empty()) return FailedPrecondition("{} names no `agree` key for {}", site_.file, id());
   SMKI_ASSIGN_OR_RETURN(const Bytes envelope, PosixFiles().Read(file, kMaxShareFile));
   SMKI_ASSIGN_OR_RETURN(const pki::Certificate agreement_certificate, ReadCertificate(site_.agree.certificate));
-  SMKI_ASSIGN_OR_RETURN(const pki::PrivateKey agreement_key, ReadKey(site_.agree.key));
+  SMKI_ASSIGN_OR_RETURN(const pki::PrivateKey agreement_key, ReadPrivateKey(site_.agree.key));
   SMKI_ASSIGN_OR_RETURN(const pki::Certificate signing_certificate, ReadCertificate(site_.sign.certificate));
-  SMKI_ASSIGN_OR_RETURN(pki::PrivateKey signing_key, ReadKey(site_.sign.key));
-  const procedures::CustodianKeys keys{agreement_key, agreement_certificate, signing_key, signing_certificate};
+  SMKI_ASSIGN_OR_RETURN(pki::Signer * signing_key, SigningKey());
+  const procedures::CustodianKeys keys{agreement_key, agreement_certificate, *signing_key, signing_certificate};
   auto shown = procedures::PresentShare(policy, request, request_text, id(), envelope, keys, SystemClock().Now());
   if (!shown.ok()) return WithContext(shown.status(), "your share in " + file);
   return shown;
@@ -106,7 +107,7 @@ StatusOr<procedures::ShareCheck> Person::CheckShare(const std::string& file, con
   }
   SMKI_ASSIGN_OR_RETURN(const Bytes envelope, PosixFiles().Read(file, kMaxShareFile));
   SMKI_ASSIGN_OR_RETURN(const pki::Certificate certificate, ReadCertificate(site_.agree.certificate));
-  SMKI_ASSIGN_OR_RETURN(const pki::PrivateKey key, ReadKey(site_.agree.key));
+  SMKI_ASSIGN_OR_RETURN(const pki::PrivateKey key, ReadPrivateKey(site_.agree.key));
   auto check =
       procedures::CheckShareAtHome(policy, policy_digest, id(), envelope, key, certificate, SystemClock().Now());
   if (!check.ok()) return WithContext(check.status(), file);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "cli/person_key.h"
 #include "cli/site.h"
 #include "pki/certificate.h"
 #include "pki/key.h"
@@ -27,7 +28,7 @@ std::string StateWord(keyguard::v1::Status::State state);
 class Person {
  public:
   // Reads site file and trust policy; keys are read only when something is to be signed or opened.
-  static StatusOr<Person> Load(const std::string& site_file);
+  static StatusOr<Person> Load(const std::string& site_file, const PinSource& pin = PinSource());
 
   const std::string& id() const { return site_.person; }
   const ClientSite& site() const { return site_; }
@@ -65,7 +66,12 @@ class Person {
   bool AwaitOrchestrator(Millis patience);
 
  private:
+  // Opened once: a PIN is asked once.
+  StatusOr<pki::Signer*> SigningKey() const;
+
   ClientSite site_;
+  PinSource pin_;
+  mutable std::unique_ptr<pki::Signer> signing_key_;
   procedures::TrustPolicy policy_;
   std::string policy_text_;
   Digest policy_digest_{};

@@ -7,11 +7,13 @@
 
 #include "base/file.h"
 #include "base/yaml.h"
+#include "hsm/pkcs11/uri.h"
 
 namespace smki::cli {
 namespace {
 
 constexpr size_t kMaxKeyFile = 16 * 1024;
+constexpr char kTokenScheme[] = "pkcs11:";
 
 std::string Resolve(const std::string& folder, const std::string& path) {
   return (std::filesystem::path(folder) / path).lexically_normal().string();
@@ -24,8 +26,30 @@ StatusOr<KeyPairFiles> ReadKeyPair(const YamlNode& root, const char* key, const 
   SMKI_ASSIGN_OR_RETURN(out.certificate, node->Text("certificate"));
   SMKI_ASSIGN_OR_RETURN(out.key, node->Text("key"));
   out.certificate = Resolve(folder, out.certificate);
-  out.key = Resolve(folder, out.key);
+  if (!out.key.starts_with(kTokenScheme)) out.key = Resolve(folder, out.key);
   return out;
+}
+
+// Which keys may be in a token, and that the token can be found.
+Status CheckTokenKeys(const YamlNode& root, ClientSite& site) {
+  if (site.agree.key.starts_with(kTokenScheme)) {
+    return InvalidArgument("{}: agree.key is in a token; a share can be opened only with a key in a file", site.file);
+  }
+  if (root.Find("pkcs11") != nullptr) {
+    SMKI_ASSIGN_OR_RETURN(const YamlNode* pkcs11, root.Mapping("pkcs11"));
+    SMKI_RETURN_IF_ERROR(pkcs11->CheckKeys({"module"}));
+    SMKI_ASSIGN_OR_RETURN(site.pkcs11_module, pkcs11->Text("module"));
+  }
+  if (!site.sign.key.starts_with(kTokenScheme)) return OkStatus();
+  const auto uri = hsm::pkcs11::TokenUri::Parse(site.sign.key);
+  if (!uri.ok()) return WithContext(uri.status(), site.file + ": sign.key");
+  if (uri->object.empty())
+    return InvalidArgument("{}: sign.key names no key in the token; add ;object=LABEL", site.file);
+  if (site.pkcs11_module.empty()) {
+    return InvalidArgument("{}: sign.key is in a token, and no library reaches it; add  pkcs11:  with  module: FILE",
+                           site.file);
+  }
+  return OkStatus();
 }
 
 }  // namespace
@@ -56,7 +80,7 @@ StatusOr<ClientSite> ReadClientSite(const std::string& path) {
   SMKI_ASSIGN_OR_RETURN(const Bytes text, PosixFiles().Read(path, 64 * 1024));
   SMKI_ASSIGN_OR_RETURN(const YamlNode root, ParseYaml(AsText(text), path));
   SMKI_RETURN_IF_ERROR(root.CheckKeys({"person", "tls", "orchestrator", "keyguard", "policy", "sign"},
-                                      {"agree", "shares", "revocationList"}));
+                                      {"agree", "shares", "revocationList", "pkcs11"}));
   const std::string folder = DirectoryOf(path);
   ClientSite site;
   site.file = path;
@@ -91,6 +115,7 @@ StatusOr<ClientSite> ReadClientSite(const std::string& path) {
       site.shares[key] = Resolve(folder, file);
     }
   }
+  SMKI_RETURN_IF_ERROR(CheckTokenKeys(root, site));
   return site;
 }
 

@@ -1,5 +1,5 @@
 // A person's client.yaml: where the servers are and where this person's certificates and keys lie
-// (docs/formats/site-files.md). It holds no secret itself; a key file that others can read is refused.
+// (docs/formats/site-files.md). It holds no secret itself, no PIN either; a key file that others can read is refused.
 #pragma once
 
 #include <map>
@@ -13,7 +13,7 @@ namespace smki::cli {
 
 struct KeyPairFiles {
   std::string certificate;  // PEM
-  std::string key;          // PEM, mode 0600
+  std::string key;          // PEM, mode 0600; of `sign` also "pkcs11:token=...;object=..." (RFC 7512)
 };
 struct ClientSite {
   std::string file;
@@ -24,6 +24,7 @@ struct ClientSite {
   std::string policy;           // the trust policy this person relies on
   std::string revocation_list;  // of the persons' authority; persons.crl beside the policy if the site file has none
   KeyPairFiles sign;
+  std::string pkcs11_module;                  // the library of the token that holds the signing key; else empty
   KeyPairFiles agree;                         // empty if the person has none
   std::map<std::string, std::string> shares;  // key -> enveloped share record
 };

@@ -3,9 +3,7 @@
 #include "cli/evidence.h"
 #include "cli/text.h"
 #include "ledger/record_log.h"
-#include "pki/cms.h"
 #include "pki/digest.h"
-#include "procedures/documents.h"
 #include "procedures/evidence/materials.h"
 
 namespace smki::cli {
@@ -75,58 +73,8 @@ std::map<std::string, Bytes> ReadMaterials(Evidence& evidence) {
   return files;
 }
 
-std::vector<Bytes> ReadApprovals(Evidence& evidence) {
-  std::vector<Bytes> approvals;
-  for (const std::string& name : evidence.List("direction/approvals")) {
-    auto octets = evidence.Read("direction/approvals/" + name);
-    if (evidence.Expect("direction/approvals/" + name, octets.status())) approvals.push_back(std::move(octets).value());
-  }
-  return approvals;
-}
-
-// Who approved, judged as of the admission: what expired or was revoked later takes nothing back.
-procedures::SignatureFinding ApprovalAt(const Evidence& evidence, ByteSpan cms, UtcTime admitted) {
-  using procedures::Reason;
-  procedures::SignatureFinding finding;
-  const auto fault = [&](Reason reason, const std::string& detail) {
-    finding.fault = reason;
-    finding.detail = detail;
-    return finding;
-  };
-  pki::CmsSignerId signer;
-  const pki::CmsVerdict form = pki::CheckDetachedForm(cms, &signer);
-  if (!form.ok()) return fault(Reason::kAPPROVAL_MALFORMED, form.detail);
-  const pki::Certificate* certificate = nullptr;
-  for (const procedures::Person& person : evidence.policy->persons) {
-    const pki::Certificate* own = evidence.verifier->SigningCertificateOf(person.id);
-    if (own == nullptr || own->issuer != signer.issuer || own->serial != signer.serial) continue;
-    certificate = own;
-    finding.person = person.id;
-  }
-  if (certificate == nullptr)
-    return fault(Reason::kAPPROVAL_NOT_A_MEMBER, "signed with a certificate of no person of the trust policy");
-  const pki::CmsVerdict verdict = pki::VerifyDetached(AsBytes(evidence.direction_text), cms, *certificate);
-  finding.signing_time = verdict.signature.signing_time;
-  if (!verdict.ok()) return fault(Reason::kAPPROVAL_BAD_SIGNATURE, finding.person + ": " + verdict.detail);
-  const std::string& hint = verdict.signature.hint;
-  if (!hint.empty() && hint != procedures::ApprovalHint(evidence.direction->id))
-    return fault(Reason::kAPPROVAL_OTHER_DOCUMENT, fmt::format("{} signed '{}'", finding.person, hint));
-  if (!certificate->IsValidAt(finding.signing_time) || !certificate->IsValidAt(admitted)) {
-    return fault(Reason::kSIGNER_CERTIFICATE_EXPIRED,
-                 fmt::format("the certificate of {} was not valid when it signed at {}, or at the admission at {}",
-                             finding.person, FormatTime(finding.signing_time), FormatTime(admitted)));
-  }
-  for (const pki::Revoked& revoked : evidence.revocations->revoked) {
-    if (revoked.serial != certificate->serial || revoked.time > admitted) continue;
-    return fault(Reason::kSIGNER_CERTIFICATE_REVOKED,
-                 fmt::format("the certificate of {} was revoked at {}, the admission was at {}", finding.person,
-                             FormatTime(revoked.time), FormatTime(admitted)));
-  }
-  return finding;
-}
-
 // The quorum is judged over the approvals that counted: one that came late, or too many, does not undo the others.
-void Admit(Evidence& evidence, const std::vector<Bytes>& approvals) {
+void Admit(Evidence& evidence) {
   if (!evidence.verifier || !evidence.revocations) return;  // named by check 1
   const UtcTime admitted = evidence.admitted->time;
   // A list issued after the admission tells more, not less; one too old would not have been relied on (I10).
@@ -137,10 +85,9 @@ void Admit(Evidence& evidence, const std::vector<Bytes>& approvals) {
   }
   evidence.Expect(kDirectionFile, procedures::JudgeDirection(*evidence.policy, *evidence.direction,
                                                              evidence.report.incident, admitted));
-  std::vector<procedures::SignatureFinding> findings;
-  for (const Bytes& approval : approvals) findings.push_back(ApprovalAt(evidence, approval, admitted));
   evidence.Expect(kDirectionFile,
-                  procedures::JudgeApprovals(*evidence.policy, *evidence.direction, findings, admitted));
+                  procedures::JudgeVotes(*evidence.policy, *evidence.direction, evidence.direction_digest,
+                                         VotesAt(evidence, admitted), admitted));
 }
 
 // The signer wrote down the Direction that is in the folder, and no other.
@@ -170,8 +117,9 @@ void CheckDirectionAdmitted(Evidence& evidence) {
   if (!evidence.Expect(kDirectionFile, direction.status())) return;
   evidence.direction = std::move(direction).value();
   const std::map<std::string, Bytes> files = ReadMaterials(evidence);
-  const std::vector<Bytes> approvals = ReadApprovals(evidence);
-  evidence.LookedAt(fmt::format("{}, {}", evidence.direction->id, Count(approvals.size(), "approval")));
+  evidence.LookedAt(
+      fmt::format("{}, {}", evidence.direction->id, Count(evidence.List("direction/approvals").size(), "approval")));
+  CheckCastingVotes(evidence);
 
   for (ledger::JournalDirection& admitted : Admissions(evidence)) {
     if (admitted.digest != evidence.direction_digest) {
@@ -185,7 +133,7 @@ void CheckDirectionAdmitted(Evidence& evidence) {
     evidence.LookedAt(evidence.direction->id + ", never admitted by the signer");
     CheckNothingAsked(evidence);
   } else {
-    Admit(evidence, approvals);
+    Admit(evidence);
     CheckAdmission(evidence);
     procedures::Materials materials;
     for (const auto& [group, file] : files) materials.populations[group] = file;

@@ -201,31 +201,19 @@ class JournalCheck {
       Find(number, fmt::format("the signed order is another one than the '{}' of {} that the record names",
                                Printable(order.order), Printable(order.person)));
     }
-    Obey(order);
+    const procedures::Seat* const seat = evidence_.policy->SeatOf(order.person);
+    if (seat != nullptr && !order.seat.empty() && order.seat != seat->name) {
+      Find(number, fmt::format("the order is recorded as the voice of seat {}; {} has seat {}", Printable(order.seat),
+                               Printable(order.person), seat->name));
+    }
+    orders_.push_back({order.order, order.person, order.seat});
+    standing_ = procedures::StandingAfter(orders_, *evidence_.policy);
   }
 
-  // Halt: one member. Withdrawal: as many seats as the policy says, for good. Resume: a quorum of seats, and of
-  // organisations where each has one vote, since the last halt.
-  void Obey(const ledger::JournalOrder& order) {
-    const procedures::Seat* seat = evidence_.policy->SeatOf(order.person);
-    if (order.order == "halt") {
-      halted_ = true;
-      resuming_.clear();
-    } else if (order.order == "withdraw") {
-      withdrawing_.insert(seat == nullptr ? order.person : seat->name);
-    } else if (order.order == "resume" && seat != nullptr) {
-      const procedures::Person* person = evidence_.policy->FindPerson(order.person);
-      const bool one_vote = evidence_.policy->one_vote_per_organisation && person != nullptr;
-      resuming_.emplace(one_vote ? person->organisation : seat->name, seat->name);
-      std::set<std::string> seats;
-      for (const auto& [voter, of] : resuming_) seats.insert(of);
-      if (seats.size() >= evidence_.policy->approvals_needed) halted_ = false;
-    }
-  }
   void CheckStopped(uint64_t number, const std::string& what) {
-    if (withdrawing_.size() >= evidence_.policy->withdrawals_needed) {
+    if (standing_ == procedures::Standing::kWithdrawn) {
       Find(number, what + " after the Direction had been withdrawn");
-    } else if (halted_) {
+    } else if (standing_ == procedures::Standing::kHalted) {
       Find(number, what + " after a member had halted it, and no quorum had resumed it");
     }
   }
@@ -314,9 +302,8 @@ class JournalCheck {
   std::set<uint64_t> counters_;
   bool open_ = false;
   UtcTime opened_;
-  bool halted_ = false;
-  std::set<std::string> withdrawing_;
-  std::map<std::string, std::string> resuming_;  // who counts once -> seat
+  std::vector<procedures::GivenOrder> orders_;
+  procedures::Standing standing_ = procedures::Standing::kNone;
 };
 
 }  // namespace

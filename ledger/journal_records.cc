@@ -214,6 +214,7 @@ Bytes Encode(const JournalOrder& r) {
   out.Fixed(r.direction);
   out.Octets(r.document);
   out.Octets(r.cms);
+  out.Text(r.seat);
   return out.Take();
 }
 StatusOr<JournalOrder> DecodeJournalOrder(ByteSpan payload) {
@@ -225,6 +226,7 @@ StatusOr<JournalOrder> DecodeJournalOrder(ByteSpan payload) {
   r.direction = in.Digest();
   r.document = ToBytes(in.Octets());
   r.cms = ToBytes(in.Octets());
+  if (!in.at_end()) r.seat = in.Text();
   SMKI_RETURN_IF_ERROR(in.Finish("order record"));
   return r;
 }

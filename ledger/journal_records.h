@@ -84,6 +84,7 @@ struct JournalOrder {
   std::string order, person;
   Digest direction{};
   Bytes document, cms;
+  std::string seat;  // whose voice it is, by the policy that it was judged with; empty in older records
 };
 // One stage of a custody change (docs/formats/custody-change.md). From "changing" to "changed" or "abandoned" the token
 // may open with either set of shares, never with neither.

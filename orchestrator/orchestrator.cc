@@ -329,7 +329,13 @@ Status Orchestrator::DoVote(const procedures::Person& person, const recovery::v1
     return procedures::Refuse(decided ? Reason::kSTEP_ALREADY_DONE : Reason::kNO_DIRECTION,
                               incident->state.id + " is not waiting for votes");
   }
-  return action->TakeVote(person, AsBytes(request.rejection()), AsBytes(request.signature()));
+  if (!request.rejection().empty() && !request.casting_vote().empty())
+    return procedures::Refuse(Reason::kBAD_REQUEST, "a vote is a rejection or a casting vote, not both");
+  const DirectionAction::Kind kind = !request.casting_vote().empty() ? DirectionAction::Kind::kCastingVote
+                                     : !request.rejection().empty()  ? DirectionAction::Kind::kRejection
+                                                                     : DirectionAction::Kind::kApproval;
+  return action->TakeVote(
+      kind, {person.id, request.rejection() + request.casting_vote(), ToBytes(AsBytes(request.signature()))});
 }
 
 // --- reading ---
@@ -348,10 +354,11 @@ StatusOr<recovery::v1::ListIncidentsResponse> Orchestrator::ListIncidents(const 
   return response;
 }
 
-StatusOr<recovery::v1::DirectionView> Orchestrator::GetDirection(const std::string& caller,
-                                                                 const std::string& incident) {
+StatusOr<recovery::v1::DirectionView> Orchestrator::GetDirection(const std::string& caller, const std::string& incident,
+                                                                 bool votes_only) {
   SMKI_ASSIGN_OR_RETURN(const Incident* found, Readable(caller, incident, "GetDirection"));
-  SMKI_ASSIGN_OR_RETURN(const DirectedUse use, LoadDirectedUse(*book_, *found));
+  SMKI_ASSIGN_OR_RETURN(const DirectedUse use,
+                        votes_only ? LoadDirection(*book_, *found) : LoadDirectedUse(*book_, *found));
   recovery::v1::DirectionView view;
   view.set_direction(use.text);
   for (const Vote& vote : use.approvals) {
@@ -368,16 +375,19 @@ StatusOr<recovery::v1::DirectionView> Orchestrator::GetDirection(const std::stri
     blob.set_name(ToHex(digest));
     blob.set_octets(ToString(der));
   }
-  SMKI_ASSIGN_OR_RETURN(const std::vector<SignedRejection> rejections, LoadRejections(*book_, *found));
-  for (const SignedRejection& rejection : rejections) {
+  for (const Vote& rejection : use.rejections) {
     recovery::v1::Rejection& one = *view.add_rejections();
     one.set_person(rejection.person);
     const auto reason = found->state.rejections.find(rejection.person);
     if (reason != found->state.rejections.end()) one.set_reason(reason->second);
-    one.set_document(ToString(rejection.document));
+    one.set_document(rejection.text);
     one.set_signature(ToString(rejection.cms));
   }
-  view.set_repository(site_.store);
+  if (use.cast) {
+    view.mutable_casting_vote()->set_document(use.cast->text);
+    view.mutable_casting_vote()->set_signature(ToString(use.cast->cms));
+  }
+  if (!votes_only) view.set_repository(site_.store);
   view.set_approvals_needed(static_cast<uint32_t>(trust_->policy().approvals_needed));
   return view;
 }

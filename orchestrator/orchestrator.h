@@ -36,7 +36,8 @@ class Orchestrator {
   StatusOr<recovery::v1::ListIncidentsResponse> ListIncidents(const std::string& caller);
   // Closing is answered when the evidence folder is complete, or after twenty seconds.
   void Act(const std::string& caller, const recovery::v1::ActRequest& request, ViewReply reply);
-  StatusOr<recovery::v1::DirectionView> GetDirection(const std::string& caller, const std::string& incident);
+  StatusOr<recovery::v1::DirectionView> GetDirection(const std::string& caller, const std::string& incident,
+                                                     bool votes_only = false);
   StatusOr<recovery::v1::IncidentView> SubmitVote(const std::string& caller,
                                                   const recovery::v1::SubmitVoteRequest& request);
   StatusOr<recovery::v1::CampaignProgress> GetProgress(const std::string& caller, const std::string& incident);

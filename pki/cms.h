@@ -23,7 +23,7 @@ struct DocumentSignature {
 // DER ContentInfo/SignedData, detached, one SignerInfo, SHA-256, signedAttrs contentType, messageDigest,
 // signingTime and contentHints; carries no certificates. `openssl cms -verify -binary -inform DER -content DOC
 // -certfile CERT -noverify` (or with a trust store) confirms it.
-StatusOr<Bytes> SignDetached(ByteSpan document, PrivateKey& key, const Certificate& certificate, UtcTime signing_time,
+StatusOr<Bytes> SignDetached(ByteSpan document, Signer& key, const Certificate& certificate, UtcTime signing_time,
                              const std::string& hint);
 
 // Why a detached signature is not acceptable. Stable: each maps to one reason code.

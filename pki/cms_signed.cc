@@ -277,7 +277,7 @@ DerWriter SignedAttributes(const Digest& document_digest, UtcTime signing_time, 
 
 }  // namespace
 
-StatusOr<Bytes> SignDetached(ByteSpan document, PrivateKey& key, const Certificate& certificate, UtcTime signing_time,
+StatusOr<Bytes> SignDetached(ByteSpan document, Signer& key, const Certificate& certificate, UtcTime signing_time,
                              const std::string& hint) {
   if (!(key.public_key() == *certificate.public_key)) {
     return InvalidArgument("the private key does not belong to the certificate of {}", certificate.Describe());
@@ -291,7 +291,7 @@ StatusOr<Bytes> SignDetached(ByteSpan document, PrivateKey& key, const Certifica
   const DerWriter attributes = SignedAttributes(Sha256(document), signing_time, hint);
   DerWriter to_sign;
   to_sign.Wrap(der::kSet, attributes);
-  SMKI_ASSIGN_OR_RETURN(const RawSignature signature, key.Sign(to_sign.bytes()));
+  SMKI_ASSIGN_OR_RETURN(const RawSignature signature, key.SignDigest(Sha256(to_sign.bytes())));
 
   DerWriter sid;
   sid.Raw(certificate.issuer);

@@ -1,6 +1,7 @@
 #include "procedures/documents.h"
 
 #include <algorithm>
+#include <functional>
 #include <initializer_list>
 
 #include "procedures/canonical_archive.h"
@@ -13,6 +14,19 @@ void Fields(A& a, Rejection& d) {
   EnvironmentField(a, d.environment);
   a.Field("direction", d.direction);
   a.Field("person", d.person);
+  a.Field("reason", d.reason);
+}
+
+template <typename A>
+void Fields(A& a, CastingVote& d) {
+  a.Header("CastingVote");
+  EnvironmentField(a, d.environment);
+  a.Field("direction", d.direction);
+  a.Field("person", d.person);
+  a.Field("decision", d.decision);
+  a.Values("approvals", d.approvals);
+  a.Values("rejections", d.rejections);
+  a.Field("time", d.time);
   a.Field("reason", d.reason);
 }
 
@@ -85,6 +99,8 @@ void Fields(A& a, SharePresentation& d) {
 
 namespace {
 
+constexpr size_t kMaxListedVotes = 64;  // as many as a policy has seats
+
 Status OneOf(const char* field, const std::string& value, std::initializer_list<const char*> known) {
   if (std::find(known.begin(), known.end(), value) != known.end()) return OkStatus();
   return InvalidArgument("'{}' must be one of {}, found '{}'", field, fmt::join(known, ", "), value);
@@ -95,6 +111,21 @@ Status CheckCommon(const Environment& e) {
 }
 
 Status CheckRules(const Rejection&) {
+  return OkStatus();
+}
+// One text for one set of votes.
+Status CheckListed(const char* field, const std::vector<Digest>& votes) {
+  if (votes.empty() || votes.size() > kMaxListedVotes) {
+    return InvalidArgument("'{}' must list 1 to {} votes, found {}", field, kMaxListedVotes, votes.size());
+  }
+  if (std::adjacent_find(votes.begin(), votes.end(), std::greater_equal<>()) == votes.end()) return OkStatus();
+  return InvalidArgument("'{}' must stand in increasing order, each once", field);
+}
+Status CheckRules(const CastingVote& d) {
+  SMKI_RETURN_IF_ERROR(OneOf("decision", d.decision, {"approve", "reject"}));
+  SMKI_RETURN_IF_ERROR(CheckListed("approvals", d.approvals));
+  SMKI_RETURN_IF_ERROR(CheckListed("rejections", d.rejections));
+  if (d.reason.text.find_first_not_of(' ') == std::string::npos) return InvalidArgument("'reason' is blank");
   return OkStatus();
 }
 Status CheckRules(const PmaOrder& d) {
@@ -137,6 +168,9 @@ StatusOr<D> Parse(const char* kind, std::string_view text) {
 std::string Render(const Rejection& d) {
   return RenderCanonical(d);
 }
+std::string Render(const CastingVote& d) {
+  return RenderCanonical(d);
+}
 std::string Render(const PmaOrder& d) {
   return RenderCanonical(d);
 }
@@ -152,6 +186,9 @@ std::string Render(const SharePresentation& d) {
 
 StatusOr<Rejection> ParseRejection(std::string_view text) {
   return Parse<Rejection>("Rejection", text);
+}
+StatusOr<CastingVote> ParseCastingVote(std::string_view text) {
+  return Parse<CastingVote>("CastingVote", text);
 }
 StatusOr<PmaOrder> ParsePmaOrder(std::string_view text) {
   return Parse<PmaOrder>("PmaOrder", text);

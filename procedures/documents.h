@@ -17,6 +17,18 @@ struct Rejection {
   std::string person;
   Quoted reason;
 };
+// The Chair decides a tie (DOMAIN section 1: no vote but this one). It lists both sides, so that it decides this tie
+// and no other: nobody can put a vote to it, or take one away, afterwards.
+struct CastingVote {
+  Environment environment;
+  Digest direction{};
+  std::string person;
+  std::string decision;            // approve | reject
+  std::vector<Digest> approvals;   // SHA-256 of each approval's CMS; strictly increasing, 1 to 64
+  std::vector<Digest> rejections;  // SHA-256 of each Rejection's text; the same
+  UtcTime time;
+  Quoted reason;  // not blank
+};
 // Halt: one member; the key closes. Withdrawal: the Direction is dead for good. Resume: quorum, then a ceremony.
 struct PmaOrder {
   std::string order;  // halt | withdraw | resume
@@ -70,12 +82,14 @@ struct SharePresentation {
 };
 
 std::string Render(const Rejection&);
+std::string Render(const CastingVote&);
 std::string Render(const PmaOrder&);
 std::string Render(const Statement&);
 std::string Render(const CeremonyRequest&);
 std::string Render(const SharePresentation&);
 // kInvalidArgument "KIND line N: expected ...".
 StatusOr<Rejection> ParseRejection(std::string_view text);
+StatusOr<CastingVote> ParseCastingVote(std::string_view text);
 StatusOr<PmaOrder> ParsePmaOrder(std::string_view text);
 StatusOr<Statement> ParseStatement(std::string_view text);
 StatusOr<CeremonyRequest> ParseCeremonyRequest(std::string_view text);
@@ -85,5 +99,7 @@ StatusOr<SharePresentation> ParseSharePresentation(std::string_view text);
 // (pki::DocumentSignature::hint).
 std::string ApprovalHint(const std::string& direction_id);
 inline constexpr char kRejectionHint[] = "smki rejection";
+inline constexpr char kCastingVoteHint[] = "smki casting vote";
+inline constexpr char kOrderHint[] = "smki order";
 
 }  // namespace smki::procedures

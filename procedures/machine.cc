@@ -2,12 +2,12 @@
 
 #include <algorithm>
 
+#include "procedures/acting.h"
+
 namespace smki::procedures {
 namespace {
 
 constexpr Millis kClockTolerance = std::chrono::minutes(5);
-constexpr char kLead[] = "incident-lead";
-constexpr char kOperator[] = "incident-operator";
 
 bool IsFinished(const StepState& s) {
   return s.status == StepStatus::kDone || s.status == StepStatus::kSkipped;
@@ -26,6 +26,9 @@ bool NeedsSequence(const OpenRequest&) {
 bool NeedsSequence(const ApprovalRequest&) {
   return false;
 }
+bool NeedsSequence(const CastingRequest&) {
+  return false;
+}
 
 // While paused nothing new begins; what runs may report, members may vote, the team may resume.
 template <typename Body>
@@ -38,6 +41,9 @@ bool AllowedWhilePaused(const ActionResult&) {
 bool AllowedWhilePaused(const ApprovalRequest&) {
   return true;
 }
+bool AllowedWhilePaused(const CastingRequest&) {
+  return true;
+}
 bool AllowedWhilePaused(const PauseRequest&) {
   return true;
 }
@@ -47,7 +53,12 @@ class Decision {
  public:
   Decision(const Machine& machine, const Runbook& runbook, const TrustPolicy& policy, const IncidentState& state,
            UtcTime now)
-      : machine_(machine), runbook_(runbook), policy_(policy), state_(state), now_(std::max(now, state.newest)) {}
+      : machine_(machine),
+        runbook_(runbook),
+        policy_(policy),
+        state_(state),
+        acting_(policy, state),
+        now_(std::max(now, state.newest)) {}
 
   using Events = StatusOr<std::vector<Event>>;
 
@@ -82,44 +93,8 @@ class Decision {
     return event;
   }
 
-  // I4: `person` holds `role` and has not acted in one that conflicts with it.
-  Status MayActAs(const std::string& person, const std::string& role, const std::string& what) const {
-    const Person* p = policy_.FindPerson(person);
-    if (p == nullptr)
-      return Refuse(Reason::kNOT_PERMITTED, fmt::format("the trust policy knows no person '{}'", person));
-    if (!p->HasRole(role))
-      return Refuse(Reason::kWRONG_ACTOR, fmt::format("{} is for {}, which {} is not", what, Holders(role), person));
-    const auto acted = state_.acted.find(person);
-    if (acted == state_.acted.end()) return OkStatus();
-    for (const RoleConflict& c : policy_.conflicts) {
-      const std::string& other = c.a == role ? c.b : c.a;
-      if ((c.a == role || c.b == role) && acted->second.contains(other)) {
-        return Refuse(Reason::kROLE_CONFLICT, fmt::format("{} already acted as {} in {} and may not act as {}", person,
-                                                          other, state_.id, role));
-      }
-    }
-    return OkStatus();
-  }
-
-  // The first of the incident team's roles in which `person` may act.
-  StatusOr<std::string> TeamRoleOf(const std::string& person, const std::string& what) const {
-    const Status as_lead = MayActAs(person, kLead, what);
-    if (as_lead.ok()) return kLead;
-    const Status as_operator = MayActAs(person, kOperator, what);
-    if (as_operator.ok()) return kOperator;
-    return IsRefusal(as_operator, Reason::kROLE_CONFLICT) ? as_operator : as_lead;
-  }
-
-  // "incident-lead (leo, pam)"
-  std::string Holders(const std::string& role) const {
-    std::vector<std::string> ids;
-    for (const Person& p : policy_.persons) {
-      if (p.HasRole(role)) ids.push_back(p.id);
-    }
-    return ids.empty() ? role : fmt::format("{} ({})", role, fmt::join(ids, ", "));
-  }
   // The party itself has no role here; the operator records what it did.
-  static std::string RoleOf(const Step& step) { return step.actor == "party" ? kOperator : step.actor; }
+  static std::string RoleOf(const Step& step) { return step.actor == "party" ? kOperatorRole : step.actor; }
 
   StatusOr<const Step*> FindStep(const std::string& id) const {
     const Step* step = runbook_.Find(id);
@@ -139,7 +114,7 @@ class Decision {
         missing.push_back(fmt::format("'{}', which the runbook does not have", id));
         continue;
       }
-      const std::string who = required->actor == "system" ? "the system" : Holders(RoleOf(*required));
+      const std::string who = required->actor == "system" ? "the system" : acting_.Holders(RoleOf(*required));
       missing.push_back(fmt::format("'{}' ({}; {})", id, Name(StateOf(*required).status), who));
       if (required->action == "repository.holds-certificates") reason = Reason::kCERTIFICATES_NOT_IN_REPOSITORY;
     }
@@ -173,7 +148,7 @@ class Decision {
   Events On(const OpenRequest& r) const {
     if (state_.open) return Refuse(Reason::kBAD_REQUEST, state_.id + " is open already");
     if (r.incident.empty()) return Refuse(Reason::kBAD_REQUEST, "the incident has no id");
-    SMKI_ASSIGN_OR_RETURN(const std::string role, TeamRoleOf(r.person, "opening an incident"));
+    SMKI_ASSIGN_OR_RETURN(const std::string role, acting_.TeamRoleOf(r.person, "opening an incident"));
     Event event = Make("incident-opened", "", r.person, role);
     event.fields["incident"] = r.incident;
     event.fields["runbook"] = runbook_.id;
@@ -193,9 +168,9 @@ class Decision {
     std::string role;
     if (step->actor != "system") {
       role = RoleOf(*step);
-      SMKI_RETURN_IF_ERROR(MayActAs(r.person, role, fmt::format("'{}'", step->id)));
+      SMKI_RETURN_IF_ERROR(acting_.MayActAs(r.person, role, fmt::format("'{}'", step->id)));
     } else if (!r.person.empty()) {
-      SMKI_ASSIGN_OR_RETURN(role, TeamRoleOf(r.person, fmt::format("'{}'", step->id)));
+      SMKI_ASSIGN_OR_RETURN(role, acting_.TeamRoleOf(r.person, fmt::format("'{}'", step->id)));
     }
     Event event = Make("step-started", step->id, r.person, role);
     event.fields["attempt"] = fmt::format("{}", StateOf(*step).attempts + 1);
@@ -206,7 +181,7 @@ class Decision {
     SMKI_ASSIGN_OR_RETURN(const Step* step, FindStep(r.step));
     SMKI_RETURN_IF_ERROR(MustBeOfKind(*step, StepKind::kAttest));
     SMKI_RETURN_IF_ERROR(MustBeReady(*step));
-    SMKI_RETURN_IF_ERROR(MayActAs(r.person, RoleOf(*step), fmt::format("'{}'", step->id)));
+    SMKI_RETURN_IF_ERROR(acting_.MayActAs(r.person, RoleOf(*step), fmt::format("'{}'", step->id)));
     Event event = Make("step-completed", step->id, r.person, RoleOf(*step));
     event.fields["result"] = r.evidence;
     return std::vector<Event>{event};
@@ -216,7 +191,7 @@ class Decision {
     SMKI_ASSIGN_OR_RETURN(const Step* step, FindStep(r.step));
     SMKI_RETURN_IF_ERROR(MustBeOfKind(*step, StepKind::kDecide));
     SMKI_RETURN_IF_ERROR(MustBeReady(*step));
-    SMKI_RETURN_IF_ERROR(MayActAs(r.person, RoleOf(*step), fmt::format("'{}'", step->id)));
+    SMKI_RETURN_IF_ERROR(acting_.MayActAs(r.person, RoleOf(*step), fmt::format("'{}'", step->id)));
     if (std::find(step->choices.begin(), step->choices.end(), r.choice) == step->choices.end()) {
       return Refuse(Reason::kBAD_REQUEST, fmt::format("'{}' is decided as {}; found '{}'", step->id,
                                                       fmt::join(step->choices, " or "), r.choice));
@@ -268,9 +243,10 @@ class Decision {
   }
 
   Status MustHaveQuorum(const Step& step, const ActionResult& r) const {
-    if (state_.approved_by.size() < policy_.approvals_needed) {
-      return Refuse(Reason::kQUORUM_SHORT, fmt::format("'{}' has {} of {} approvals", step.id,
-                                                       state_.approved_by.size(), policy_.approvals_needed));
+    if (state_.cast == "reject") return Refuse(Reason::kDIRECTION_REJECTED, StateOf(step).result);
+    if (state_.approvals() < policy_.approvals_needed) {
+      return Refuse(Reason::kQUORUM_SHORT,
+                    fmt::format("'{}' has {} of {} approvals", step.id, state_.approvals(), policy_.approvals_needed));
     }
     const auto digest = r.outputs.find("direction.digest");
     if (digest != r.outputs.end() && digest->second != StateOf(step).result) {
@@ -280,8 +256,10 @@ class Decision {
     return OkStatus();
   }
 
-  Events On(const ApprovalRequest& r) const {
-    SMKI_ASSIGN_OR_RETURN(const Step* step, FindStep(r.step));
+  // The direction step `id`, on whose Direction `digest` one may vote now.
+  StatusOr<const Step*> OpenForVotes(const std::string& id, const std::string& person,
+                                     const std::string& digest) const {
+    SMKI_ASSIGN_OR_RETURN(const Step* step, FindStep(id));
     SMKI_RETURN_IF_ERROR(MustBeOfKind(*step, StepKind::kDirection));
     const StepState& at = StateOf(*step);
     if (at.status == StepStatus::kBlocked) return NotReady(*step);
@@ -289,43 +267,42 @@ class Decision {
       return Refuse(IsFinished(at) ? Reason::kSTEP_ALREADY_DONE : Reason::kNO_DIRECTION,
                     fmt::format("'{}' is {}: nothing is open for votes", step->id, Name(at.status)));
     }
-    if (!DigestFromHex(r.digest)) return Refuse(Reason::kBAD_REQUEST, "the vote names no digest");
-    if (!at.result.empty() && at.result != r.digest) {
+    if (!DigestFromHex(digest)) return Refuse(Reason::kBAD_REQUEST, "the vote names no digest");
+    if (!at.result.empty() && at.result != digest) {
       return Refuse(Reason::kAPPROVAL_OTHER_DOCUMENT,
-                    fmt::format("{} voted on {}, open is {}", r.person, r.digest, at.result));
+                    fmt::format("{} voted on {}, open is {}", person, digest, at.result));
     }
-    SMKI_ASSIGN_OR_RETURN(const std::string role, MayVote(r.person, at.person));
+    // What the Chair has decided stands for good.
+    if (!state_.cast.empty()) {
+      return Refuse(state_.cast == "reject" ? Reason::kDIRECTION_REJECTED : Reason::kSTEP_ALREADY_DONE,
+                    fmt::format("the Chair, {}, has decided to {} {}", state_.cast_by, state_.cast, digest));
+    }
+    return step;
+  }
+
+  Events On(const ApprovalRequest& r) const {
+    SMKI_ASSIGN_OR_RETURN(const Step* step, OpenForVotes(r.step, r.person, r.digest));
+    SMKI_ASSIGN_OR_RETURN(const std::string role, acting_.MayVote(r.person, StateOf(*step).person));
     Event event = Make(r.rejection ? "rejection-recorded" : "approval-recorded", step->id, r.person, role);
     event.fields["digest"] = r.digest;
     if (r.rejection && !r.reason.empty()) event.fields["reason"] = r.reason;
     return std::vector<Event>{event};
   }
 
-  // The role in which `person` votes on a Direction requested by `requester` (I4).
-  StatusOr<std::string> MayVote(const std::string& person, const std::string& requester) const {
-    const Seat* seat = policy_.SeatOf(person);
-    if (seat == nullptr)
-      return Refuse(Reason::kAPPROVAL_NOT_A_MEMBER, fmt::format("'{}' has no seat in the PMA", person));
-    if (person == requester) return Refuse(Reason::kAPPROVAL_BY_REQUESTER, fmt::format("{} requested it", person));
-    const std::string role = seat->member == person ? "pma-member" : "pma-alternate";
-    SMKI_RETURN_IF_ERROR(MayActAs(person, role, "voting"));
-    const std::string& organisation = policy_.FindPerson(person)->organisation;
-    for (const std::set<std::string>* voters : {&state_.approved_by, &state_.rejected_by}) {
-      for (const std::string& voter : *voters) {
-        if (policy_.SeatOf(voter) == seat)
-          return Refuse(Reason::kAPPROVAL_DUPLICATE_MEMBER, fmt::format("seat {} has voted, by {}", seat->name, voter));
-        if (policy_.one_vote_per_organisation && policy_.FindPerson(voter)->organisation == organisation) {
-          return Refuse(Reason::kAPPROVAL_SAME_ORGANISATION, fmt::format("{} has voted, by {}", organisation, voter));
-        }
-      }
-    }
-    return role;
+  Events On(const CastingRequest& r) const {
+    SMKI_ASSIGN_OR_RETURN(const Step* step, OpenForVotes(r.step, r.person, r.digest));
+    SMKI_RETURN_IF_ERROR(acting_.MayCast(r.person, StateOf(*step).person));
+    Event event = Make("casting-vote-recorded", step->id, r.person, kChairRole);
+    event.fields["digest"] = r.digest;
+    event.fields["decision"] = r.decision;
+    event.fields["reason"] = r.reason;
+    return std::vector<Event>{event};
   }
 
   Events On(const PauseRequest& r) const {
     if (r.resume != state_.paused)
       return Refuse(Reason::kBAD_REQUEST, state_.id + (r.resume ? " is not paused" : " is paused already"));
-    SMKI_ASSIGN_OR_RETURN(const std::string role, TeamRoleOf(r.person, r.resume ? "resuming" : "pausing"));
+    SMKI_ASSIGN_OR_RETURN(const std::string role, acting_.TeamRoleOf(r.person, r.resume ? "resuming" : "pausing"));
     Event event = Make(r.resume ? "incident-resumed" : "incident-paused", "", r.person, role);
     event.fields["why"] = r.why;
     return std::vector<Event>{event};
@@ -337,14 +314,14 @@ class Decision {
       return Refuse(Reason::kBAD_REQUEST, fmt::format("the runbook does not allow '{}' to be skipped", step->id));
     if (StateOf(*step).status != StepStatus::kFailed) SMKI_RETURN_IF_ERROR(MustBeReady(*step));
     if (r.why.empty()) return Refuse(Reason::kBAD_REQUEST, fmt::format("say why '{}' is skipped", step->id));
-    SMKI_RETURN_IF_ERROR(MayActAs(r.person, kLead, "a deviation"));
-    Event event = Make("step-skipped", step->id, r.person, kLead);
+    SMKI_RETURN_IF_ERROR(acting_.MayActAs(r.person, kLeadRole, "a deviation"));
+    Event event = Make("step-skipped", step->id, r.person, kLeadRole);
     event.fields["result"] = r.why;
     return WithSkipped(std::move(event), *step, std::nullopt);
   }
 
   Events On(const CloseRequest& r) const {
-    SMKI_RETURN_IF_ERROR(MayActAs(r.person, kLead, "closing"));
+    SMKI_RETURN_IF_ERROR(acting_.MayActAs(r.person, kLeadRole, "closing"));
     std::vector<std::string> open;
     std::vector<std::string> acting;
     bool running = false, failed = false, key_opened = false, key_closed = false, ceremony_begun = false;
@@ -370,7 +347,7 @@ class Decision {
       return Refuse(Reason::kSTEP_NOT_READY,
                     fmt::format("{} cannot be closed before {}", state_.id, fmt::join(open, ", ")));
     }
-    Event event = Make("incident-closed", "", r.person, kLead);
+    Event event = Make("incident-closed", "", r.person, kLeadRole);
     event.fields["result"] = open.empty() ? "completed" : "stopped";
     if (!r.text.empty()) event.fields["text"] = r.text;
     return std::vector<Event>{event};
@@ -380,6 +357,7 @@ class Decision {
   const Runbook& runbook_;
   const TrustPolicy& policy_;
   const IncidentState& state_;
+  const Acting acting_;
   const UtcTime now_;  // never behind what the incident has already seen
 };
 

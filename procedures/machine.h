@@ -20,7 +20,7 @@ namespace smki::procedures {
 // One thing that happened. `fields` has the documented keys of its kind (docs/formats/incident-events.md).
 struct Event {
   // incident-opened, step-started, step-completed, step-failed, step-decided, step-skipped, output-recorded,
-  // approval-recorded, rejection-recorded, incident-paused, incident-resumed, incident-closed
+  // approval-recorded, rejection-recorded, casting-vote-recorded, incident-paused, incident-resumed, incident-closed
   std::string kind;
   UtcTime time;
   std::string step;    // empty if it concerns the whole incident
@@ -53,6 +53,9 @@ struct IncidentState {
   std::map<std::string, std::set<std::string>> acted;  // person -> roles acted in (I4)
   std::set<std::string> approved_by, rejected_by;
   std::map<std::string, std::string> rejections;  // person -> reason
+  std::string cast_by, cast;                      // the Chair, and approve or reject; empty: no casting vote
+  // Votes that count to approve: the Chair's is one.
+  size_t approvals() const { return approved_by.size() + (cast == "approve" ? 1 : 0); }
   std::string closed_result, closed_text;
   uint64_t events = 0;  // count applied: the expected sequence that requests carry
   UtcTime newest;
@@ -85,6 +88,11 @@ struct ApprovalRequest {  // a verified approval or rejection of the Direction
   bool rejection = false;
   std::string reason{};  // of a rejection
 };
+struct CastingRequest {  // a verified casting vote of the Chair, over exactly the votes recorded
+  std::string step, person, digest;
+  std::string decision;  // approve | reject
+  std::string reason{};
+};
 struct PauseRequest {
   std::string person;
   bool resume = false;
@@ -101,7 +109,7 @@ struct CloseRequest {
   std::string text{};
 };
 using RequestBody = std::variant<OpenRequest, StartRequest, DoneRequest, DecideRequest, ActionResult, ApprovalRequest,
-                                 PauseRequest, DeviateRequest, CloseRequest>;
+                                 CastingRequest, PauseRequest, DeviateRequest, CloseRequest>;
 struct Request {
   RequestBody body;
   std::optional<uint64_t> expected_sequence;  // must equal state.events if given; required from people

@@ -111,8 +111,9 @@ class Fold {
     } else if (kind == "output-recorded") {
       SMKI_RETURN_IF_ERROR(MustBe(at, {S::kRunning}));
       for (const auto& [key, value] : event_.fields) state_.outputs[key] = value;
-    } else if (kind == "approval-recorded" || kind == "rejection-recorded") {
-      return Vote(step, at, kind == "approval-recorded");
+    } else if (kind == "approval-recorded" || kind == "rejection-recorded" || kind == "casting-vote-recorded") {
+      SMKI_RETURN_IF_ERROR(MustBeOpenForVotes(step, at));
+      return kind == "casting-vote-recorded" ? Cast() : Vote(at, kind == "approval-recorded");
     } else {
       return CannotFollow(event_, "its kind is unknown for a step");
     }
@@ -136,6 +137,8 @@ class Fold {
       state_.approved_by.clear();
       state_.rejected_by.clear();
       state_.rejections.clear();
+      state_.cast_by.clear();
+      state_.cast.clear();
     }
   }
 
@@ -147,11 +150,24 @@ class Fold {
     at.result = result;
   }
 
-  Status Vote(const Step& step, StepState& at, bool approves) {
+  Status MustBeOpenForVotes(const Step& step, const StepState& at) const {
     if (step.kind != StepKind::kDirection) return CannotFollow(event_, "it is no direction step");
     SMKI_RETURN_IF_ERROR(MustBe(at, {StepStatus::kRunning}));
     if (!at.result.empty() && at.result != FieldOf(event_, "digest"))
       return CannotFollow(event_, "the votes are on {}", at.result);
+    if (!state_.cast.empty()) return CannotFollow(event_, "the Chair has decided");
+    return OkStatus();
+  }
+
+  Status Cast() {
+    const std::string& decision = FieldOf(event_, "decision");
+    if (decision != "approve" && decision != "reject") return CannotFollow(event_, "it decides '{}'", decision);
+    state_.cast_by = event_.person;
+    state_.cast = decision;
+    return OkStatus();
+  }
+
+  Status Vote(StepState& at, bool approves) {
     if (state_.approved_by.contains(event_.person) || state_.rejected_by.contains(event_.person)) {
       return CannotFollow(event_, "{} has voted", event_.person);
     }
@@ -198,7 +214,7 @@ std::vector<std::string> Machine::WaitingFor(const IncidentState& state, const S
   const auto at = state.steps.find(step.id);
   if (at == state.steps.end() || IsFinished(at->second)) return out;
   if (at->second.status == StepStatus::kRunning && step.kind == StepKind::kDirection) {
-    return {fmt::format("approvals {} of {}", state.approved_by.size(), policy_.approvals_needed)};
+    return {fmt::format("approvals {} of {}", state.approvals(), policy_.approvals_needed)};
   }
   std::copy_if(step.requires_.begin(), step.requires_.end(), std::back_inserter(out), [&](const std::string& id) {
     const auto required = state.steps.find(id);

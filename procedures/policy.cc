@@ -42,6 +42,7 @@ void Fields(Archive& a, TrustPolicy& p) {
     a.Field("withdrawalsNeeded", p.withdrawals_needed);
     a.Field("oneVotePerOrganisation", p.one_vote_per_organisation);
   });
+  a.Optional("chair", p.chair);
   a.List("seats", p.seats, [](Archive& b, Seat& s) {
     b.Field("name", s.name);
     b.Field("member", s.member);
@@ -125,6 +126,10 @@ Status CheckSeats(const TrustPolicy& p) {
       }
     }
   }
+  if (!p.chair) return OkStatus();
+  SMKI_ASSIGN_OR_RETURN(const Person* chair, PersonWithRole(p, "chair", *p.chair, "pma-chair"));
+  // DOMAIN section 1: the Chair has a casting vote only.
+  if (seated.contains(chair->id)) return Broken("chair: {} already has a seat", chair->id);
   return OkStatus();
 }
 

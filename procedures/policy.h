@@ -19,7 +19,7 @@ struct Person {
   Quoted name;
   std::string organisation;
   std::vector<std::string>
-      roles;                     // pma-member, pma-alternate, key-custodian, incident-lead, incident-operator, auditor
+      roles;  // pma-member, pma-alternate, pma-chair, key-custodian, incident-lead, incident-operator, auditor
   Base64 signing_certificate;    // DER, digitalSignature
   Base64 agreement_certificate;  // DER, keyAgreement
   bool HasRole(const std::string& role) const;
@@ -57,6 +57,7 @@ struct TrustPolicy {
   uint64_t approvals_needed = 0;    // absolute count, >= 2
   uint64_t withdrawals_needed = 1;  // members to withdraw
   bool one_vote_per_organisation = true;
+  std::optional<std::string> chair;  // person id: role pma-chair, no seat; votes by casting vote only (quorum.h)
   std::vector<Seat> seats;
   std::vector<Person> persons;
   std::vector<KeyCustody> keys;
@@ -82,31 +83,6 @@ std::string RenderPolicy(const TrustPolicy& policy);
 // kInvalidArgument "line N: ..."; also every rule of the comments above (a threshold of 1, a seat without
 // person, a share index twice, ...: "trust policy: ...").
 StatusOr<TrustPolicy> ParsePolicy(std::string_view text);
-
-// --- Signed documents that are judged. Verification of the CMS itself: procedures/evidence (with pki). ---
-
-// What the cryptography found about one detached signature.
-struct SignatureFinding {
-  std::optional<Reason> fault;  // set: not acceptable, `detail` says why
-  std::string detail;
-  std::string person;  // policy person who signed; empty if unknown
-  UtcTime signing_time;
-};
-
-// SEC/PMA rules over findings of approvals of `direction`: each must be free of fault, each person has a
-// seat, no seat twice, organisations distinct if the policy asks, nobody approves what they requested, signed between
-// drafting and `now`
-// (+5 min), count >= approvals_needed. OK or the first refusal.
-Status JudgeApprovals(const TrustPolicy& policy, const Direction& direction,
-                      const std::vector<SignatureFinding>& approvals, UtcTime now);
-
-// The same for any document that takes the PMA's quorum.
-struct ForApproval {
-  std::string id, requested_by;
-  UtcTime drafted;
-};
-Status JudgeApprovals(const TrustPolicy& policy, const ForApproval& document,
-                      const std::vector<SignatureFinding>& approvals, UtcTime now);
 
 // Static admission of a Direction at `now`: environment, validity, allowed use, incident. OK or a refusal.
 Status JudgeDirection(const TrustPolicy& policy, const Direction& direction, const std::string& incident, UtcTime now);

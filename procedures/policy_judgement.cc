@@ -1,63 +1,10 @@
-// The rules of the PMA over a Direction and its approvals (I1, I4). Pure: what the cryptography found comes in.
+// Whether the trust policy lets a Direction stand, whoever signed it (I1, I8).
 #include <algorithm>
-#include <set>
 
 #include "procedures/policy.h"
+#include "procedures/reason.h"
 
 namespace smki::procedures {
-namespace {
-
-constexpr Millis kClockTolerance = std::chrono::minutes(5);
-
-Status JudgeApproval(const TrustPolicy& policy, const ForApproval& document, const SignatureFinding& approval,
-                     UtcTime now) {
-  if (approval.fault) return Refuse(*approval.fault, approval.detail);
-  const Person* person = policy.FindPerson(approval.person);
-  if (person == nullptr || policy.SeatOf(person->id) == nullptr) {
-    return Refuse(Reason::kAPPROVAL_NOT_A_MEMBER, fmt::format("'{}' has no seat in the PMA", approval.person));
-  }
-  if (person->id == document.requested_by) {
-    return Refuse(Reason::kAPPROVAL_BY_REQUESTER, fmt::format("{} requested {}", person->id, document.id));
-  }
-  if (approval.signing_time < document.drafted || approval.signing_time > now + kClockTolerance) {
-    return Refuse(
-        Reason::kAPPROVAL_OUTSIDE_VALIDITY,
-        fmt::format("{} signed at {}; {} was drafted at {} and it is {}", person->id, FormatTime(approval.signing_time),
-                    document.id, FormatTime(document.drafted), FormatTime(now)));
-  }
-  return OkStatus();
-}
-
-}  // namespace
-
-Status JudgeApprovals(const TrustPolicy& policy, const Direction& direction,
-                      const std::vector<SignatureFinding>& approvals, UtcTime now) {
-  return JudgeApprovals(policy, ForApproval{direction.id, direction.requested_by, direction.drafted}, approvals, now);
-}
-
-Status JudgeApprovals(const TrustPolicy& policy, const ForApproval& document,
-                      const std::vector<SignatureFinding>& approvals, UtcTime now) {
-  if (approvals.empty()) return Refuse(Reason::kDIRECTION_UNSIGNED, fmt::format("{} has no approval", document.id));
-  std::set<std::string> seats, organisations;
-  for (const SignatureFinding& approval : approvals) {
-    SMKI_RETURN_IF_ERROR(JudgeApproval(policy, document, approval, now));
-    const Seat* seat = policy.SeatOf(approval.person);
-    if (!seats.insert(seat->name).second) {
-      return Refuse(Reason::kAPPROVAL_DUPLICATE_MEMBER,
-                    fmt::format("seat {} approves again by {}", seat->name, approval.person));
-    }
-    const std::string& organisation = policy.FindPerson(approval.person)->organisation;
-    if (!organisations.insert(organisation).second && policy.one_vote_per_organisation) {
-      return Refuse(Reason::kAPPROVAL_SAME_ORGANISATION,
-                    fmt::format("{} is the second of {}", approval.person, organisation));
-    }
-  }
-  if (approvals.size() < policy.approvals_needed) {
-    return Refuse(Reason::kQUORUM_SHORT,
-                  fmt::format("{} of {} approvals of {}", approvals.size(), policy.approvals_needed, document.id));
-  }
-  return OkStatus();
-}
 
 Status JudgeDirection(const TrustPolicy& policy, const Direction& direction, const std::string& incident, UtcTime now) {
   if (direction.environment != policy.environment) {  // I8

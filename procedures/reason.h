@@ -23,6 +23,7 @@ namespace smki::procedures {
   X(DIRECTION_NOT_YET_VALID, "the Direction's validity has not begun",                                                 \
     "wait until notBefore, or ask the PMA for a new Direction")                                                        \
   X(DIRECTION_WITHDRAWN, "the PMA has withdrawn this Direction", "ask the PMA for a new Direction")                    \
+  X(DIRECTION_REJECTED, "the Chair's casting vote has rejected this Direction", "ask the PMA for a new Direction")     \
   X(QUORUM_SHORT, "fewer approvals than the trust policy asks for", "collect the missing approvals")                   \
   X(APPROVAL_MALFORMED, "an approval is not a detached CMS signature as RFC 5652 and our profile ask",                 \
     "sign again with smkictl direction sign")                                                                          \
@@ -40,8 +41,14 @@ namespace smki::procedures {
     "show the members this text and have them sign it")                                                                \
   X(APPROVAL_OTHER_DOCUMENT, "an approval belongs to another Direction", "collect approvals of this Direction")        \
   X(APPROVAL_IS_REJECTION, "a rejection was offered as an approval", "the member has said no; ask them")               \
+  X(CASTING_VOTE_NOT_BY_CHAIR, "a casting vote is signed by somebody who is not the Chair of the trust policy",        \
+    "only the Chair casts; members vote with smkictl direction sign or reject")                                        \
+  X(CASTING_VOTE_OTHER_VOTES, "a casting vote lists other votes than those that were given",                           \
+    "read the votes again (smkictl direction votes), then cast again")                                                 \
+  X(CASTING_VOTE_WITHOUT_TIE, "a casting vote was given although the sides are not equal",                             \
+    "the Chair casts only when as many approve as reject")                                                             \
   X(APPROVAL_BAD_SIGNATURE, "an approval's signature does not verify", "have the member sign again")                   \
-  X(APPROVAL_OUTSIDE_VALIDITY, "an approval was signed before the draft or in the future",                             \
+  X(APPROVAL_OUTSIDE_VALIDITY, "a vote was signed before what it votes on, or in the future",                          \
     "have the member check their clock and sign again")                                                                \
   X(SIGNER_CERTIFICATE_EXPIRED, "a signer's certificate is not valid now",                                             \
     "issue the person a new certificate and a new trust policy")                                                       \

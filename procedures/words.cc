@@ -10,7 +10,7 @@ constexpr std::string_view kCellRoles[] = {
     "root",        "recovery",      "supplier", "networkOperator", "accessControlBroker", "transitionalCoS",
     "wanProvider", "loadController"};
 constexpr std::string_view kCellUsages[] = {"digitalSignature", "keyAgreement"};
-constexpr std::string_view kPolicyRoles[] = {"pma-member",    "pma-alternate",     "key-custodian",
+constexpr std::string_view kPolicyRoles[] = {"pma-member",    "pma-alternate",     "pma-chair", "key-custodian",
                                              "incident-lead", "incident-operator", "auditor"};
 constexpr std::string_view kRecoveryMode = "anyExceptAbnormalRootByRecovery";
 constexpr std::string_view kContingencyMode = "anyByContingency";

@@ -12,7 +12,7 @@ namespace smki::procedures {
 std::optional<std::string> RoleOfCell(std::string_view cell);
 // GBCS.md 2.1: mode 8 belongs to the recovery key, mode 9 to the contingency key. Empty for any other key.
 std::string ModeOfKey(std::string_view key);
-// pma-member, pma-alternate, key-custodian, incident-lead, incident-operator, auditor.
+// pma-member, pma-alternate, pma-chair, key-custodian, incident-lead, incident-operator, auditor.
 bool IsPolicyRole(std::string_view role);
 
 }  // namespace smki::procedures

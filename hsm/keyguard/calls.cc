@@ -61,14 +61,9 @@ template <typename F, typename Request, typename Fill>
 void KeyguardCalls::Forward(const std::string& caller, FrameType type, const Request& request, Fill fill, Done done) {
   const Status permitted = CheckOrchestrator(caller);
   if (!permitted.ok()) return SayRefused(parts_.signer, permitted, std::move(done));
-  using Made = decltype(ToFrame(request));
-  if constexpr (std::is_same_v<Made, StatusRequestFrame>) {
-    Ask<F>(parts_.signer, MakeFrame(type, ToFrame(request)), std::move(fill), std::move(done));
-  } else {
-    const Made frame = ToFrame(request);
-    if (!frame.ok()) return SayRefused(parts_.signer, frame.status(), std::move(done));
-    Ask<F>(parts_.signer, MakeFrame(type, *frame), std::move(fill), std::move(done));
-  }
+  const auto frame = ToFrame(request);
+  if (!frame.ok()) return SayRefused(parts_.signer, frame.status(), std::move(done));
+  Ask<F>(parts_.signer, MakeFrame(type, *frame), std::move(fill), std::move(done));
 }
 
 void KeyguardCalls::Sign(const std::string& caller, const kg::SignRequest& request, kg::SignResponse& response,
@@ -223,9 +218,11 @@ void PersonsCalls::Forward(const std::string& caller, Bytes frame, Fill fill, Do
 
 void PersonsCalls::GetStatus(const std::string& caller, const kg::GetStatusRequest& request, kg::Status& response,
                              Done done) {
+  const auto frame = ToFrame(request);
+  if (!frame.ok()) return SayRefused(signer_, frame.status(), std::move(done));
   Forward<StatusFrame>(
-      caller, MakeFrame(FrameType::kStatus, ToFrame(request)),
-      [&response](StatusFrame f) { FromFrame(std::move(f), response); }, std::move(done));
+      caller, MakeFrame(FrameType::kStatus, *frame), [&response](StatusFrame f) { FromFrame(std::move(f), response); },
+      std::move(done));
 }
 
 void PersonsCalls::GetCeremony(const std::string& caller, const kg::GetCeremonyRequest&, kg::Ceremony& response,

@@ -56,6 +56,15 @@ StatusOr<PrepareFrame> ToFrame(const kg::PrepareHeader& header) {
     SMKI_RETURN_IF_ERROR(AtMost(kMaxSmall, approval.size(), "approvals"));
     out.approvals.push_back(ToOctets(approval));
   }
+  SMKI_RETURN_IF_ERROR(AtMost(kMaxApprovals, static_cast<size_t>(header.rejections_size()), "rejections"));
+  for (const kg::SignedDocument& no : header.rejections()) {
+    SMKI_RETURN_IF_ERROR(AtMost(kMaxSmall, std::max(no.document().size(), no.signature().size()), "rejections"));
+    out.rejections.push_back({no.document(), ToOctets(no.signature())});
+  }
+  const kg::SignedDocument& cast = header.casting_vote();
+  SMKI_RETURN_IF_ERROR(AtMost(kMaxSmall, std::max(cast.document().size(), cast.signature().size()), "casting_vote"));
+  out.casting_vote = cast.document();
+  out.casting_signature = ToOctets(cast.signature());
   out.policy = ToOctets(header.policy());
   out.revocation_list = ToOctets(header.revocation_list());
   out.ledger_sequence = header.ledger_sequence();
@@ -101,8 +110,11 @@ PresentFrame ToFrame(const kg::PresentShareRequest& request) {
   return {request.presentation(), ToOctets(request.signature()), ToOctets(request.envelope())};
 }
 
-StatusRequestFrame ToFrame(const kg::GetStatusRequest& request) {
-  return {request.journal_records_seen()};
+StatusOr<StatusRequestFrame> ToFrame(const kg::GetStatusRequest& request) {
+  StatusRequestFrame out{request.journal_records_seen(), std::nullopt};
+  if (!request.orders_of().empty())
+    SMKI_RETURN_IF_ERROR(TakeDigest(request.orders_of(), "orders_of", out.orders_of.emplace()));
+  return out;
 }
 
 OrderFrame ToFrame(const kg::OrderRequest& request) {
@@ -199,6 +211,13 @@ void FromFrame(StatusFrame frame, kg::Status& out) {
   out.set_epoch(frame.epoch);
   out.set_ledger_sequence(frame.ledger_sequence);
   if (frame.ledger_head) out.set_ledger_head(Octets(*frame.ledger_head));
+  for (GivenOrderFrame& order : frame.orders) {
+    kg::GivenOrder& o = *out.add_orders();
+    o.set_document(std::move(order.document));
+    o.set_signature(Octets(order.signature));
+    o.set_time_ms(order.time.ms);
+    o.set_seat(std::move(order.seat));
+  }
 }
 
 }  // namespace smki::hsm

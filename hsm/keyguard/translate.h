@@ -13,7 +13,7 @@ StatusOr<SignFrame> ToFrame(const kg::SignRequest& request);
 StatusOr<ProveFrame> ToFrame(const kg::ProveRequest& request);
 StatusOr<CloseFrame> ToFrame(const kg::CloseRequest& request);
 PresentFrame ToFrame(const kg::PresentShareRequest& request);
-StatusRequestFrame ToFrame(const kg::GetStatusRequest& request);
+StatusOr<StatusRequestFrame> ToFrame(const kg::GetStatusRequest& request);
 OrderFrame ToFrame(const kg::OrderRequest& request);
 StatusOr<BeginCustodyFrame> ToFrame(const kg::BeginCustodyChangeRequest& request);
 

@@ -69,16 +69,7 @@ Status CheckHistory(const procedures::Direction& direction, const Digest& digest
     }
   }
   const DirectionHistory* const past = history.Find(digest);
-  if (past == nullptr) return OkStatus();
-  switch (StateOfOrders(past->orders, policy)) {
-    case OrderState::kWithdrawn:
-      return Refuse(Reason::kDIRECTION_WITHDRAWN, direction.id);
-    case OrderState::kHalted:
-      return Refuse(Reason::kKEY_HALTED, direction.id);
-    case OrderState::kNone:
-      break;
-  }
-  return OkStatus();
+  return past == nullptr ? OkStatus() : past->JudgeOrders(policy, direction.id);
 }
 
 // I3: the ledger that this Direction comes from goes on from the newest head that this keyguard was shown.
@@ -94,6 +85,13 @@ Status CheckLedger(const PrepareFrame& header, const History& history) {
                   "with head {}",
                   header.ledger_sequence, ToHex(header.ledger_head), history.ledger_sequence,
                   ToHex(*history.ledger_head)));
+}
+
+procedures::SignedVotes VotesOf(const PrepareFrame& header) {
+  procedures::SignedVotes out{header.approvals, {}, std::nullopt};
+  for (const RejectionFrame& no : header.rejections) out.rejections.push_back({no.document, no.signature});
+  if (!header.casting_vote.empty()) out.cast = procedures::SignedText{header.casting_vote, header.casting_signature};
+  return out;
 }
 
 StatusOr<gbcs::Mode> ModeOf(const std::string& name) {
@@ -219,14 +217,14 @@ StatusOr<AdmittedDirection> AdmitBundle(const Bundle& bundle, const KeyTokens& t
   if (!kept_list.empty()) verifier.UseRevocationList(kept_list, now).IgnoreError();
   SMKI_RETURN_IF_ERROR(verifier.UseRevocationList(header.revocation_list, now));
   SMKI_ASSIGN_OR_RETURN(
-      procedures::Direction direction,
-      procedures::AdmitDirection(*policy, verifier, header.direction, header.approvals, header.incident, now));
+      procedures::VotedDirection voted,
+      procedures::AdmitDirection(*policy, verifier, header.direction, VotesOf(header), header.incident, now));
+  const procedures::Direction& direction = voted.direction;
   if (direction.key != header.key) {
     return Refuse(Reason::kKEY_NOT_DIRECTED, fmt::format("{} directs the {} key; asked for is the {} key", direction.id,
                                                          direction.key, header.key));
   }
-  const Digest digest = pki::Sha256(header.direction);
-  SMKI_RETURN_IF_ERROR(CheckHistory(direction, digest, *policy, journal.history()));
+  SMKI_RETURN_IF_ERROR(CheckHistory(direction, voted.digest, *policy, journal.history()));
 
   procedures::Materials materials;
   for (const auto& [group, file] : bundle.populations) materials.populations.emplace(group, file);
@@ -254,22 +252,17 @@ StatusOr<AdmittedDirection> AdmitBundle(const Bundle& bundle, const KeyTokens& t
   AdmittedDirection out{std::move(*policy),
                         policy_digest,
                         std::move(verifier),
-                        std::move(direction),
-                        digest,
+                        std::move(voted.direction),
+                        voted.digest,
                         header.ledger_sequence,
                         header.ledger_head,
-                        {},
-                        {},
+                        std::move(voted.voters),
+                        voted.newest_vote,
                         std::move(key_certificate),
                         mode,
                         {},
                         {}};
-  out.newest_evidence = out.verifier.RevocationListTime().value_or(UtcTime{});
-  for (const Bytes& approval : header.approvals) {
-    const auto finding = out.verifier.VerifyApproval(out.direction, header.direction, approval, now);
-    out.approvers.insert(finding.person);
-    out.newest_evidence = std::max(out.newest_evidence, finding.signing_time);
-  }
+  out.newest_evidence = std::max(out.newest_evidence, out.verifier.RevocationListTime().value_or(UtcTime{}));
   for (const procedures::DirectedGroup& group : out.direction.groups) {
     SMKI_ASSIGN_OR_RETURN(procedures::Population population,
                           procedures::ParsePopulation(bundle.populations.at(group.name)));

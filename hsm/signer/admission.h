@@ -11,7 +11,7 @@
 #include "hsm/signer/journal.h"
 #include "hsm/signer/key_token.h"
 #include "pki/certificate.h"
-#include "procedures/evidence/signed_document.h"
+#include "procedures/evidence/votes.h"
 #include "procedures/population.h"
 
 namespace smki::hsm {
@@ -42,7 +42,7 @@ struct AdmittedDirection {
   Digest digest{};
   uint64_t ledger_sequence = 0;
   Digest ledger_head{};
-  std::set<std::string> approvers;
+  std::set<std::string> voters;
   UtcTime newest_evidence;
   pki::Certificate key_certificate;
   gbcs::Mode mode{};

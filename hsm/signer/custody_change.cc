@@ -28,16 +28,7 @@ Status CheckHistory(const procedures::CustodyChange& change, const Digest& diges
                   fmt::format("nonce {} of {} was used by {}", change.nonce, change.id, ToHex(nonce->second)));
   }
   const DirectionHistory* const past = history.Find(digest);
-  if (past == nullptr) return OkStatus();
-  switch (StateOfOrders(past->orders, policy)) {
-    case OrderState::kWithdrawn:
-      return Refuse(Reason::kDIRECTION_WITHDRAWN, change.id);
-    case OrderState::kHalted:
-      return Refuse(Reason::kKEY_HALTED, change.id);
-    case OrderState::kNone:
-      break;
-  }
-  return OkStatus();
+  return past == nullptr ? OkStatus() : past->JudgeOrders(policy, change.id);
 }
 
 // The certificates of those who are appointed are in order: better found now than when the old custodians have

@@ -113,8 +113,9 @@ void All(A& a, T&... fields) {
 SMKI_FIELDS(NamedKey, m.name, m.uri)
 SMKI_FIELDS(ConfigureFrame, m.module, m.softhsm_config, m.journal, m.identity_certificate, m.identity_key, m.keys,
             m.policy, m.user, m.group)
-SMKI_FIELDS(PrepareFrame, m.incident, m.key, m.direction, m.approvals, m.policy, m.revocation_list, m.ledger_sequence,
-            m.ledger_head)
+SMKI_FIELDS(RejectionFrame, m.document, m.signature)
+SMKI_FIELDS(PrepareFrame, m.incident, m.key, m.direction, m.approvals, m.rejections, m.casting_vote,
+            m.casting_signature, m.policy, m.revocation_list, m.ledger_sequence, m.ledger_head)
 SMKI_FIELDS(PopulationFrame, m.group, m.octets)
 SMKI_FIELDS(CertificateFrame, m.der)
 SMKI_FIELDS(CeremonyFrame, m.request, m.signature, m.presented, m.threshold, m.open)
@@ -135,11 +136,13 @@ SMKI_FIELDS(GetCustodyFrame, m.person)
 SMKI_FIELDS(CustodyFrame, m.change, m.approvals, m.offered, m.policy, m.ceremony.request, m.ceremony.signature,
             m.ceremony.presented, m.ceremony.threshold, m.ceremony.open, m.envelope)
 SMKI_FIELDS(RefusalCount, m.code, m.count)
+SMKI_FIELDS(GivenOrderFrame, m.document, m.signature, m.time, m.seat)
 SMKI_FIELDS(StatusFrame, m.state, m.environment, m.estate, m.key, m.incident, m.direction, m.direction_id, m.ceremony,
             m.presented, m.threshold, m.signatures, m.refusals, m.outstanding, m.proven, m.total_limit, m.open_until,
             m.journal_records, m.journal_octets, m.journal_head, m.closed_because, m.policy_digest, m.policy_version,
-            m.time, m.refusal_counts, m.counter_floor, m.journal_head_seen, m.epoch, m.ledger_sequence, m.ledger_head)
-SMKI_FIELDS(StatusRequestFrame, m.journal_records_seen)
+            m.time, m.refusal_counts, m.counter_floor, m.journal_head_seen, m.epoch, m.ledger_sequence, m.ledger_head,
+            m.orders)
+SMKI_FIELDS(StatusRequestFrame, m.journal_records_seen, m.orders_of)
 SMKI_FIELDS(ErrorFrame, m.code, m.message, m.reason)
 #undef SMKI_FIELDS
 template <typename A, typename M>

@@ -50,10 +50,17 @@ struct ConfigureFrame {
   Bytes policy;
   uint32_t user = 0, group = 0;  // whom the signer becomes before it opens anything; 0: it stays who it is
 };
+struct RejectionFrame {
+  std::string document;
+  Bytes signature;
+};
 struct PrepareFrame {
   std::string incident, key;
   Bytes direction;
   std::vector<Bytes> approvals;
+  std::vector<RejectionFrame> rejections;  // only beside a casting vote
+  std::string casting_vote;                // of the Chair; empty: none
+  Bytes casting_signature;
   Bytes policy, revocation_list;
   uint64_t ledger_sequence = 0;
   Digest ledger_head{};
@@ -144,6 +151,14 @@ struct RefusalCount {
 // May be left out.
 struct StatusRequestFrame {
   uint64_t journal_records_seen = 0;  // 0: none; the answer has the journal's head after so many records
+  std::optional<Digest> orders_of;    // a Direction: the answer has the newest kMaxShownOrders orders about it
+};
+inline constexpr size_t kMaxShownOrders = 64;
+struct GivenOrderFrame {
+  std::string document;
+  Bytes signature;
+  UtcTime time;
+  std::string seat;
 };
 enum class KeyState : uint8_t { kClosed = 0, kCeremony = 1, kOpen = 2 };
 struct StatusFrame {
@@ -167,6 +182,7 @@ struct StatusFrame {
   uint64_t epoch = 0;
   uint64_t ledger_sequence = 0;
   std::optional<Digest> ledger_head;
+  std::vector<GivenOrderFrame> orders;
 };
 struct ErrorFrame {
   uint32_t code = 0;  // absl::StatusCode

@@ -1,7 +1,6 @@
 #include "hsm/signer/journal.h"
 
 #include <algorithm>
-#include <set>
 
 namespace smki::hsm {
 
@@ -33,28 +32,11 @@ const ledger::JournalCustody* History::UnfinishedCustody(const std::string& key)
   return it == unfinished_custody.end() ? nullptr : &it->second;
 }
 
-OrderState StateOfOrders(const std::vector<ledger::JournalOrder>& orders, const procedures::TrustPolicy& policy) {
-  std::set<std::string> withdrawing, resuming, resuming_organisations;
-  bool halted = false;
-  for (const ledger::JournalOrder& order : orders) {
-    const procedures::Seat* const seat = policy.SeatOf(order.person);
-    if (order.order == "halt") {
-      halted = true;
-      resuming.clear();
-      resuming_organisations.clear();
-    } else if (order.order == "withdraw") {
-      // It was given by a seat then. For good is for good, also when its member has no seat any more.
-      withdrawing.insert(seat != nullptr ? seat->name : order.person);
-    } else if (seat != nullptr && order.order == "resume") {
-      const procedures::Person* const person = policy.FindPerson(order.person);
-      if (person == nullptr) continue;
-      const bool first = resuming_organisations.insert(person->organisation).second;
-      if (first || !policy.one_vote_per_organisation) resuming.insert(seat->name);
-      if (resuming.size() >= policy.approvals_needed) halted = false;
-    }
-  }
-  if (withdrawing.size() >= policy.withdrawals_needed) return OrderState::kWithdrawn;
-  return halted ? OrderState::kHalted : OrderState::kNone;
+Status DirectionHistory::JudgeOrders(const procedures::TrustPolicy& policy, const std::string& id) const {
+  std::vector<procedures::GivenOrder> given;
+  given.reserve(orders.size());
+  for (const ledger::JournalOrder& order : orders) given.push_back({order.order, order.person, order.seat});
+  return procedures::JudgeOrders(given, policy, id);
 }
 
 StatusOr<std::unique_ptr<Journal>> Journal::Open(FileSystem& files, const std::string& path) {

@@ -17,7 +17,7 @@
 #include "ledger/journal_records.h"
 #include "ledger/record_log.h"
 #include "pki/key.h"
-#include "procedures/policy.h"
+#include "procedures/quorum.h"
 #include "procedures/reason.h"
 
 namespace smki::hsm {
@@ -38,6 +38,9 @@ struct DirectionHistory {
   uint64_t proven = 0;
   std::vector<RecordPlace> places;  // burns, signatures and proofs, in order
   std::vector<ledger::JournalOrder> orders;
+
+  // DIRECTION_WITHDRAWN or KEY_HALTED with `id`, if that is what the orders amount to under `policy` (quorum.h).
+  Status JudgeOrders(const procedures::TrustPolicy& policy, const std::string& id) const;
 };
 
 struct History {
@@ -62,12 +65,6 @@ struct History {
   // Null if every custody change of this key has its outcome.
   const ledger::JournalCustody* UnfinishedCustody(const std::string& key) const;
 };
-
-// What the orders for one Direction amount to under `policy`: one seat halts; withdrawals_needed seats withdraw for
-// good; approvals_needed seats, all after the halt and counted as approvals are (organisations distinct if the policy
-// asks), resume.
-enum class OrderState { kNone, kHalted, kWithdrawn };
-OrderState StateOfOrders(const std::vector<ledger::JournalOrder>& orders, const procedures::TrustPolicy& policy);
 
 class Journal {
  public:

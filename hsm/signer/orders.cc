@@ -1,4 +1,6 @@
 // Orders of the PMA: halt, withdraw, resume. They reach the signer without the orchestrator.
+#include <algorithm>
+
 #include "hsm/signer/signer.h"
 #include "pki/cms.h"
 #include "pki/digest.h"
@@ -10,7 +12,6 @@ using procedures::Reason;
 using procedures::Refuse;
 
 namespace {
-constexpr char kOrderHint[] = "smki order";
 constexpr size_t kMaxRevocationList = 1 << 20;
 }  // namespace
 
@@ -35,7 +36,8 @@ StatusOr<ledger::JournalOrder> Signer::JudgeOrder(const OrderFrame& request, con
   SMKI_ASSIGN_OR_RETURN(procedures::PolicyVerifier verifier, procedures::PolicyVerifier::Make(policy_));
   const auto list = KeptRevocationList();
   if (list.ok()) verifier.UseRevocationList(*list, Now()).IgnoreError();
-  procedures::SignatureFinding finding = verifier.Verify(AsBytes(request.order), request.signature, Now(), kOrderHint);
+  procedures::SignatureFinding finding =
+      verifier.Verify(AsBytes(request.order), request.signature, Now(), procedures::kOrderHint);
   if (finding.fault == Reason::kREVOCATION_LIST_STALE && order.order != "resume") {
     // To stop must work when nothing else does: a stale list keeps nobody from closing a key.
     const pki::Certificate* const certificate = verifier.SigningCertificateOf(order.person);
@@ -48,7 +50,8 @@ StatusOr<ledger::JournalOrder> Signer::JudgeOrder(const OrderFrame& request, con
     finding.person = order.person;
   }
   if (finding.fault) return Refuse(*finding.fault, finding.detail);
-  if (finding.person != order.person || policy_.SeatOf(order.person) == nullptr) {
+  const procedures::Seat* const seat = policy_.SeatOf(order.person);
+  if (finding.person != order.person || seat == nullptr) {
     return Refuse(Reason::kNOT_PERMITTED,
                   fmt::format("{}'s order, signed by {}: only PMA members and alternates give orders", order.person,
                               finding.person));
@@ -56,7 +59,20 @@ StatusOr<ledger::JournalOrder> Signer::JudgeOrder(const OrderFrame& request, con
   if (order.time > Now() + kClockTolerance)
     return Refuse(Reason::kBAD_REQUEST, "the order is dated " + FormatTime(order.time));
   return ledger::JournalOrder{
-      Now(), order.order, order.person, order.direction, ToBytes(AsBytes(request.order)), request.signature};
+      Now(),     order.order, order.person, order.direction, ToBytes(AsBytes(request.order)), request.signature,
+      seat->name};
+}
+
+std::vector<GivenOrderFrame> Signer::OrdersOf(const Digest& direction) const {
+  std::vector<GivenOrderFrame> out;
+  const DirectionHistory* const past = journal_->history().Find(direction);
+  if (past == nullptr) return out;
+  const size_t all = past->orders.size();
+  for (size_t i = all - std::min(all, kMaxShownOrders); i < all; ++i) {
+    const ledger::JournalOrder& order = past->orders[i];
+    out.push_back({ToString(order.document), order.cms, order.time, order.seat});
+  }
+  return out;
 }
 
 StatusOr<StatusFrame> Signer::Order(const OrderFrame& request) {
@@ -84,19 +100,12 @@ StatusOr<StatusFrame> Signer::Order(const OrderFrame& request) {
   }
   journal_->Sync();
 
-  if (activation_ != nullptr && activation_->admitted.digest == order->direction) {
-    const OrderState state = StateOfOrders(journal_->history().Find(order->direction)->orders, policy_);
-    const Reason reason = state == OrderState::kWithdrawn ? Reason::kDIRECTION_WITHDRAWN : Reason::kKEY_HALTED;
-    if (state != OrderState::kNone) {
-      EndActivation(fmt::format("{}: {} by {}: {}", procedures::TextOf(reason).code, order->order, order->person,
-                                order->reason.text))
-          .IgnoreError();  // the order itself is durable
-    }
-  }
-  if (custody_ != nullptr && custody_->digest() == order->direction &&
-      StateOfOrders(journal_->history().Find(order->direction)->orders, policy_) != OrderState::kNone) {
-    EndCustody(fmt::format("{} by {}: {}", order->order, order->person, order->reason.text));
-  }
+  const Status standing = journal_->history().Find(order->direction)->JudgeOrders(policy_, order->order);
+  if (standing.ok()) return MakeStatus();
+  const std::string why = fmt::format("{} by {}: {}", order->order, order->person, order->reason.text);
+  if (activation_ != nullptr && activation_->admitted.digest == order->direction)
+    EndActivation(fmt::format("{}: {}", ReasonOf(standing), why)).IgnoreError();  // the order itself is durable
+  if (custody_ != nullptr && custody_->digest() == order->direction) EndCustody(why);
   return MakeStatus();
 }
 

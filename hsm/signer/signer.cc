@@ -132,6 +132,7 @@ StatusOr<Bytes> Signer::Handle(const Frame& request) {
         if (seen > 0 && seen <= journal_->records()) {
           SMKI_ASSIGN_OR_RETURN(status.journal_head_seen, journal_->HeadAfter(seen));
         }
+        if (frame.orders_of) status.orders = OrdersOf(*frame.orders_of);
       }
       return MakeFrame(FrameType::kOk, status);
     }
@@ -436,9 +437,7 @@ Status Signer::CheckOpenFor(const Digest& direction) {
   }
   const DirectionHistory* const past = journal_->history().Find(direction);
   if (past != nullptr) {
-    const OrderState orders = StateOfOrders(past->orders, policy_);
-    if (orders == OrderState::kWithdrawn) return Refuse(Reason::kDIRECTION_WITHDRAWN, past->admitted.id);
-    if (orders == OrderState::kHalted) return Refuse(Reason::kKEY_HALTED, past->admitted.id);
+    SMKI_RETURN_IF_ERROR(past->JudgeOrders(policy_, past->admitted.id));
   }
   if (activation_ != nullptr)
     return Refuse(Reason::kWRONG_DIRECTION, fmt::format("{} is prepared", activation_->admitted.direction.id));

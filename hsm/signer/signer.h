@@ -98,6 +98,7 @@ class Signer {
   StatusOr<ProvedFrame> Prove(const ProveFrame& request);
   StatusOr<StatusFrame> Close(const CloseFrame& request);
   StatusOr<StatusFrame> Order(const OrderFrame& request);
+  std::vector<GivenOrderFrame> OrdersOf(const Digest& direction) const;
   Status TakePart(const Frame& part);
   Status OpenKey();
   StatusFrame MakeStatus() const;

@@ -1,5 +1,7 @@
 #include "orchestrator/actions/directed_use.h"
 
+#include <utility>
+
 #include "pki/digest.h"
 
 namespace smki::orchestrator {
@@ -10,6 +12,41 @@ procedures::Materials DirectedUse::Materials() const {
   out.certificates = certificates;
   return out;
 }
+
+procedures::SignedVotes DirectedUse::Votes() const {
+  procedures::SignedVotes out;
+  for (const Vote& vote : approvals) out.approvals.push_back(vote.cms);
+  for (const Vote& vote : rejections) out.rejections.push_back({vote.text, vote.cms});
+  if (cast) out.cast = procedures::SignedText{cast->text, cast->cms};
+  return out;
+}
+
+namespace {
+
+// Those after `draft` in the ledger: votes on an earlier one are before it.
+Status LoadVotes(const IncidentBook& book, const Incident& incident, uint64_t draft, DirectedUse& use) {
+  std::string written;  // a document lies before its signature
+  for (const Artefact& artefact : incident.artefacts) {
+    if (artefact.sequence < draft) continue;
+    for (const std::string prefix : {kApprovalPrefix, kRejectionPrefix, kCastPrefix}) {
+      if (!artefact.name.starts_with(prefix)) continue;
+      SMKI_ASSIGN_OR_RETURN(Bytes octets, book.ReadArtefact(incident, artefact));
+      if (artefact.file.ends_with(".txt")) {
+        written = ToString(octets);
+        continue;
+      }
+      Vote vote{artefact.name.substr(prefix.size()), std::exchange(written, ""), std::move(octets)};
+      if (prefix == kCastPrefix) {
+        use.cast = std::move(vote);
+      } else {
+        (prefix == kApprovalPrefix ? use.approvals : use.rejections).push_back(std::move(vote));
+      }
+    }
+  }
+  return OkStatus();
+}
+
+}  // namespace
 
 Status SaveDraft(IncidentBook& book, Incident& incident, const DirectedUse& use, const std::string& person) {
   for (const auto& [group, file] : use.populations) {
@@ -23,7 +60,7 @@ Status SaveDraft(IncidentBook& book, Incident& incident, const DirectedUse& use,
   return book.AddArtefact(incident, kDirectionArtefact, "direction/direction.yaml", AsBytes(use.text), person);
 }
 
-StatusOr<DirectedUse> LoadDirectedUse(const IncidentBook& book, const Incident& incident) {
+StatusOr<DirectedUse> LoadDirection(const IncidentBook& book, const Incident& incident) {
   const Artefact* direction = incident.Find(kDirectionArtefact);
   if (direction == nullptr) return NotFound("no Direction has been drafted in {} yet", incident.state.id);
   DirectedUse use;
@@ -31,6 +68,12 @@ StatusOr<DirectedUse> LoadDirectedUse(const IncidentBook& book, const Incident& 
   use.text = ToString(text);
   use.digest = direction->sha256;
   SMKI_ASSIGN_OR_RETURN(use.direction, procedures::ParseDirection(use.text));
+  SMKI_RETURN_IF_ERROR(LoadVotes(book, incident, direction->sequence, use));
+  return use;
+}
+
+StatusOr<DirectedUse> LoadDirectedUse(const IncidentBook& book, const Incident& incident) {
+  SMKI_ASSIGN_OR_RETURN(DirectedUse use, LoadDirection(book, incident));
   const auto certificate = [&](const Digest& digest) -> Status {
     const Artefact* artefact = incident.Find(kCertificatePrefix + ToHex(digest));
     if (artefact == nullptr) return DataLoss("certificate {} of the Direction is not in the evidence", ToHex(digest));
@@ -46,32 +89,7 @@ StatusOr<DirectedUse> LoadDirectedUse(const IncidentBook& book, const Incident& 
       SMKI_RETURN_IF_ERROR(certificate(replacement.certificate));
     for (const Digest& path : group.path_certificates) SMKI_RETURN_IF_ERROR(certificate(path));
   }
-  const std::string prefix = kApprovalPrefix;
-  for (const Artefact& vote : incident.artefacts) {
-    // Votes on an earlier draft are before this one in the ledger.
-    if (vote.sequence < direction->sequence || vote.name.compare(0, prefix.size(), prefix) != 0) continue;
-    SMKI_ASSIGN_OR_RETURN(Bytes cms, book.ReadArtefact(incident, vote));
-    use.approvals.push_back({vote.name.substr(prefix.size()), std::move(cms)});
-  }
   return use;
-}
-
-StatusOr<std::vector<SignedRejection>> LoadRejections(const IncidentBook& book, const Incident& incident) {
-  std::vector<SignedRejection> out;
-  const Artefact* direction = incident.Find(kDirectionArtefact);
-  const std::string prefix = kRejectionPrefix;
-  for (const Artefact& artefact : incident.artefacts) {
-    if (direction == nullptr || artefact.sequence < direction->sequence || artefact.name.rfind(prefix, 0) != 0)
-      continue;
-    SMKI_ASSIGN_OR_RETURN(Bytes octets, book.ReadArtefact(incident, artefact));
-    // The document lies before its signature.
-    if (artefact.file.ends_with(".txt")) {
-      out.push_back({artefact.name.substr(prefix.size()), std::move(octets), {}});
-    } else if (!out.empty()) {
-      out.back().cms = std::move(octets);
-    }
-  }
-  return out;
 }
 
 }  // namespace smki::orchestrator

@@ -111,106 +111,133 @@ void DirectionAction::Show() {
 
 std::vector<std::string> DirectionAction::WaitingFor() const {
   if (!use_) return {waiting_for_};
-  const size_t needed = core().policy().approvals_needed;
-  return {fmt::format("{} of {} approvals of {} by PMA members", use_->approvals.size(), needed, use_->direction.id)};
+  const procedures::TrustPolicy& policy = core().policy();
+  const size_t approve = use_->approvals.size(), reject = use_->rejections.size();
+  std::vector<std::string> out = {
+      fmt::format("{} of {} approvals of {} by PMA members", approve, policy.approvals_needed, use_->direction.id)};
+  if (policy.chair && approve == reject && approve + 1 >= policy.approvals_needed)
+    out.push_back(fmt::format("or, {} to {}, the casting vote of the Chair, {}", approve, reject, *policy.chair));
+  return out;
 }
 
 // --- votes ---
 
-Status DirectionAction::TakeVote(const procedures::Person& person, ByteSpan rejection, ByteSpan cms) {
+Status DirectionAction::TakeVote(Kind kind, Vote vote) {
   if (!use_) return procedures::Refuse(Reason::kNO_DIRECTION, "no Direction is drafted yet");
-  SMKI_RETURN_IF_ERROR(rejection.empty() ? TakeApproval(person, cms) : TakeRejection(person, rejection, cms));
+  Status taken;
+  switch (kind) {
+    case Kind::kApproval:
+      taken = TakeApproval(std::move(vote));
+      break;
+    case Kind::kRejection:
+      taken = TakeRejection(std::move(vote));
+      break;
+    case Kind::kCastingVote:
+      taken = TakeCastingVote(std::move(vote));
+      break;
+  }
+  SMKI_RETURN_IF_ERROR(taken);
   FailPoint("orchestrator.vote.recorded");
   FinishIfDecided();
   return OkStatus();
 }
 
-Status DirectionAction::Judge(const Vote* one_more) {
+StatusOr<procedures::Votes> DirectionAction::Verified(const procedures::SignedVotes& votes) {
   const UtcTime now = core().Now();
-  const procedures::PolicyVerifier& verifier = core().trust.VerifierAt(now);
-  std::vector<procedures::SignatureFinding> findings;
-  for (const Vote& vote : use_->approvals) {
-    findings.push_back(verifier.VerifyApproval(use_->direction, AsBytes(use_->text), vote.cms, now));
-  }
-  if (one_more != nullptr) {
-    findings.push_back(verifier.VerifyApproval(use_->direction, AsBytes(use_->text), one_more->cms, now));
-    const procedures::SignatureFinding& finding = findings.back();
-    if (finding.fault) return procedures::Refuse(*finding.fault, finding.detail);
-    if (finding.person != one_more->person) {
-      return procedures::Refuse(Reason::kNOT_PERMITTED,
-                                fmt::format("{} sends an approval signed by {}", one_more->person, finding.person));
-    }
-  }
-  return procedures::JudgeApprovals(core().policy(), use_->direction, findings, now);
+  return procedures::VerifyVotes(core().policy(), core().trust.VerifierAt(now), use_->direction, AsBytes(use_->text),
+                                 votes, now);
+}
+
+Status DirectionAction::Judge(const procedures::Votes& votes) {
+  return procedures::JudgeVotes(core().policy(), use_->direction, use_->digest, votes, core().Now());
 }
 
 size_t DirectionAction::VotesRecorded(const std::string& prefix) const {
   return static_cast<size_t>(
       std::count_if(incident().artefacts.begin(), incident().artefacts.end(),
-                    [&](const Artefact& a) { return a.name.compare(0, prefix.size(), prefix) == 0; }));
+                    [&](const Artefact& a) { return a.name.starts_with(prefix) && a.file.ends_with(".cms"); }));
 }
 
-Status DirectionAction::TakeApproval(const procedures::Person& person, ByteSpan cms) {
-  Vote vote{person.id, ToBytes(cms)};
-  const Status judged = Judge(&vote);
-  if (!judged.ok() && !procedures::IsRefusal(judged, Reason::kQUORUM_SHORT)) return judged;
-  const procedures::Request request{procedures::ApprovalRequest{step().id, person.id, ToHex(use_->digest), false},
-                                    std::nullopt};
+Status DirectionAction::Record(const procedures::Request& request, const char* prefix, const char* folder,
+                               const Vote& vote) {
   SMKI_RETURN_IF_ERROR(incident().machine.Decide(incident().state, request, core().Now()).status());
-  const std::string file = fmt::format("direction/votes/{}-{}.cms", VotesRecorded(kApprovalPrefix) + 1, person.id);
-  const std::string path = incident().folder + "/" + file;
-  SMKI_RETURN_IF_ERROR(core().outside.files.CreateDirectories(DirectoryOf(path)));
-  SMKI_RETURN_IF_ERROR(core().outside.files.WriteDurably(path, cms));
-  std::vector<ledger::NewEntry> artefact;
-  artefact.push_back(IncidentBook::ArtefactEntry(incident(), kApprovalPrefix + person.id, file, pki::Sha256(cms),
-                                                 cms.size(), person.id));
-  SMKI_RETURN_IF_ERROR(core().book.Change(incident(), request, {}, std::move(artefact)));
+  const std::string stem = fmt::format("direction/{}/{}-{}", folder, VotesRecorded(prefix) + 1, vote.person);
+  SMKI_RETURN_IF_ERROR(core().outside.files.CreateDirectories(DirectoryOf(incident().folder + "/" + stem)));
+  std::vector<ledger::NewEntry> artefacts;
+  const auto keep = [&](const std::string& file, ByteSpan octets) -> Status {
+    artefacts.push_back(IncidentBook::ArtefactEntry(incident(), prefix + vote.person, file, pki::Sha256(octets),
+                                                    octets.size(), vote.person));
+    return core().outside.files.WriteDurably(incident().folder + "/" + file, octets);
+  };
+  if (!vote.text.empty()) SMKI_RETURN_IF_ERROR(keep(stem + ".txt", AsBytes(vote.text)));
+  SMKI_RETURN_IF_ERROR(keep(stem + ".cms", vote.cms));
+  return core().book.Change(incident(), request, {}, std::move(artefacts));
+}
+
+namespace {
+
+// Free of fault, and by whoever sent it.
+Status MustBeSentBy(const std::string& sender, const procedures::SignatureFinding& finding, const char* what) {
+  if (finding.fault) return procedures::Refuse(*finding.fault, finding.detail);
+  if (finding.person == sender) return OkStatus();
+  return procedures::Refuse(Reason::kNOT_PERMITTED,
+                            fmt::format("{} sends {} signed by {}", sender, what, finding.person));
+}
+
+}  // namespace
+
+Status DirectionAction::TakeApproval(Vote vote) {
+  procedures::SignedVotes signed_votes = use_->Votes();
+  signed_votes.approvals.push_back(vote.cms);
+  SMKI_ASSIGN_OR_RETURN(const procedures::Votes votes, Verified(signed_votes));
+  SMKI_RETURN_IF_ERROR(MustBeSentBy(vote.person, votes.approvals.back().finding, "an approval"));
+  // With a casting vote there is nothing to approve any more: the machine says so.
+  const Status judged = votes.cast ? OkStatus() : Judge(votes);
+  if (!judged.ok() && !procedures::IsRefusal(judged, Reason::kQUORUM_SHORT)) return judged;
+  const procedures::ApprovalRequest request{step().id, vote.person, ToHex(use_->digest), false};
+  SMKI_RETURN_IF_ERROR(Record({request, std::nullopt}, kApprovalPrefix, "votes", vote));
   use_->approvals.push_back(std::move(vote));
   return OkStatus();
 }
 
-Status DirectionAction::TakeRejection(const procedures::Person& person, ByteSpan document, ByteSpan cms) {
-  const auto rejection = procedures::ParseRejection(AsText(document));
-  if (!rejection.ok()) return procedures::Refuse(Reason::kAPPROVAL_MALFORMED, Message(rejection.status()));
+Status DirectionAction::TakeRejection(Vote vote) {
   const UtcTime now = core().Now();
-  const procedures::SignatureFinding finding =
-      core().trust.VerifierAt(now).Verify(document, cms, now, procedures::kRejectionHint);
-  if (finding.fault) return procedures::Refuse(*finding.fault, finding.detail);
-  if (finding.person != person.id || rejection->person != person.id) {
-    return procedures::Refuse(Reason::kNOT_PERMITTED, fmt::format("{} sends a rejection by {}, signed by {}", person.id,
-                                                                  rejection->person, finding.person));
-  }
-  if (rejection->environment != core().policy().environment) {
-    return procedures::Refuse(Reason::kENVIRONMENT_MISMATCH,
-                              "the rejection is for " + rejection->environment.ToString());
-  }
-  if (rejection->direction != use_->digest)
-    return procedures::Refuse(Reason::kAPPROVAL_OTHER_DOCUMENT, "the rejection is of another Direction");
-  if (rejection->reason.text.find_first_not_of(' ') == std::string::npos) {
-    return procedures::Refuse(Reason::kBAD_REQUEST,
-                              "the rejection gives no reason; reject again and say why, so that the team can mend it");
-  }
-  const procedures::Request request{
-      procedures::ApprovalRequest{step().id, person.id, ToHex(use_->digest), true, rejection->reason.text},
-      std::nullopt};
-  SMKI_RETURN_IF_ERROR(incident().machine.Decide(incident().state, request, now).status());
-  const std::string stem =
-      fmt::format("direction/rejections/{}-{}", VotesRecorded(kRejectionPrefix) / 2 + 1, person.id);
-  SMKI_RETURN_IF_ERROR(
-      core().book.AddArtefact(incident(), kRejectionPrefix + person.id, stem + ".txt", document, person.id));
-  SMKI_RETURN_IF_ERROR(
-      core().book.AddArtefact(incident(), kRejectionPrefix + person.id, stem + ".cms", cms, person.id));
-  return core().book.Change(incident(), request);
+  const procedures::SignatureFinding finding = procedures::VerifyRejection(
+      core().policy(), core().trust.VerifierAt(now), use_->digest, {vote.text, vote.cms}, now);
+  SMKI_RETURN_IF_ERROR(MustBeSentBy(vote.person, finding, "a rejection"));
+  SMKI_ASSIGN_OR_RETURN(const procedures::Rejection rejection, procedures::ParseRejection(vote.text));
+  const procedures::ApprovalRequest request{step().id, vote.person, ToHex(use_->digest), true, rejection.reason.text};
+  SMKI_RETURN_IF_ERROR(Record({request, std::nullopt}, kRejectionPrefix, "rejections", vote));
+  use_->rejections.push_back(std::move(vote));
+  return OkStatus();
+}
+
+Status DirectionAction::TakeCastingVote(Vote vote) {
+  procedures::SignedVotes signed_votes = use_->Votes();
+  signed_votes.cast = procedures::SignedText{vote.text, vote.cms};
+  SMKI_ASSIGN_OR_RETURN(const procedures::Votes votes, Verified(signed_votes));
+  SMKI_RETURN_IF_ERROR(MustBeSentBy(vote.person, votes.cast->finding, "a casting vote"));
+  const Status judged = Judge(votes);
+  if (!judged.ok() && !procedures::IsRefusal(judged, Reason::kDIRECTION_REJECTED)) return judged;
+  const procedures::CastingVote& cast = votes.cast->document;
+  const procedures::CastingRequest request{step().id, vote.person, ToHex(use_->digest), cast.decision,
+                                           cast.reason.text};
+  SMKI_RETURN_IF_ERROR(Record({request, std::nullopt}, kCastPrefix, "casting", vote));
+  use_->cast = std::move(vote);
+  return OkStatus();
 }
 
 // What counted lies apart from what was sent, so that a Direction drafted again starts without old approvals.
 void DirectionAction::FinishIfDecided() {
-  const size_t refused = incident().state.rejected_by.size();
-  if (core().policy().seats.size() - refused < core().policy().approvals_needed) {
+  const auto votes = Verified(use_->Votes());
+  const Status judged = votes.ok() ? Judge(*votes) : votes.status();
+  if (procedures::IsRefusal(judged, Reason::kDIRECTION_REJECTED)) return Fail(judged);
+  if (!judged.ok()) {
+    const size_t refused = use_->rejections.size();
+    if (procedures::QuorumReachable(core().policy(), use_->approvals.size(), refused)) return;
     return Fail(procedures::Refuse(
         Reason::kQUORUM_SHORT, fmt::format("the PMA has refused {}: {} members said no", use_->direction.id, refused)));
   }
-  if (!Judge(nullptr).ok()) return;
   for (size_t i = 0; i < use_->approvals.size(); ++i) {
     const Vote& vote = use_->approvals[i];
     const Status kept = core().book.AddArtefact(incident(), kCountedPrefix + vote.person,
@@ -218,7 +245,8 @@ void DirectionAction::FinishIfDecided() {
                                                 vote.cms, vote.person);
     if (!kept.ok()) return Fail(kept);
   }
-  Succeed(fmt::format("{} is approved by {} members", use_->direction.id, use_->approvals.size()),
+  Succeed(fmt::format("{} is approved by {} members{}", use_->direction.id, use_->approvals.size(),
+                      use_->cast ? " and the Chair's casting vote" : ""),
           {{"direction.digest", ToHex(use_->digest)}, {"direction.id", use_->direction.id}});
 }
 

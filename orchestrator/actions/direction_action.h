@@ -14,8 +14,9 @@ class DirectionAction : public Action {
   void Start() override;
   std::vector<std::string> WaitingFor() const override;
 
-  // A member's vote: an approval if `rejection` is empty. Verified, judged together with those before, durable when OK.
-  Status TakeVote(const procedures::Person& person, ByteSpan rejection, ByteSpan cms);
+  // A vote that `vote.person` sent: verified, judged together with those before, durable when OK.
+  enum class Kind { kApproval, kRejection, kCastingVote };
+  Status TakeVote(Kind kind, Vote vote);
 
  private:
   void CheckParty();
@@ -23,10 +24,14 @@ class DirectionAction : public Action {
   void AskKeyguard();
   Status MakeDraft(uint64_t counter_floor);
   void Show();
-  Status TakeApproval(const procedures::Person& person, ByteSpan cms);
-  Status TakeRejection(const procedures::Person& person, ByteSpan document, ByteSpan cms);
-  // OK if the votes so far are a quorum.
-  Status Judge(const Vote* one_more);
+  Status TakeApproval(Vote vote);
+  Status TakeRejection(Vote vote);
+  Status TakeCastingVote(Vote vote);
+  // What these votes amount to: OK if they direct.
+  StatusOr<procedures::Votes> Verified(const procedures::SignedVotes& votes);
+  Status Judge(const procedures::Votes& votes);
+  // Files, event and what names the files: all or nothing.
+  Status Record(const procedures::Request& request, const char* prefix, const char* folder, const Vote& vote);
   // Ends the step once the quorum stands, or can no longer be reached.
   void FinishIfDecided();
   size_t VotesRecorded(const std::string& prefix) const;

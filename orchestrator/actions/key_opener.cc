@@ -26,6 +26,11 @@ bool Passing(const Status& status) {
           status.code() == StatusCode::kCancelled);
 }
 
+void SetSigned(const Vote& vote, keyguard::v1::SignedDocument& out) {
+  out.set_document(vote.text);
+  out.set_signature(ToString(vote.cms));
+}
+
 }  // namespace
 
 ledger::NewEntry KeyguardEntry(const Incident& incident, const std::string& what, const keyguard::v1::Status& status,
@@ -109,6 +114,10 @@ void KeyOpener::Prepare() {
   header.set_key(use_->direction.key);
   header.set_direction(use_->text);
   for (const Vote& vote : use_->approvals) header.add_approvals(ToString(vote.cms));
+  if (use_->cast) {
+    for (const Vote& no : use_->rejections) SetSigned(no, *header.add_rejections());
+    SetSigned(*use_->cast, *header.mutable_casting_vote());
+  }
   header.set_policy(core_.trust.policy_text());
   core_.trust.VerifierAt(core_.Now());  // takes a newer revocation list into use
   header.set_revocation_list(ToString(core_.trust.revocation_list()));

@@ -90,6 +90,8 @@ StatusOr<Story> TellStory(IncidentBook& book, const Incident& incident, const pr
   story.approved_by.assign(state.approved_by.begin(), state.approved_by.end());
   story.rejected_by.assign(state.rejected_by.begin(), state.rejected_by.end());
   story.rejections = state.rejections;
+  story.cast_by = state.cast_by;
+  story.cast = state.cast;
   story.closed_result = state.closed_result;
   story.closed_text = state.closed_text;
   story.outputs = state.outputs;

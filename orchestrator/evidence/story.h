@@ -37,6 +37,7 @@ struct Story {
   std::string direction_id, direction_digest;
   std::vector<std::string> approved_by, rejected_by;
   std::map<std::string, std::string> rejections;  // person -> reason
+  std::string cast_by, cast;                      // the Chair, and approve or reject; empty: no casting vote
   std::vector<std::string> ceremonies;
   uint64_t devices = 0, recovered = 0, half_replaced = 0, refused = 0, silent = 0;
   uint64_t signatures = 0, batches = 0;

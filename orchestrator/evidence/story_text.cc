@@ -71,6 +71,7 @@ std::string StoryMarkdown(const Story& s) {
 
   out += "\n## The Direction\n\n";
   for (const auto& [person, reason] : s.rejections) out += fmt::format("Rejected by {}: {}\n", person, reason);
+  if (!s.cast.empty()) out += fmt::format("The Chair, {}, cast the deciding vote: {}.\n", s.cast_by, s.cast);
   if (!s.rejections.empty()) out += "\n";
   if (s.direction_id.empty()) {
     out += "None was given.\n";
@@ -139,7 +140,8 @@ std::string StoryJson(const Story& s) {
                       {"digest", s.direction_digest},
                       {"approved_by", s.approved_by},
                       {"rejected_by", s.rejected_by},
-                      {"rejections", s.rejections}};
+                      {"rejections", s.rejections},
+                      {"casting_vote", s.cast.empty() ? json() : json{{"person", s.cast_by}, {"decision", s.cast}}}};
   out["keyguard"] = {{"signatures", s.signatures}, {"batches", s.batches}, {"ceremonies", s.ceremonies}};
   out["phases"] = json::array();
   for (const StoryPhase& phase : s.phases) out["phases"].push_back({{"name", phase.name}, {"seconds", phase.seconds}});

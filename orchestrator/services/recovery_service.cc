@@ -146,8 +146,9 @@ grpc::ServerUnaryReactor* RecoveryService::Act(grpc::CallbackServerContext* cont
 grpc::ServerUnaryReactor* RecoveryService::GetDirection(grpc::CallbackServerContext* context,
                                                         const recovery::v1::GetDirectionRequest* request,
                                                         recovery::v1::DirectionView* response) {
-  return Answer(context, response,
-                [this, request](const std::string& caller) { return core_.GetDirection(caller, request->incident()); });
+  return Answer(context, response, [this, request](const std::string& caller) {
+    return core_.GetDirection(caller, request->incident(), request->votes_only());
+  });
 }
 
 grpc::ServerUnaryReactor* RecoveryService::SubmitVote(grpc::CallbackServerContext* context,

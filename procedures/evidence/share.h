@@ -55,7 +55,7 @@ struct PresentedShare {
 struct CustodianKeys {
   const pki::PrivateKey& agreement_key;
   const pki::Certificate& agreement_certificate;
-  pki::PrivateKey& signing_key;
+  pki::Signer& signing_key;
   const pki::Certificate& signing_certificate;
 };
 StatusOr<PresentedShare> PresentShare(const TrustPolicy& policy, const CeremonyRequest& request,

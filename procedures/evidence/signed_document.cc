@@ -223,20 +223,4 @@ std::optional<UtcTime> PolicyVerifier::RevocationListTime() const {
   return revocation_list_->this_update;
 }
 
-StatusOr<Direction> AdmitDirection(const TrustPolicy& policy, const PolicyVerifier& verifier, ByteSpan direction_text,
-                                   std::span<const Bytes> approvals, const std::string& incident, UtcTime now) {
-  SMKI_ASSIGN_OR_RETURN(Direction direction, ParseDirection(AsText(direction_text)));
-  SMKI_RETURN_IF_ERROR(JudgeDirection(policy, direction, incident, now));
-  // More signatures than seats cannot all count: say so before verifying any.
-  if (approvals.size() > policy.seats.size()) {
-    return Refuse(Reason::kAPPROVAL_DUPLICATE_MEMBER,
-                  fmt::format("{} approvals for {} seats", approvals.size(), policy.seats.size()));
-  }
-  std::vector<SignatureFinding> findings;
-  for (const Bytes& approval : approvals)
-    findings.push_back(verifier.VerifyApproval(direction, direction_text, approval, now));
-  SMKI_RETURN_IF_ERROR(JudgeApprovals(policy, direction, findings, now));
-  return direction;
-}
-
 }  // namespace smki::procedures

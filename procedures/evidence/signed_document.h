@@ -6,7 +6,6 @@
 
 #include <map>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -15,6 +14,7 @@
 #include "pki/cms.h"
 #include "procedures/direction.h"
 #include "procedures/policy.h"
+#include "procedures/quorum.h"
 
 namespace smki::procedures {
 
@@ -67,9 +67,5 @@ class PolicyVerifier {
   Millis revocation_list_max_age_{0};
   std::optional<pki::RevocationList> revocation_list_;
 };
-
-// The whole static judgement of a Direction in one call (I1): text, rules, policy, each approval, quorum.
-StatusOr<Direction> AdmitDirection(const TrustPolicy& policy, const PolicyVerifier& verifier, ByteSpan direction_text,
-                                   std::span<const Bytes> approvals, const std::string& incident, UtcTime now);
 
 }  // namespace smki::procedures

@@ -74,7 +74,7 @@ procedures::KeyCustody CustodyEntry(const std::string& key, const std::string& e
   return out;
 }
 
-// SMKI PMA, DOMAIN.md section 1: the voting seats, and one alternate.
+// SMKI PMA, DOMAIN.md section 1: the voting seats and two alternates; the Chair has none.
 std::vector<procedures::Seat> Seats() {
   return {{"large-supplier-1", "anna.pma", {"felix.pma"}},
           {"large-supplier-2", "bruno.pma", {}},
@@ -86,7 +86,7 @@ std::vector<procedures::Seat> Seats() {
 
 std::vector<procedures::RoleConflict> Conflicts() {
   std::vector<procedures::RoleConflict> out;
-  for (const char* member : {"pma-member", "pma-alternate"}) {
+  for (const char* member : {"pma-member", "pma-alternate", "pma-chair"}) {
     for (const char* other : {"key-custodian", "incident-lead", "incident-operator"}) out.push_back({member, other});
   }
   out.push_back({"key-custodian", "incident-lead"});
@@ -167,6 +167,7 @@ TrustPolicy MakePolicy(const EstatePlan& plan, const People& people, const KeyCu
   policy.approvals_needed = kApprovals;
   policy.withdrawals_needed = 1;
   policy.one_vote_per_organisation = true;
+  policy.chair = "clara.chair";
   policy.seats = Seats();
   for (const PersonPlan& planned : PlannedPersons()) {
     procedures::Person person;

@@ -78,6 +78,7 @@ const std::vector<PersonPlan>& PlannedPersons() {
       {"felix.pma", "Felix Fir", "Fir-Retail", {"pma-alternate"}},
       {"hugo.pma", "Hugo Hazel", "Hazel-Energy", {"pma-alternate"}, true},
       {"greta.pma", "Greta Gorse", "Birch-Power", {"pma-member"}},
+      {"clara.chair", "Clara Chestnut", "Independent", {"pma-chair"}},
       {"kira.custodian", "Kira Kapok", "Kapok-Gas", {"key-custodian"}},
       {"liam.custodian", "Liam Larch", "Larch-Metering", {"key-custodian"}},
       {"mona.custodian", "Mona Maple", "Maple-Energy", {"key-custodian"}},

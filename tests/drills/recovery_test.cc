@@ -52,6 +52,10 @@ TEST_F(Drill, I5_PauseKeepsTheKeyOpenHaltClosesItAndResumingTakesTheQuorumAndACe
   EXPECT_EQ(act(rehearsal_->lead, {"incident", "decide", "proceed", "proceed", "--text", "not now"}), 1);
   ASSERT_EQ(act("elena.pma", {"direction", "halt", "--reason", "wrong Devices, they say"}), 0);
   EXPECT_EQ(key(), "closed");
+  const nlohmann::json acts = Must("direction votes", rehearsal_->Ask("anna.pma", {"direction", "votes"}));
+  EXPECT_EQ(acts["orders"], "halted");
+  EXPECT_EQ(acts["acts"].back()["person"], "elena.pma");
+  EXPECT_EQ(acts["acts"].back()["reason"], "wrong Devices, they say");
   ASSERT_EQ(act(rehearsal_->lead, {"incident", "resume", "--text", "the call is over"}), 0);
   for (const char* member : {"anna.pma", "bruno.pma", "carla.pma"})
     ASSERT_EQ(act(member, {"direction", "resume", "--reason", "they were right"}), 0) << member;
@@ -63,6 +67,45 @@ TEST_F(Drill, I5_PauseKeepsTheKeyOpenHaltClosesItAndResumingTakesTheQuorumAndACe
   for (const auto& file : std::filesystem::directory_iterator(rehearsal_->EvidenceFolder() + "/ceremony"))
     requests += file.path().extension() == ".cms" ? 1 : 0;
   EXPECT_EQ(requests, 2u);
+}
+
+// Two approve, two reject, the Chair decides: through smkictl, the orchestrator and the signer to the evidence, which
+// verifies with our tool and with the auditor's own.
+TEST_F(Recovery, I1_OnATieTheChairDecidesAndEverybodySeesWhoVotedHow) {
+  const auto act = [&](const std::string& person, const std::vector<std::string>& arguments) {
+    const auto exit = rehearsal_->Act(person, arguments);
+    return exit.ok() ? exit->code : -1;
+  };
+  rehearsal_->members = {"anna.pma", "bruno.pma"};
+  bool cast = false;
+  rehearsal_->on_page = [&](const sim::Page& page) {
+    if (cast || page.status["steps"].dump().find("2 of 3 approvals") == std::string::npos) return;
+    cast = true;
+    const std::vector<std::string> decide = {"direction", "cast", "--for", "approve", "--reason", "keys are in use"};
+    EXPECT_EQ(act("clara.chair", decide), 1) << "there is no tie yet";
+    for (const char* member : {"carla.pma", "dario.pma"})
+      EXPECT_EQ(act(member, {"direction", "reject", "--reason", "too many Devices"}), 0) << member;
+    std::vector<std::string> confirmed = decide;
+    confirmed.push_back("--yes");
+    EXPECT_EQ(act("elena.pma", confirmed), 1) << "she is not the Chair";
+    EXPECT_EQ(act("clara.chair", confirmed), 0);
+    EXPECT_EQ(act("elena.pma", {"direction", "sign", "--yes"}), 1) << "it is decided";
+  };
+  const Status driven = rehearsal_->Drive();
+  ASSERT_TRUE(driven.ok()) << Message(driven);
+  ASSERT_TRUE(cast);
+  const nlohmann::json acts = Must("direction votes", rehearsal_->Ask("ada.auditor", {"direction", "votes"}));
+  EXPECT_EQ(acts["votes"], "directed") << acts.dump(2);
+  ASSERT_EQ(acts["acts"].size(), 5u) << acts.dump(2);
+  for (const nlohmann::json& one : acts["acts"]) EXPECT_EQ(one["counts"], true) << one.dump(2);
+  EXPECT_EQ(acts["acts"][4]["person"], "clara.chair");
+  EXPECT_EQ(acts["acts"][4]["what"], "cast approve");
+  EXPECT_EQ(Must("incident status", rehearsal_->Ask("lena.lead", {"incident", "status"}))["pma"], acts);
+  ExpectRecovered();
+  const std::string auditor =
+      "bash tests/audit/auditor.sh " + rehearsal_->EvidenceFolder() + " " + rehearsal_->anchor();
+  EXPECT_EQ(std::system((auditor + " > " + folder_ + "/auditor.txt 2>&1").c_str()), 0)
+      << ToString(*PosixFiles().Read(folder_ + "/auditor.txt", 1 << 20));
 }
 
 TEST_F(Recovery, I3_EveryTamperedEvidenceFileIsFoundOffline) {

@@ -29,6 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const int kinds =
       Accepted(ParseDirection(text), &RenderDirection, text) + Accepted(ParsePolicy(text), &RenderPolicy, text) +
       Accepted<Rejection>(ParseRejection(text), &Render, text) +
+      Accepted<CastingVote>(ParseCastingVote(text), &Render, text) +
       Accepted<PmaOrder>(ParsePmaOrder(text), &Render, text) +
       Accepted<Statement>(ParseStatement(text), &Render, text) +
       Accepted<CeremonyRequest>(ParseCeremonyRequest(text), &Render, text) +

@@ -22,7 +22,7 @@ declare -A may=(
   [sim]='base pki gbcs repository proto hsm/pkcs11'
   [sim/estate]='sim base pki gbcs repository proto hsm/pkcs11 hsm/custody procedures'
   [sim/scenario]='base pki proto procedures repository'
-  [cli]='base pki gbcs ledger procedures repository proto'
+  [cli]='base pki gbcs ledger procedures repository proto hsm/pkcs11'   # hsm/pkcs11: a person's own signing token
 )
 
 bad=0

@@ -95,9 +95,9 @@ std::string Policy::VotingRole(const std::string& person) const {
 StatusOr<Policy> ReadPolicy(std::string_view text) {
   SMKI_ASSIGN_OR_RETURN(const Text read, ReadKind(text, "TrustPolicy"));
   SMKI_RETURN_IF_ERROR(
-      read.Shape({"apiVersion", "kind", "version", "environment", "previous", "issued", "approvals", "seats", "persons",
-                  "keys", "?retired", "allowed", "conflicts", "identities", "personsAuthority", "revocationListMaxAge",
-                  "organisationRoot", "deviceAuthorities"}));
+      read.Shape({"apiVersion", "kind", "version", "environment", "previous", "issued", "approvals", "?chair", "seats",
+                  "persons", "keys", "?retired", "allowed", "conflicts", "identities", "personsAuthority",
+                  "revocationListMaxAge", "organisationRoot", "deviceAuthorities"}));
   Policy out;
   std::string fault;
   out.digest = pki::Sha256(text);
@@ -117,7 +117,7 @@ StatusOr<Policy> ReadPolicy(std::string_view text) {
   out.orchestrator = read["identities.orchestrator"].Octets(fault);
   out.persons_authority = read["personsAuthority"].Octets(fault);
   out.revocation_list_max_age = read["revocationListMaxAge"].Duration(fault);
-  for (const char* key : {"environment", "approvals", "seats", "retired", "allowed", "conflicts", "identities",
+  for (const char* key : {"environment", "approvals", "chair", "seats", "retired", "allowed", "conflicts", "identities",
                           "personsAuthority", "revocationListMaxAge", "organisationRoot", "deviceAuthorities"})
     out.unchanging += read[key].Flat() + "|";
   SMKI_RETURN_IF_ERROR(Done(fault));

@@ -101,6 +101,7 @@ void OrderRecord(WireReader& in, JournalRecord& out) {
   out.digest = in.Digest();
   out.document = ToBytes(in.Octets());
   out.cms = ToBytes(in.Octets());
+  in.Text();  // the seat: judged by who signed
 }
 
 }  // namespace

@@ -153,8 +153,9 @@ void OrchestratorMachine::Serve(Call call, Reply reply) {
   if (method == "ListIncidents")
     return Answer<v1::ListIncidentsRequest>(call, reply, [&](const auto&) { return core.ListIncidents(call.caller); });
   if (method == "GetDirection")
-    return Answer<v1::GetDirectionRequest>(
-        call, reply, [&](const auto& request) { return core.GetDirection(call.caller, request.incident()); });
+    return Answer<v1::GetDirectionRequest>(call, reply, [&](const auto& request) {
+      return core.GetDirection(call.caller, request.incident(), request.votes_only());
+    });
   if (method == "SubmitVote")
     return Answer<v1::SubmitVoteRequest>(call, reply,
                                          [&](const auto& request) { return core.SubmitVote(call.caller, request); });

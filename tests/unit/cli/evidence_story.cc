@@ -1,6 +1,8 @@
 #include "evidence_story.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "cli/evidence.h"
 #include "gbcs/message.h"
@@ -25,7 +27,9 @@ void Must(const Status& status) {
 }
 
 bool IsSignedAct(const procedures::Event& event) {
-  return !event.person.empty() && event.kind != "step-started" && event.kind != "approval-recorded";
+  static const std::set<std::string> without = {"step-started", "approval-recorded", "rejection-recorded",
+                                                "casting-vote-recorded"};
+  return !event.person.empty() && !without.contains(event.kind);
 }
 
 }  // namespace
@@ -51,8 +55,22 @@ void EvidenceStory::Prepare() {
     incident_.Must(incident_.Do(procedures::CloseRequest{"leo", "a false alarm"}));
     return;
   }
+  if (!spoiled_.rejecting.empty()) ReachTie();
   incident_.Reach("the end");
   incident_.Must(incident_.Do(procedures::CloseRequest{"leo"}));
+}
+
+// The incident itself is as it must be, whatever the folder says of it.
+void EvidenceStory::ReachTie() {
+  using procedures::test::kVoteDigest;
+  incident_.Reach("direction");
+  incident_.Must(incident_.Do(procedures::StartRequest{"direction", "leo"}));
+  for (const char* person : {"ann", "bob"})
+    incident_.Must(incident_.Do(procedures::ApprovalRequest{"direction", person, kVoteDigest}));
+  for (const char* person : {"cal", "eve"})
+    incident_.Must(incident_.Do(procedures::ApprovalRequest{"direction", person, kVoteDigest, true, "no"}));
+  incident_.Must(incident_.Do(procedures::CastingRequest{"direction", "cho", kVoteDigest, "approve", "time presses"}));
+  incident_.Must(incident_.Do(procedures::ActionResult{"direction", true, "approved", {}}));
 }
 
 Bytes EvidenceStory::List() {
@@ -118,7 +136,9 @@ void EvidenceStory::TellEvent(const procedures::Event& event) {
   for (const auto& [key, value] : event.fields) {
     auto* field = payload.add_fields();
     field->set_key(key);
-    field->set_value(value);
+    // The incident's machine knows no text: what was voted on is the Direction that is told here.
+    const bool vote = key == "digest" && event.kind.ends_with("-recorded");
+    field->set_value(vote ? ToHex(pki::Sha256(direction_text_)) : value);
   }
   Append("incident." + event.kind, event.person, payload.SerializeAsString());
   ++events_;
@@ -171,6 +191,32 @@ void EvidenceStory::Draft() {
     File(fmt::format("direction/approvals/{}-{}.cms", ++number, member),
          people_.Sign(member, AsBytes(direction_text_), procedures::ApprovalHint(direction.id)));
   }
+  if (!spoiled_.rejecting.empty()) TellCastingVote();
+}
+
+void EvidenceStory::TellCastingVote() {
+  const procedures::Environment& environment = people_.policy.environment;
+  const Digest direction = pki::Sha256(direction_text_);
+  procedures::CastingVote vote{environment, direction, "cho", spoiled_.cast_decision, {}, {}, Now(), {"time presses"}};
+  for (const std::string& member : spoiled_.approvers) {
+    vote.approvals.push_back(pki::Sha256(Must(PosixFiles().Read(
+        fmt::format("{}/direction/approvals/{}-{}.cms", folder_, vote.approvals.size() + 1, member), 1 << 16))));
+  }
+  int number = 0;
+  for (const std::string& member : spoiled_.rejecting) {
+    const std::string text = procedures::Render(procedures::Rejection{environment, direction, member, {"no"}});
+    const std::string stem = fmt::format("direction/rejections/{}-{}", ++number, member);
+    File(stem + ".txt", AsBytes(text));
+    File(stem + ".cms", people_.Sign(member, AsBytes(text), procedures::kRejectionHint));
+    if (member != spoiled_.cast_leaves_out) vote.rejections.push_back(pki::Sha256(text));
+  }
+  std::sort(vote.approvals.begin(), vote.approvals.end());
+  std::sort(vote.rejections.begin(), vote.rejections.end());
+  if (spoiled_.cast_lost) return;
+  const std::string text = procedures::Render(vote);
+  File("direction/casting/1-cho.txt", AsBytes(text));
+  File("direction/casting/1-cho.cms",
+       people_.Sign(spoiled_.cast_signer, AsBytes(text), procedures::kCastingVoteHint, Now()));
 }
 
 void EvidenceStory::TellCeremony() {

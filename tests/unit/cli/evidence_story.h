@@ -23,6 +23,10 @@ struct Spoiled {
   uint64_t statement_page = 0;   // added to the true one
   bool no_statement = false;     // of the last person who acted
   std::vector<std::string> approvers = {"ann", "bob", "cal"};
+  std::vector<std::string> rejecting;  // then the Chair casts
+  std::string cast_decision = "approve", cast_signer = "cho";
+  std::string cast_leaves_out;  // whose rejection it does not list
+  bool cast_lost = false;       // from the folder
   bool ceremony_signed_by_stranger = false;
   std::vector<std::string> attendants = {"kim", "kay"};
   std::optional<Eui64> burned_device;  // instead of the first
@@ -87,10 +91,12 @@ class EvidenceStory {
     pki::RawSignature signature{};
   };
   void Prepare();
+  void ReachTie();
   void Tell();
   void TellEvent(const procedures::Event& event);
   void TellStatement(const procedures::Event& event);
   void Draft();
+  void TellCastingVote();
   void TellCeremony();
   void TellCampaign();
   void TellFalseAlarm();

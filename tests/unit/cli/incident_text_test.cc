@@ -93,6 +93,14 @@ TEST_F(IncidentText, ARunningDirectionIsTheMembersTurn) {
   EXPECT_THAT(Next("leo"), Not(HasSubstr("smkictl direction review")));
 }
 
+TEST_F(IncidentText, ATieIsTheChairsTurnAndNothingElseIs) {
+  Step(2).set_status("running");
+  EXPECT_THAT(Next("cho"), Not(HasSubstr("smkictl direction")));
+  Step(2).add_waiting_for("or, 2 to 2, the casting vote of the Chair, cho");
+  EXPECT_THAT(Next("cho"), HasSubstr("then smkictl direction cast"));
+  EXPECT_THAT(Next("ann"), HasSubstr("then smkictl direction sign (or reject)"));
+}
+
 TEST_F(IncidentText, ARunningCeremonyIsTheCustodiansTurn) {
   Add("ceremony", "ceremony", "system", "running");
   EXPECT_THAT(Next("kim"), HasSubstr("smkictl ceremony check"));

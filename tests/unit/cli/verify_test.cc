@@ -55,6 +55,22 @@ Spoiled With(F spoil) {
   return out;
 }
 
+// The Direction came about by the Chair's casting vote.
+template <typename F>
+Spoiled Tied(F spoil) {
+  Spoiled out;
+  out.approvers = {"ann", "bob"};
+  out.rejecting = {"cal", "eve"};
+  spoil(out);
+  return out;
+}
+
+TEST(CastingVote, ADirectionOfTheChairsVerifies) {
+  const EvidenceStory story(Tied([](Spoiled&) {}));
+  const VerifyReport report = Verify(story);
+  EXPECT_EQ(report.verdict(), Verdict::kVerified) << Said(report);
+}
+
 class EachLie : public ::testing::TestWithParam<Lie> {};
 
 TEST_P(EachLie, IsFoundByTheCheckThatIsForIt) {
@@ -86,6 +102,20 @@ INSTANTIATE_TEST_SUITE_P(
               s.approvers = {"ann", "bob", "dee"};
             }),
             7, "APPROVAL_SAME_ORGANISATION"},
+        Lie{"CastWithoutAVote", Tied([](Spoiled& s) { s.cast_leaves_out = "eve"; }), 7, "CASTING_VOTE_OTHER_VOTES"},
+        Lie{"CastByAMember", Tied([](Spoiled& s) { s.cast_signer = "pam"; }), 7, "CASTING_VOTE_NOT_BY_CHAIR"},
+        Lie{"CastByAMemberAsTheLedgerSays", Tied([](Spoiled& s) { s.cast_signer = "pam"; }), 7,
+            "the signature of cho does not hold"},
+        Lie{"CastToReject", Tied([](Spoiled& s) { s.cast_decision = "reject"; }), 7, "DIRECTION_REJECTED"},
+        Lie{"CastWithoutTie", Tied([](Spoiled& s) { s.rejecting = {"cal"}; }), 7, "CASTING_VOTE_WITHOUT_TIE"},
+        Lie{"CastNotInTheFolder", Tied([](Spoiled& s) { s.cast_lost = true; }), 7,
+            "the casting vote of cho is not in the folder"},
+        Lie{"TiedWithoutCast", Tied([](Spoiled& s) { s.cast_lost = true; }), 7, "QUORUM_SHORT"},
+        Lie{"RejecterRevokedBefore", Tied([](Spoiled& s) {
+              s.revoked = "cal";
+              s.revoked_later = -std::chrono::hours(1);
+            }),
+            7, "SIGNER_CERTIFICATE_REVOKED"},
         Lie{"DraftedAgainstAnotherLedger", With([](Spoiled& s) { s.drafted_against.fill(9); }), 7, "not in the chain"},
         Lie{"CeremonyOfAStranger", With([](Spoiled& s) { s.ceremony_signed_by_stranger = true; }), 8,
             "not signed by the keyguard"},

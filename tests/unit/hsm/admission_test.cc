@@ -61,6 +61,56 @@ TEST_F(AdmissionTest, I4_TwoOfOneOrganisation) {
   estate_.approvers = {"anna.pma", "bruno.pma", "greta.pma"};
   ExpectRefused(Reason::kAPPROVAL_SAME_ORGANISATION);
 }
+// --- The Chair's casting vote ---
+
+class CastAdmissionTest : public AdmissionTest {
+ protected:
+  CastAdmissionTest() { estate_.approvers = {"anna.pma", "carla.pma"}; }
+  Bundle Tied(const std::string& decision, const std::string& by = "clara.chair") {
+    Bundle bundle = estate_.MakeBundle();
+    estate_.Tie(bundle, {"dario.pma", "elena.pma"}, decision, by);
+    return bundle;
+  }
+};
+
+TEST_F(CastAdmissionTest, I1_OnATieTheChairsVoteIsTheOneThatWasMissing) {
+  ExpectRefused(Reason::kQUORUM_SHORT);
+  const auto ceremony = estate_.Prepare(Tied("approve"));
+  EXPECT_TRUE(ceremony.ok()) << ceremony.status();
+}
+TEST_F(CastAdmissionTest, I1_WhatTheChairRejectsIsNotAdmitted) {
+  ExpectRefused(Tied("reject"), Reason::kDIRECTION_REJECTED);
+}
+TEST_F(CastAdmissionTest, I1_WhatTheChairRejectsIsNotAdmittedWithOneMoreApprovalEither) {
+  Bundle bundle = Tied("reject");
+  bundle.header.approvals.push_back(
+      estate_.Approve("bruno.pma", estate_.DirectionText(), procedures::ApprovalHint(estate_.direction.id)));
+  ExpectRefused(bundle, Reason::kDIRECTION_REJECTED);
+}
+TEST_F(CastAdmissionTest, I1_AVoteThatIsHeldBackIsMissed) {
+  Bundle bundle = Tied("approve");
+  bundle.header.rejections.pop_back();
+  ExpectRefused(bundle, Reason::kCASTING_VOTE_OTHER_VOTES);
+}
+TEST_F(CastAdmissionTest, I1_ThereIsNoTie) {
+  Bundle bundle = estate_.MakeBundle();
+  estate_.Tie(bundle, {"dario.pma"}, "approve");
+  ExpectRefused(bundle, Reason::kCASTING_VOTE_WITHOUT_TIE);
+}
+TEST_F(CastAdmissionTest, I4_AMemberCasts) {
+  ExpectRefused(Tied("approve", "bruno.pma"), Reason::kCASTING_VOTE_NOT_BY_CHAIR);
+}
+TEST_F(CastAdmissionTest, I1_TheChairsCertificateIsRevoked) {
+  Bundle bundle = Tied("approve");
+  bundle.header.revocation_list = estate_.RevocationList({"clara.chair"});
+  ExpectRefused(bundle, Reason::kSIGNER_CERTIFICATE_REVOKED);
+}
+TEST_F(CastAdmissionTest, I1_TheCastingVoteIsSignedOverOtherWords) {
+  Bundle bundle = Tied("approve");
+  bundle.header.casting_signature = estate_.Approve("clara.chair", "other words", procedures::kCastingVoteHint);
+  ExpectRefused(bundle, Reason::kAPPROVAL_DIGEST_MISMATCH);
+}
+
 TEST_F(AdmissionTest, I1_ApprovalCertificateRevoked) {
   Bundle bundle = estate_.MakeBundle();
   bundle.header.revocation_list = estate_.RevocationList({"carla.pma"});

@@ -232,6 +232,20 @@ TEST_F(ConflictTest, I4_WhoDidNotApproveMay) {
   EXPECT_TRUE(estate_.Present("dora.double", ceremony).ok());
 }
 
+TEST_F(ConflictTest, I4_WhoCastTheDecidingVoteCannotPresentAShare) {
+  auto& shares = estate_.custody.at("recovery").shares;
+  shares[0].person = "clara.chair";
+  estate_.policy.keys[0].custodians[0] = {"clara.chair", 1, procedures::CommitmentOf(shares[0])};
+  estate_.BindTokens();
+  estate_.StartSigner();
+  estate_.approvers = {"anna.pma", "carla.pma"};
+  Bundle bundle = estate_.MakeBundle();
+  estate_.Tie(bundle, {"dario.pma", "elena.pma"}, "approve");
+  const CeremonyFrame ceremony = Must(estate_.Prepare(bundle));
+  const auto result = estate_.Present("clara.chair", ceremony);
+  EXPECT_TRUE(IsRefusal(result.status(), Reason::kROLE_CONFLICT)) << result.status();
+}
+
 class RequestCheckTest : public CeremonyTest {
  protected:
   StatusOr<procedures::CeremonyRequest> Check(const std::string& person = "kira.custodian") {

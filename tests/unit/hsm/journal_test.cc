@@ -137,58 +137,20 @@ TEST_F(JournalTest, I10_WhatCannotBeWrittenIsNotInTheHistory) {
   EXPECT_EQ(journal->records(), 0u);
 }
 
-class OrderTest : public ::testing::Test {
- protected:
-  OrderTest() {
-    policy_.approvals_needed = 2;
-    policy_.withdrawals_needed = 2;
-    for (const char* name : {"anna", "bruno", "carla"}) {
-      policy_.seats.push_back({std::string("seat-") + name, std::string(name) + ".pma", {}});
-      AddPerson(std::string(name) + ".pma", std::string(name) + " Ltd");
-    }
-    policy_.seats[0].alternates = {"felix.pma"};
-    AddPerson("felix.pma", "anna Ltd");
-  }
-  void AddPerson(const std::string& id, const std::string& organisation) {
-    procedures::Person& person = policy_.persons.emplace_back();
-    person.id = id;
-    person.organisation = organisation;
-  }
-  OrderState StateAfter(std::vector<std::pair<const char*, const char*>> given) {
-    std::vector<ledger::JournalOrder> orders;
-    for (const auto& [order, person] : given) orders.push_back({kNow, order, person, kDirection, {}, {}});
-    return StateOfOrders(orders, policy_);
-  }
-  procedures::TrustPolicy policy_;
-};
-
-TEST_F(OrderTest, I4_OneMemberHalts) {
-  EXPECT_EQ(StateAfter({{"halt", "anna.pma"}}), OrderState::kHalted);
-}
-TEST_F(OrderTest, I4_ResumingTakesTheQuorumOfSeats) {
-  EXPECT_EQ(StateAfter({{"halt", "anna.pma"}, {"resume", "anna.pma"}}), OrderState::kHalted);
-  EXPECT_EQ(StateAfter({{"halt", "anna.pma"}, {"resume", "anna.pma"}, {"resume", "felix.pma"}}), OrderState::kHalted);
-  EXPECT_EQ(StateAfter({{"halt", "anna.pma"}, {"resume", "anna.pma"}, {"resume", "bruno.pma"}}), OrderState::kNone);
-}
-TEST_F(OrderTest, I4_ResumesBeforeAHaltDoNotCount) {
-  EXPECT_EQ(StateAfter({{"resume", "anna.pma"}, {"halt", "anna.pma"}, {"resume", "bruno.pma"}}), OrderState::kHalted);
-}
-TEST_F(OrderTest, I4_WithdrawalIsForGood) {
-  EXPECT_EQ(StateAfter({{"withdraw", "anna.pma"}}), OrderState::kNone);
-  EXPECT_EQ(StateAfter(
-                {{"withdraw", "anna.pma"}, {"withdraw", "bruno.pma"}, {"resume", "anna.pma"}, {"resume", "bruno.pma"}}),
-            OrderState::kWithdrawn);
-}
-TEST_F(OrderTest, I4_AWithdrawalCountsAlsoWhenItsMemberHasLeft) {
-  EXPECT_EQ(StateAfter({{"withdraw", "anna.pma"}, {"withdraw", "gone.pma"}}), OrderState::kWithdrawn);
-}
-TEST_F(OrderTest, I4_TwoOfOneOrganisationResumeAsOne) {
-  policy_.one_vote_per_organisation = true;
-  policy_.persons[1].organisation = policy_.persons[0].organisation;
-  EXPECT_EQ(StateAfter({{"halt", "carla.pma"}, {"resume", "anna.pma"}, {"resume", "bruno.pma"}}), OrderState::kHalted);
-  EXPECT_EQ(
-      StateAfter({{"halt", "carla.pma"}, {"resume", "anna.pma"}, {"resume", "bruno.pma"}, {"resume", "carla.pma"}}),
-      OrderState::kNone);
+TEST_F(JournalTest, I4_AnOrderKeepsTheSeatItWasGivenFor) {
+  procedures::TrustPolicy policy;  // nobody has a seat in it any more
+  policy.withdrawals_needed = 2;
+  const auto withdraw = [&](const std::string& person, const std::string& seat) {
+    ASSERT_TRUE(journal_->Append(ledger::JournalOrder{kNow, "withdraw", person, kDirection, {1}, {2}, seat}).ok());
+    journal_->Sync();
+    Reopen();
+  };
+  const auto standing = [&] { return journal_->history().Find(kDirection)->JudgeOrders(policy, "DIR-1"); };
+  withdraw("anna.pma", "large-supplier-1");
+  withdraw("felix.pma", "large-supplier-1");
+  EXPECT_TRUE(standing().ok()) << "one seat, one voice";
+  withdraw("bruno.pma", "large-supplier-2");
+  EXPECT_TRUE(IsRefusal(standing(), Reason::kDIRECTION_WITHDRAWN));
 }
 
 }  // namespace

@@ -363,6 +363,28 @@ TEST_F(SignerTest, I4_OneMemberHaltsAndTheQuorumResumes) {
   EXPECT_TRUE(estate_.Open().ok());
 }
 
+TEST_F(SignerTest, TheStatusTellsTheNewest64OrdersAboutTheDirectionAskedFor) {
+  const auto orders = [&](const std::optional<Digest>& of) {
+    return Must(estate_.Ask<StatusFrame>(FrameType::kStatus, StatusRequestFrame{0, of})).orders;
+  };
+  ASSERT_TRUE(estate_.Order("halt", "felix.pma").ok());
+  EXPECT_TRUE(orders(std::nullopt).empty());
+  EXPECT_TRUE(orders(Digest{9}).empty());
+  ASSERT_EQ(orders(estate_.DirectionDigest()).size(), 1u);
+  const GivenOrderFrame halt = orders(estate_.DirectionDigest())[0];
+  EXPECT_EQ(halt.seat, "seat-anna") << "whose alternate he is";
+  EXPECT_EQ(procedures::ParsePmaOrder(halt.document)->person, "felix.pma");
+  EXPECT_EQ(halt.time, estate_.clock.Now());
+  EXPECT_FALSE(halt.signature.empty());
+  for (int i = 0; i < 64; ++i) {
+    estate_.clock.Advance(std::chrono::seconds(1));  // another text each time
+    ASSERT_TRUE(estate_.Order("halt", "anna.pma").ok());
+  }
+  const auto newest = orders(estate_.DirectionDigest());
+  ASSERT_EQ(newest.size(), kMaxShownOrders);
+  EXPECT_EQ(procedures::ParsePmaOrder(newest[0].document)->person, "anna.pma");
+}
+
 TEST_F(SignerTest, I4_WithdrawalIsForGoodAlsoBeforeTheDirectionIsKnown) {
   ASSERT_TRUE(estate_.Order("withdraw", "anna.pma").ok());
   EXPECT_REFUSED(estate_.Prepare(), kDIRECTION_WITHDRAWN);
@@ -376,6 +398,7 @@ TEST_F(SignerTest, I4_OnlyMembersGiveOrders) {
   ASSERT_TRUE(estate_.Open().ok());
   EXPECT_REFUSED(estate_.Order("halt", "lena.lead"), kNOT_PERMITTED);
   EXPECT_REFUSED(estate_.Order("halt", "kira.custodian"), kNOT_PERMITTED);
+  EXPECT_REFUSED(estate_.Order("halt", "clara.chair"), kNOT_PERMITTED);  // the Chair has no seat
   EXPECT_EQ(estate_.Status().state, KeyState::kOpen);
 }
 

@@ -1,8 +1,10 @@
 #include "tests/unit/hsm/test_estate.h"
 
+#include <algorithm>
 #include <functional>
 
 #include "pki/digest.h"
+#include "procedures/documents.h"
 
 namespace smki::hsm::test {
 namespace {
@@ -127,12 +129,14 @@ void TestEstate::MakePersons() {
   add("greta.pma", "org-bruno", {"pma-member"});
   for (const std::string& id : kCustodians) add(id, "DCC", {"key-custodian"});
   add("dora.double", "org-dora", {"pma-member", "key-custodian"});
+  add("clara.chair", "org-clara", {"pma-chair", "key-custodian"});
 }
 
 void TestEstate::MakePolicy() {
   policy.environment = kDrill;
   policy.issued = start - kYear;
   policy.approvals_needed = 3;
+  policy.chair = "clara.chair";
   for (const char* name : {"anna", "bruno", "carla", "dario", "elena", "greta"}) {
     policy.seats.push_back({std::string("seat-") + name, std::string(name) + ".pma", {}});
   }
@@ -154,7 +158,8 @@ void TestEstate::MakePolicy() {
     policy.keys.push_back(std::move(k));
   }
   policy.allowed.push_back({"method-3", pki::Sha256("the runbook"), "recovery", {"anyExceptAbnormalRootByRecovery"}});
-  policy.conflicts = {{"pma-member", "key-custodian"}, {"key-custodian", "incident-lead"}};
+  policy.conflicts = {
+      {"pma-member", "key-custodian"}, {"pma-chair", "key-custodian"}, {"key-custodian", "incident-lead"}};
   policy.keyguard_certificate.bytes = keyguard.certificate.der();
   policy.orchestrator_certificate.bytes = orchestrator.certificate.der();
   policy.persons_authority.bytes = persons_authority.certificate.der();
@@ -257,6 +262,28 @@ Bytes TestEstate::RevocationList(std::vector<std::string> revoked_persons) {
                                        clock.Now() - std::chrono::hours(1), clock.Now() + std::chrono::hours(24 * 6),
                                        std::move(revoked)))
       .der;
+}
+
+void TestEstate::Tie(Bundle& bundle, const std::vector<std::string>& rejecting, const std::string& decision,
+                     const std::string& by) {
+  procedures::CastingVote vote;
+  vote.environment = policy.environment;
+  vote.direction = DirectionDigest();
+  vote.person = by;
+  vote.decision = decision;
+  vote.time = clock.Now() - std::chrono::minutes(30);
+  vote.reason.text = "time presses";
+  for (const Bytes& cms : bundle.header.approvals) vote.approvals.push_back(pki::Sha256(cms));
+  for (const std::string& person : rejecting) {
+    const std::string no =
+        procedures::Render(procedures::Rejection{policy.environment, vote.direction, person, {"too many Devices"}});
+    bundle.header.rejections.push_back({no, Approve(person, no, procedures::kRejectionHint)});
+    vote.rejections.push_back(pki::Sha256(no));
+  }
+  std::sort(vote.approvals.begin(), vote.approvals.end());
+  std::sort(vote.rejections.begin(), vote.rejections.end());
+  bundle.header.casting_vote = procedures::Render(vote);
+  bundle.header.casting_signature = Approve(by, bundle.header.casting_vote, procedures::kCastingVoteHint);
 }
 
 Bundle TestEstate::MakeBundle() {

@@ -116,6 +116,9 @@ class TestEstate {
   Bytes Approve(const std::string& person, const std::string& text, const std::string& hint);
   // Everything for the current Direction, approved by `approvers`.
   Bundle MakeBundle();
+  // Adds these rejections and a casting vote over all votes there are then.
+  void Tie(Bundle& bundle, const std::vector<std::string>& rejecting, const std::string& decision,
+           const std::string& by = "clara.chair");
   Bytes RevocationList(std::vector<std::string> revoked_persons = {});
 
   // --- The signer ---

@@ -160,6 +160,62 @@ TEST_F(Votes, TooManyRejectionsEndTheStep) {
   EXPECT_EQ(house_.Step("direction").status(), "failed");
 }
 
+class Ties : public Votes {
+ protected:
+  void SetUp() override {
+    Votes::SetUp();
+    for (const char* member : {"ann", "bob"}) ASSERT_TRUE(house_.Vote(member).ok());
+    for (const char* member : {"cal", "eve"}) ASSERT_TRUE(house_.Reject(member, "too many Devices").ok());
+  }
+  std::string Waiting() {
+    std::string out;
+    for (const std::string& what : house_.Step("direction").waiting_for()) out += what + "\n";
+    return out;
+  }
+};
+
+TEST_F(Ties, I1_TheChairDecidesAndTheKeyguardGetsBothSides) {
+  EXPECT_NE(Waiting().find("the casting vote of the Chair, cho"), std::string::npos) << Waiting();
+  ASSERT_TRUE(house_.Cast("cho", "approve").ok());
+  EXPECT_EQ(house_.Step("direction").status(), "done");
+  EXPECT_NE(house_.Step("direction").result().find("2 members and the Chair's casting vote"), std::string::npos);
+  house_.Settle(Millis(3000));
+  EXPECT_EQ(house_.prepared.approvals_size(), 2);
+  EXPECT_EQ(house_.prepared.rejections_size(), 2);
+  EXPECT_EQ(house_.prepared.casting_vote().document(), house_.core->GetDirection("ann", "")->casting_vote().document());
+  EXPECT_TRUE(PosixFiles().Exists(house_.Folder() + "/direction/casting/1-cho.txt"));
+  EXPECT_TRUE(PosixFiles().Exists(house_.Folder() + "/direction/casting/1-cho.cms"));
+}
+
+TEST_F(Ties, I1_WhatTheChairRejectsEndsTheStepForGood) {
+  ASSERT_TRUE(house_.Cast("cho", "reject").ok());
+  EXPECT_EQ(house_.Step("direction").status(), "failed");
+  EXPECT_NE(house_.Step("direction").result().find("DIRECTION_REJECTED"), std::string::npos);
+  EXPECT_FALSE(house_.Vote("pam").ok());
+}
+
+TEST_F(Ties, I2_TheChairsVoteOutlivesACrashBeforeItIsActedOn) {
+  ASSERT_TRUE(house_.Cast("cho", "approve").ok());
+  ASSERT_TRUE(house_.Start().ok());
+  EXPECT_EQ(house_.Step("direction").status(), "done");
+  EXPECT_FALSE(house_.core->GetDirection("ann", "")->casting_vote().document().empty());
+}
+
+TEST_F(Ties, I4_NobodyElseCastsAndNobodySendsTheChairsVote) {
+  EXPECT_TRUE(IsRefusal(house_.Cast("pam", "approve"), Reason::kCASTING_VOTE_NOT_BY_CHAIR));
+  EXPECT_TRUE(IsRefusal(house_.SubmitVote("cho", {}, "", "kind: CastingVote"), Reason::kDIRECTION_UNSIGNED));
+  EXPECT_TRUE(IsRefusal(house_.SubmitVote("cho", {1}, "", "kind: CastingVote"), Reason::kAPPROVAL_MALFORMED));
+  EXPECT_TRUE(IsRefusal(house_.SubmitVote("cho", {1}, "a rejection", "and a vote"), Reason::kBAD_REQUEST));
+  EXPECT_EQ(house_.Step("direction").status(), "running");
+}
+
+TEST_F(Ties, I1_WithoutATieTheChairDecidesNothing) {
+  ASSERT_TRUE(house_.Reject("pam", "nor do I").ok());
+  EXPECT_TRUE(IsRefusal(house_.Cast("cho", "approve"), Reason::kCASTING_VOTE_WITHOUT_TIE));
+  EXPECT_EQ(Waiting().find("casting"), std::string::npos) << Waiting();
+  EXPECT_EQ(house_.Step("direction").status(), "running") << "one more may still approve";
+}
+
 TEST_F(Votes, AfterTheQuorumNoMoreAreTaken) {
   for (const char* member : {"ann", "bob", "cal"}) ASSERT_TRUE(house_.Vote(member).ok());
   EXPECT_TRUE(IsRefusal(house_.Vote("eve"), Reason::kSTEP_ALREADY_DONE));

@@ -1,5 +1,7 @@
 #include "house.h"
 
+#include <algorithm>
+
 #include "base/sqlite.h"
 #include "ledger/checkpoint.h"
 #include "pki/digest.h"
@@ -425,8 +427,10 @@ Status House::Open(const std::string& person) {
   return SendOpening(person, Opening(person)).status();
 }
 
-Status House::SubmitVote(const std::string& caller, const Bytes& cms, const std::string& rejection) {
+Status House::SubmitVote(const std::string& caller, const Bytes& cms, const std::string& rejection,
+                         const std::string& casting_vote) {
   recovery::v1::SubmitVoteRequest request;
+  request.set_casting_vote(casting_vote);
   request.set_rejection(rejection);
   request.set_signature(ToString(cms));
   const Status status = core->SubmitVote(caller, request).status();
@@ -448,6 +452,23 @@ Status House::Reject(const std::string& person, const std::string& reason) {
   rejection.reason = procedures::CleanText(reason);
   const std::string document = procedures::Render(rejection);
   return SubmitVote(person, Sign(person, document, procedures::kRejectionHint), document);
+}
+
+Status House::Cast(const std::string& person, const std::string& decision) {
+  const recovery::v1::DirectionView view = Must(core->GetDirection(person, ""));
+  procedures::CastingVote vote;
+  vote.environment = people.policy.environment;
+  vote.direction = pki::Sha256(view.direction());
+  vote.person = person;
+  vote.decision = decision;
+  for (const std::string& cms : view.approvals()) vote.approvals.push_back(pki::Sha256(AsBytes(cms)));
+  for (const recovery::v1::Rejection& no : view.rejections()) vote.rejections.push_back(pki::Sha256(no.document()));
+  std::sort(vote.approvals.begin(), vote.approvals.end());
+  std::sort(vote.rejections.begin(), vote.rejections.end());
+  vote.time = {clock.Now().ms - clock.Now().ms % 1000};
+  vote.reason.text = "time presses";
+  const std::string document = procedures::Render(vote);
+  return SubmitVote(person, Sign(person, document, procedures::kCastingVoteHint), "", document);
 }
 
 // --- the way through ---

@@ -35,7 +35,10 @@ class House {
   Status Open(const std::string& person = "leo");
   Status Vote(const std::string& person);
   Status Reject(const std::string& person, const std::string& reason);
-  Status SubmitVote(const std::string& caller, const Bytes& cms, const std::string& rejection = "");
+  // The casting vote of `person` over the votes there are.
+  Status Cast(const std::string& person, const std::string& decision);
+  Status SubmitVote(const std::string& caller, const Bytes& cms, const std::string& rejection = "",
+                    const std::string& casting_vote = "");
   Bytes Sign(const std::string& person, std::string_view document, const std::string& hint);
 
   // --- the way through method-3 ---

@@ -16,6 +16,9 @@ const Environment kDrill{"drill", "estate-7"};
 Rejection SampleRejection() {
   return {kDrill, Filled(1), "ann", {"too many Devices at once"}};
 }
+CastingVote SampleCast() {
+  return {kDrill, Filled(1), "cho", "approve", {Filled(2), Filled(3)}, {Filled(4), Filled(5)}, Now(), {"time presses"}};
+}
 PmaOrder SampleOrder() {
   return {"halt", kDrill, Filled(1), "ann", Now(), {"stop"}};
 }
@@ -57,6 +60,7 @@ void ExpectReadsBack(const D& document, F parse) {
 
 TEST(Documents, EachReadsBackWhatItWrites) {
   ExpectReadsBack(SampleRejection(), ParseRejection);
+  ExpectReadsBack(SampleCast(), ParseCastingVote);
   ExpectReadsBack(SampleOrder(), ParsePmaOrder);
   ExpectReadsBack(SampleStatement(), ParseStatement);
   ExpectReadsBack(SampleRequest(), ParseCeremonyRequest);
@@ -64,15 +68,20 @@ TEST(Documents, EachReadsBackWhatItWrites) {
 }
 
 TEST(Documents, NoKindIsEverReadAsAnother) {
-  const std::string texts[] = {Render(SampleRejection()),    Render(SampleOrder()),
-                               Render(SampleStatement()),    Render(SampleRequest()),
-                               Render(SamplePresentation()), RenderDirection(test::SampleDirection())};
+  const std::string texts[] = {Render(SampleRejection()),
+                               Render(SampleCast()),
+                               Render(SampleOrder()),
+                               Render(SampleStatement()),
+                               Render(SampleRequest()),
+                               Render(SamplePresentation()),
+                               RenderDirection(test::SampleDirection())};
   int read = 0;
   for (const std::string& text : texts) {
-    read += ParseRejection(text).ok() + ParsePmaOrder(text).ok() + ParseStatement(text).ok() +
-            ParseCeremonyRequest(text).ok() + ParseSharePresentation(text).ok() + ParseDirection(text).ok();
+    read += ParseRejection(text).ok() + ParseCastingVote(text).ok() + ParsePmaOrder(text).ok() +
+            ParseStatement(text).ok() + ParseCeremonyRequest(text).ok() + ParseSharePresentation(text).ok() +
+            ParseDirection(text).ok();
   }
-  EXPECT_EQ(read, 6);
+  EXPECT_EQ(read, 7);
 }
 
 TEST(Documents, ErrorsNameTheKindAndTheLine) {
@@ -98,6 +107,30 @@ TEST(Documents, RefuseWordsThatTheirRulesDoNotKnow) {
   EXPECT_FALSE(
       ParseCeremonyRequest(Replaced(request, "expires: 2026-11-21T03:30:00Z", "expires: 2026-11-21T03:00:00Z")).ok());
   EXPECT_FALSE(ParseSharePresentation(Replaced(presentation, "key: recovery", "key: other")).ok());
+}
+
+TEST(Documents, ACastingVoteListsBothSidesInOneOrderAndSaysWhy) {
+  using Spoil = void (*)(CastingVote&);
+  const struct {
+    Spoil spoil;
+    const char* says;
+  } kCases[] = {
+      {[](CastingVote& v) { v.decision = "abstain"; }, "'decision' must be one of approve, reject"},
+      {[](CastingVote& v) { v.approvals.clear(); }, "'approvals' must list 1 to 64 votes, found 0"},
+      {[](CastingVote& v) { v.rejections.clear(); }, "'rejections' must list 1 to 64 votes, found 0"},
+      {[](CastingVote& v) { v.rejections.resize(65); }, "found 65"},
+      {[](CastingVote& v) { std::swap(v.approvals[0], v.approvals[1]); }, "'approvals' must stand in increasing order"},
+      {[](CastingVote& v) { v.rejections[1] = v.rejections[0]; }, "'rejections' must stand in increasing order"},
+      {[](CastingVote& v) { v.reason.text = "  "; }, "'reason' is blank"},
+      {[](CastingVote& v) { v.environment.kind = "live"; }, "environment.kind"},
+  };
+  for (const auto& c : kCases) {
+    CastingVote vote = SampleCast();
+    c.spoil(vote);
+    const auto parsed = ParseCastingVote(Render(vote));
+    ASSERT_FALSE(parsed.ok()) << c.says;
+    EXPECT_NE(Message(parsed.status()).find(c.says), std::string::npos) << Message(parsed.status());
+  }
 }
 
 TEST(Documents, TextThatCannotBeWrittenCannotBeParsedAgain) {

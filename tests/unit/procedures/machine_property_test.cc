@@ -68,8 +68,10 @@ class RandomRequests {
       case 5:
       case 6:
       case 7:
-      case 8:
         return ApprovalRequest{Often() ? "direction" : step, Voter(), kVoteDigest, Rarely()};
+      case 8:
+        return CastingRequest{Often() ? "direction" : step, Often() ? "cho" : Anyone(), kVoteDigest,
+                              Rarely() ? "reject" : "approve", "why"};
       case 9:
       case 10:
       case 11:
@@ -101,8 +103,8 @@ class RandomRequests {
 bool Same(const IncidentState& a, const IncidentState& b) {
   if (a.events != b.events || a.open != b.open || a.paused != b.paused || a.closed != b.closed ||
       a.outputs != b.outputs || a.acted != b.acted || a.approved_by != b.approved_by ||
-      a.rejected_by != b.rejected_by || a.rejections != b.rejections || a.closed_text != b.closed_text ||
-      a.newest != b.newest || a.steps.size() != b.steps.size()) {
+      a.rejected_by != b.rejected_by || a.rejections != b.rejections || a.cast != b.cast || a.cast_by != b.cast_by ||
+      a.closed_text != b.closed_text || a.newest != b.newest || a.steps.size() != b.steps.size()) {
     return false;
   }
   for (const auto& [id, x] : a.steps) {
@@ -129,7 +131,8 @@ void CheckRules(const Incident& i) {
           << step.id << " went before " << id;
     }
     if (step.kind == StepKind::kDirection && at.status == StepStatus::kDone) {
-      ASSERT_GE(i.state_.approved_by.size(), i.policy_.approvals_needed);
+      ASSERT_GE(i.state_.approvals(), i.policy_.approvals_needed);
+      ASSERT_TRUE(i.state_.cast.empty() || i.state_.approved_by.size() == i.state_.rejected_by.size());
     }
   }
   for (const auto& [person, roles] : i.state_.acted) {

@@ -13,7 +13,6 @@ using test::Filled;
 using test::Now;
 using test::SampleDirection;
 using test::SamplePolicy;
-using test::Signed;
 
 TEST(Policy, ReadsBackWhatItWrites) {
   const std::string text = RenderPolicy(SamplePolicy());
@@ -35,6 +34,15 @@ TEST(Policy, RetiredKeysStandThereOnlyIfThereAreSome) {
   std::string empty = without;
   empty.insert(empty.find("allowed:"), "retired: []\n");
   EXPECT_FALSE(ParsePolicy(empty).ok()) << "one content, one text";
+}
+
+TEST(Policy, WithoutAChairNoLineSpeaksOfOne) {
+  TrustPolicy policy = SamplePolicy();
+  policy.chair.reset();
+  const std::string text = RenderPolicy(policy);
+  EXPECT_EQ(text.find("chair:"), std::string::npos) << "policies older than the Chair keep their digest";
+  ASSERT_TRUE(ParsePolicy(text).ok());
+  EXPECT_EQ(ParsePolicy(text)->chair, std::nullopt);
 }
 
 TEST(Policy, RefusesEveryBrokenRuleByName) {
@@ -64,6 +72,18 @@ TEST(Policy, RefusesEveryBrokenRuleByName) {
       {[](TrustPolicy& p) { p.seats[0].alternates = {"bob"}; }, "does not have the role pma-alternate"},
       {[](TrustPolicy& p) { p.seats[1].alternates = {"alt"}; }, "already has a seat"},
       {[](TrustPolicy& p) { p.persons[6].organisation = "org-a"; }, "member's own organisation"},
+      {[](TrustPolicy& p) { p.chair = "nobody"; }, "chair: no person nobody"},
+      {[](TrustPolicy& p) { p.chair = "leo"; }, "chair: leo does not have the role pma-chair"},
+      {[](TrustPolicy& p) {
+         p.chair = "eve";
+         p.persons[4].roles.push_back("pma-chair");
+       },
+       "chair: eve already has a seat"},
+      {[](TrustPolicy& p) {
+         p.chair = "alt";
+         p.persons[6].roles.push_back("pma-chair");
+       },
+       "chair: alt already has a seat"},
       {[](TrustPolicy& p) { p.keys[0].key = "master"; }, "keys are recovery"},
       {[](TrustPolicy& p) { p.keys.push_back(p.keys[0]); }, "defined twice"},
       {[](TrustPolicy& p) {
@@ -111,63 +131,6 @@ TEST(Policy, FindsPersonsSeatsAndKeys) {
   EXPECT_TRUE(p.FindPerson("pam")->HasRole("incident-lead"));
   EXPECT_EQ(p.FindKey("recovery")->threshold, 2u);
   EXPECT_EQ(p.FindKey("contingency"), nullptr);
-}
-
-Status Judge(const std::vector<SignatureFinding>& approvals, const TrustPolicy& policy = SamplePolicy()) {
-  return JudgeApprovals(policy, SampleDirection(), approvals, Now());
-}
-
-TEST(Approvals, I1_AQuorumOfDistinctMembersIsEnough) {
-  EXPECT_TRUE(Judge({Signed("ann"), Signed("bob"), Signed("cal")}).ok());
-  EXPECT_TRUE(Judge({Signed("alt"), Signed("bob"), Signed("cal"), Signed("eve")}).ok());
-}
-
-TEST(Approvals, I1_NoApprovalIsUnsigned) {
-  EXPECT_TRUE(IsRefusal(Judge({}), Reason::kDIRECTION_UNSIGNED));
-}
-
-TEST(Approvals, I1_OneApprovalShortIsRefused) {
-  EXPECT_TRUE(IsRefusal(Judge({Signed("ann"), Signed("bob")}), Reason::kQUORUM_SHORT));
-}
-
-TEST(Approvals, I1_AFaultySignatureRefusesTheWholeSetWithItsOwnReason) {
-  SignatureFinding bad = Signed("cal");
-  bad.fault = Reason::kAPPROVAL_BAD_SIGNATURE;
-  EXPECT_TRUE(IsRefusal(Judge({Signed("ann"), Signed("bob"), Signed("eve"), bad}), Reason::kAPPROVAL_BAD_SIGNATURE));
-}
-
-TEST(Approvals, I4_OnlySeatsMayApprove) {
-  EXPECT_TRUE(IsRefusal(Judge({Signed("ann"), Signed("bob"), Signed("ola")}), Reason::kAPPROVAL_NOT_A_MEMBER));
-  EXPECT_TRUE(IsRefusal(Judge({Signed("ann"), Signed("bob"), Signed("")}), Reason::kAPPROVAL_NOT_A_MEMBER));
-}
-
-TEST(Approvals, I4_OneSeatCountsOnce) {
-  EXPECT_TRUE(IsRefusal(Judge({Signed("ann"), Signed("bob"), Signed("ann")}), Reason::kAPPROVAL_DUPLICATE_MEMBER));
-  EXPECT_TRUE(IsRefusal(Judge({Signed("ann"), Signed("bob"), Signed("alt")}), Reason::kAPPROVAL_DUPLICATE_MEMBER));
-}
-
-TEST(Approvals, I4_OneOrganisationCountsOnceWhereThePolicySaysSo) {
-  EXPECT_TRUE(IsRefusal(Judge({Signed("ann"), Signed("bob"), Signed("dee")}), Reason::kAPPROVAL_SAME_ORGANISATION));
-  TrustPolicy policy = SamplePolicy();
-  policy.one_vote_per_organisation = false;
-  EXPECT_TRUE(Judge({Signed("ann"), Signed("bob"), Signed("dee")}, policy).ok());
-}
-
-TEST(Approvals, I4_NobodyApprovesWhatTheyRequested) {
-  Direction d = SampleDirection();
-  d.requested_by = "pam";
-  EXPECT_TRUE(IsRefusal(JudgeApprovals(SamplePolicy(), d, {Signed("ann"), Signed("bob"), Signed("pam")}, Now()),
-                        Reason::kAPPROVAL_BY_REQUESTER));
-}
-
-TEST(Approvals, I1_ASignatureOlderThanTheDraftOrFromTheFutureIsRefused) {
-  SignatureFinding early = Signed("cal"), late = Signed("cal");
-  early.signing_time = SampleDirection().drafted - Millis(1000);
-  late.signing_time = Now() + std::chrono::minutes(5) + Millis(1000);
-  EXPECT_TRUE(IsRefusal(Judge({Signed("ann"), Signed("bob"), early}), Reason::kAPPROVAL_OUTSIDE_VALIDITY));
-  EXPECT_TRUE(IsRefusal(Judge({Signed("ann"), Signed("bob"), late}), Reason::kAPPROVAL_OUTSIDE_VALIDITY));
-  late.signing_time = Now() + std::chrono::minutes(5);
-  EXPECT_TRUE(Judge({Signed("ann"), Signed("bob"), late}).ok());
 }
 
 TEST(Admission, I1_AnAllowedDirectionInItsValidityIsAdmitted) {

@@ -65,6 +65,7 @@ TrustPolicy SamplePolicy() {
   p.environment = {"drill", "estate-7"};
   p.issued = Now() - std::chrono::hours(24);
   p.approvals_needed = 3;
+  p.chair = "cho";
   p.seats = {{"large-supplier-1", "ann", {"alt"}}, {"large-supplier-2", "bob", {}}, {"network", "cal", {}},
              {"small-supplier", "dee", {}},        {"security", "eve", {}},         {"technical", "pam", {}}};
   p.persons = {
@@ -74,10 +75,10 @@ TrustPolicy SamplePolicy() {
       MakePerson("alt", "org-x", {"pma-alternate"}),   MakePerson("leo", "dcc", {"incident-lead"}),
       MakePerson("ola", "dcc", {"incident-operator"}), MakePerson("oli", "dcc", {"incident-operator", "auditor"}),
       MakePerson("kim", "org-a", {"key-custodian"}),   MakePerson("kay", "org-b", {"key-custodian"}),
-      MakePerson("kit", "org-c", {"key-custodian"})};
+      MakePerson("kit", "org-c", {"key-custodian"}),   MakePerson("cho", "org-h", {"pma-chair"})};
   p.keys = {{"recovery", "smki-recovery", 2, {{"kim", 1, Filled(41)}, {"kay", 2, Filled(42)}, {"kit", 3, Filled(43)}}}};
   p.allowed = {{"method-3", Filled(5), "recovery", {"anyExceptAbnormalRootByRecovery"}}};
-  p.conflicts = {{"pma-member", "incident-lead"}, {"incident-operator", "auditor"}};
+  p.conflicts = {{"pma-member", "incident-lead"}, {"incident-operator", "auditor"}, {"pma-chair", "incident-lead"}};
   p.keyguard_certificate = {Bytes(3, 3)};
   p.orchestrator_certificate = {Bytes(3, 4)};
   p.persons_authority = {Bytes(3, 5)};

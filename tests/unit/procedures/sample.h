@@ -5,6 +5,7 @@
 
 #include "procedures/direction.h"
 #include "procedures/policy.h"
+#include "procedures/quorum.h"
 #include "procedures/runbook.h"
 
 namespace smki::procedures::test {
@@ -12,7 +13,8 @@ namespace smki::procedures::test {
 // 2026-11-21T03:00:00Z, the moment every sample is judged at.
 UtcTime Now();
 // Five seats of five organisations, three approvals needed. Persons: ann, bob, cal, dee, eve (members), alt (alternate
-// of ann), leo (incident-lead), ola (incident-operator), kim, kay, kit (key-custodian), pam (member and incident-lead).
+// of ann), cho (Chair), leo (incident-lead), ola (incident-operator), kim, kay, kit (key-custodian), pam (member and
+// incident-lead).
 TrustPolicy SamplePolicy();
 // Allowed by SamplePolicy, requested by leo, two groups, valid Now() - 1 h to + 7 days.
 Direction SampleDirection();

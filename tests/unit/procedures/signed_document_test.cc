@@ -2,10 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
+#include <set>
 
 #include "people.h"
+#include "pki/digest.h"
 #include "procedures/documents.h"
+#include "procedures/evidence/votes.h"
 #include "sample.h"
 
 namespace smki::procedures {
@@ -232,11 +236,13 @@ TEST_F(Evidence, I10_APolicyWithAWrongCertificateIsIncomplete) {
 TEST_F(Evidence, I1_AdmissionIsTheWholeJudgementInOneCall) {
   const std::vector<Bytes> approvals = {Approve("ann"), Approve("bob"), Approve("cal")};
   const auto admit = [&](const std::string& text, const std::vector<Bytes>& signatures, const std::string& incident) {
-    return AdmitDirection(people_.policy, verifier_, AsBytes(text), signatures, incident, Now());
+    return AdmitDirection(people_.policy, verifier_, AsBytes(text), {signatures, {}, std::nullopt}, incident, Now());
   };
   const auto admitted = admit(text_, approvals, direction_.incident);
   ASSERT_TRUE(admitted.ok()) << Message(admitted.status());
-  EXPECT_EQ(admitted->id, direction_.id);
+  EXPECT_EQ(admitted->direction.id, direction_.id);
+  EXPECT_EQ(admitted->digest, pki::Sha256(text_));
+  EXPECT_EQ(admitted->voters, (std::set<std::string>{"ann", "bob", "cal"}));
   EXPECT_TRUE(IsRefusal(admit(text_ + " ", approvals, direction_.incident).status(), Reason::kDIRECTION_NOT_CANONICAL));
   EXPECT_TRUE(IsRefusal(admit(text_, approvals, "INC-2").status(), Reason::kWRONG_INCIDENT));
   EXPECT_TRUE(IsRefusal(admit(text_, {}, direction_.incident).status(), Reason::kDIRECTION_UNSIGNED));
@@ -250,6 +256,93 @@ TEST_F(Evidence, I1_AdmissionIsTheWholeJudgementInOneCall) {
   EXPECT_TRUE(IsRefusal(admit(text_, too_many, direction_.incident).status(), Reason::kAPPROVAL_DUPLICATE_MEMBER));
   const std::string changed = test::Replaced(text_, "total: 3000", "total: 3001");
   EXPECT_TRUE(IsRefusal(admit(changed, approvals, direction_.incident).status(), Reason::kAPPROVAL_DIGEST_MISMATCH));
+}
+
+// --- The Chair's casting vote, with its signatures ---
+
+class CastEvidence : public Evidence {
+ protected:
+  // ann and bob for it, cal and eve against it, the Chair decides.
+  SignedVotes Tie(const std::string& decision) {
+    SignedVotes out{{Approve("ann"), Approve("bob")}, {Reject("cal"), Reject("eve")}, std::nullopt};
+    CastingVote vote{people_.policy.environment, pki::Sha256(text_), "cho", decision, {}, {}, Now(), {"time presses"}};
+    for (const Bytes& cms : out.approvals) vote.approvals.push_back(pki::Sha256(cms));
+    for (const SignedText& no : out.rejections) vote.rejections.push_back(pki::Sha256(no.text));
+    std::sort(vote.approvals.begin(), vote.approvals.end());
+    std::sort(vote.rejections.begin(), vote.rejections.end());
+    out.cast = SignCast(vote, "cho", kCastingVoteHint);
+    return out;
+  }
+  SignedText SignCast(const CastingVote& vote, const std::string& person, const std::string& hint) {
+    const std::string text = Render(vote);
+    return {text, people_.Sign(person, AsBytes(text), hint, Now())};
+  }
+  Rejection No(const std::string& person) {
+    return {people_.policy.environment, pki::Sha256(text_), person, {"too many Devices"}};
+  }
+  SignedText Reject(const std::string& person) { return Sign(No(person), person); }
+  SignedText Sign(const Rejection& rejection, const std::string& person) {
+    const std::string text = Render(rejection);
+    return {text, people_.Sign(person, AsBytes(text), kRejectionHint)};
+  }
+  StatusOr<VotedDirection> Admit(const SignedVotes& votes) {
+    return AdmitDirection(people_.policy, verifier_, AsBytes(text_), votes, direction_.incident, Now());
+  }
+  Reason FaultOf(const SignedText& rejection) {
+    return VerifyRejection(people_.policy, verifier_, pki::Sha256(text_), rejection, Now())
+        .fault.value_or(Reason::kNO_DIRECTION);
+  }
+};
+
+TEST_F(CastEvidence, I1_ASignedCastingVoteAdmitsAndAllWhoVotedAreNamed) {
+  const auto admitted = Admit(Tie("approve"));
+  ASSERT_TRUE(admitted.ok()) << Message(admitted.status());
+  EXPECT_EQ(admitted->voters, (std::set<std::string>{"ann", "bob", "cal", "eve", "cho"}));
+  EXPECT_EQ(admitted->newest_vote, Now());
+  EXPECT_TRUE(IsRefusal(Admit(Tie("reject")).status(), Reason::kDIRECTION_REJECTED));
+}
+
+TEST_F(CastEvidence, I1_ACastingVoteIsHeldAgainstTheVotesThatAreThere) {
+  SignedVotes votes = Tie("approve");
+  votes.rejections.pop_back();
+  EXPECT_TRUE(IsRefusal(Admit(votes).status(), Reason::kCASTING_VOTE_OTHER_VOTES));
+  votes = Tie("approve");
+  votes.approvals.push_back(Approve("pam"));
+  EXPECT_TRUE(IsRefusal(Admit(votes).status(), Reason::kCASTING_VOTE_OTHER_VOTES));
+  votes = Tie("approve");
+  votes.rejections.resize(people_.policy.seats.size() + 1);
+  EXPECT_TRUE(IsRefusal(Admit(votes).status(), Reason::kAPPROVAL_DUPLICATE_MEMBER)) << "not even looked at";
+}
+
+TEST_F(CastEvidence, I4_OnlyTheChairsOwnSignatureCasts) {
+  SignedVotes votes = Tie("approve");
+  const CastingVote vote = *ParseCastingVote(votes.cast->text);
+  votes.cast = SignCast(vote, "pam", kCastingVoteHint);
+  EXPECT_TRUE(IsRefusal(Admit(votes).status(), Reason::kCASTING_VOTE_NOT_BY_CHAIR));
+  votes.cast = SignCast(vote, "cho", kRejectionHint);
+  EXPECT_TRUE(IsRefusal(Admit(votes).status(), Reason::kAPPROVAL_OTHER_DOCUMENT));
+  votes = Tie("approve");
+  votes.cast->text = test::Replaced(votes.cast->text, "time presses", "time presset");
+  EXPECT_TRUE(IsRefusal(Admit(votes).status(), Reason::kAPPROVAL_DIGEST_MISMATCH));
+  votes.cast->text += " ";
+  EXPECT_TRUE(IsRefusal(Admit(votes).status(), Reason::kAPPROVAL_MALFORMED));
+  verifier_ = people_.Verifier({"cho"});
+  EXPECT_TRUE(IsRefusal(Admit(Tie("approve")).status(), Reason::kSIGNER_CERTIFICATE_REVOKED));
+}
+
+TEST_F(CastEvidence, ARejectionIsTheWordOfWhomItNamesAboutThisDirectionAndSaysWhy) {
+  EXPECT_EQ(FaultOf(Reject("cal")), Reason::kNO_DIRECTION) << "no fault";
+  EXPECT_EQ(FaultOf(Sign(No("cal"), "eve")), Reason::kNOT_PERMITTED);
+  Rejection other = No("cal");
+  other.direction = test::Filled(9);
+  EXPECT_EQ(FaultOf(Sign(other, "cal")), Reason::kAPPROVAL_OTHER_DOCUMENT);
+  other = No("cal");
+  other.environment.estate = "estate-8";
+  EXPECT_EQ(FaultOf(Sign(other, "cal")), Reason::kENVIRONMENT_MISMATCH);
+  other = No("cal");
+  other.reason.text = " ";
+  EXPECT_EQ(FaultOf(Sign(other, "cal")), Reason::kBAD_REQUEST);
+  EXPECT_EQ(FaultOf({"kind: Rejection", {}}), Reason::kAPPROVAL_MALFORMED);
 }
 
 }  // namespace
