@@ -14,7 +14,7 @@ namespace {
 constexpr char kWaiting = 0, kSkipped = 1, kFailed = 2, kDone = 3;
 
 // The rules, each found at most once for each step.
-enum class Rule { kNeeds, kForbids, kKeyLeftOpen, kDeadEnd };
+enum class Rule { kFacts, kKeyLeftOpen, kDeadEnd };
 
 class Checker {
  public:
@@ -175,15 +175,8 @@ class Checker {
   void Start(const Way& way, size_t at, size_t s) {
     Prepared& step = steps_[s];
     const Effects& effects = step.effects;
-    const Facts missing = effects.needs.Without(way.facts);
-    if (!missing.empty())
-      return Find(Rule::kNeeds, s, "starts without " + Text(missing, " and without "), StoryTo(at, s));
-    if (!effects.needs_one_of.empty() && !way.facts.Meets(effects.needs_one_of))
-      return Find(Rule::kNeeds, s, "starts without " + Text(effects.needs_one_of, ", or "), StoryTo(at, s));
-    if (way.facts.Meets(effects.forbids)) {
-      const Facts held = effects.forbids.Without(effects.forbids.Without(way.facts));
-      return Find(Rule::kForbids, s, "starts after " + Text(held, " and "), StoryTo(at, s));
-    }
+    if (const std::string unmet = Unmet(effects, way.facts); !unmet.empty())
+      return Find(Rule::kFacts, s, "starts " + unmet, StoryTo(at, s));
     step.started = true;
     for (const char end : step.ends) {
       Way next = way;

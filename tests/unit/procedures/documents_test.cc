@@ -22,6 +22,15 @@ PmaOrder SampleOrder() {
 Statement SampleStatement() {
   return {kDrill, "INC-1", "proceed", "decide", "proceed", 17, "leo", Now(), {""}};
 }
+Statement SampleDeviation() {
+  Statement out = SampleStatement();
+  out.verb = "deviate";
+  out.choice = "none";
+  out.text = {"the gateway is gone"};
+  out.deviation = "skip";
+  out.witness = Quoted{"WB"};
+  return out;
+}
 SharePresentation SamplePresentation() {
   return {kDrill, "CER-0011223344556677", Filled(2), "recovery", "kim", Filled(3), Now()};
 }
@@ -59,6 +68,7 @@ TEST(Documents, EachReadsBackWhatItWrites) {
   ExpectReadsBack(SampleRejection(), ParseRejection);
   ExpectReadsBack(SampleOrder(), ParsePmaOrder);
   ExpectReadsBack(SampleStatement(), ParseStatement);
+  ExpectReadsBack(SampleDeviation(), ParseStatement);
   ExpectReadsBack(SampleRequest(), ParseCeremonyRequest);
   ExpectReadsBack(SamplePresentation(), ParseSharePresentation);
 }
@@ -98,6 +108,34 @@ TEST(Documents, RefuseWordsThatTheirRulesDoNotKnow) {
   EXPECT_FALSE(
       ParseCeremonyRequest(Replaced(request, "expires: 2026-11-21T03:30:00Z", "expires: 2026-11-21T03:00:00Z")).ok());
   EXPECT_FALSE(ParseSharePresentation(Replaced(presentation, "key: recovery", "key: other")).ok());
+}
+
+TEST(Documents, AStatementAsksForADeviationWhollyOrNotAtAll) {
+  const auto reads = [](auto change) {
+    Statement out = SampleDeviation();
+    change(out);
+    return ParseStatement(Render(out)).ok();
+  };
+  EXPECT_FALSE(reads([](Statement& s) { s.deviation.reset(); }));
+  EXPECT_FALSE(reads([](Statement& s) { s.deviation = "forget"; }));
+  EXPECT_FALSE(reads([](Statement& s) { s.witness.reset(); }));
+  EXPECT_FALSE(reads([](Statement& s) { s.text.text.clear(); }));
+  EXPECT_FALSE(reads([](Statement& s) { s.deviation = "reorder"; }));
+  EXPECT_FALSE(reads([](Statement& s) { s.not_after = "canary"; }));
+  EXPECT_FALSE(reads([](Statement& s) { s.runbook = Filled(9); }));
+  EXPECT_FALSE(reads([](Statement& s) { s.verb = "done"; }));
+  EXPECT_TRUE(reads([](Statement& s) { s.deviation = "reorder", s.not_after = "canary"; }));
+  EXPECT_TRUE(reads([](Statement& s) { s.deviation = "repin", s.step = "none", s.runbook = Filled(9); }));
+}
+
+TEST(Documents, AnApprovalNamesTheStatementItApproves) {
+  Statement approval = SampleStatement();
+  approval.verb = "approve";
+  EXPECT_FALSE(ParseStatement(Render(approval)).ok());
+  approval.choice = "none";
+  EXPECT_FALSE(ParseStatement(Render(approval)).ok());
+  approval.choice = std::string(64, 'a');
+  EXPECT_TRUE(ParseStatement(Render(approval)).ok());
 }
 
 TEST(Documents, TextThatCannotBeWrittenCannotBeParsedAgain) {

@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "procedures/facts.h"
 #include "procedures/graph.h"
+#include "random_runbook.h"
 #include "sample.h"
 
 namespace smki::procedures {
@@ -144,52 +145,13 @@ class PlainChecker {
   std::set<std::string> seen_, found_;
 };
 
-// Random runbooks of the true actions, wired at random.
-Runbook RandomRunbook(std::mt19937_64& random) {
-  static constexpr std::pair<const char*, StepKind> kActions[] = {{"repository.rebuild", StepKind::kAction},
-                                                                  {"repository.holds-certificates", StepKind::kWait},
-                                                                  {"direction.draft", StepKind::kDirection},
-                                                                  {"keyguard.prepare", StepKind::kCeremony},
-                                                                  {"campaign.run", StepKind::kAction},
-                                                                  {"keyguard.close", StepKind::kAction},
-                                                                  {"authority.revoke-replaced", StepKind::kAction},
-                                                                  {"authority.publish-crl", StepKind::kAction},
-                                                                  {"", StepKind::kDecide},
-                                                                  {"", StepKind::kAttest}};
-  const auto below = [&](size_t n) { return static_cast<size_t>(random() % n); };
-  Runbook out;
-  out.id = "random";
-  out.key = "recovery";
-  out.mode = ModeOfKey("recovery");
-  for (size_t s = 0; s < 8; ++s) {
-    Step step;
-    // Mostly in the order in which they make sense.
-    const auto& [action, kind] = kActions[below(4) == 0 ? below(std::size(kActions)) : s];
-    step.id = fmt::format("s{}", s);
-    step.line = static_cast<int>(s + 1);
-    step.kind = kind;
-    step.action = action;
-    if (step.action == "campaign.run") step.with["wave"] = "main";
-    if (kind == StepKind::kDecide) step.choices = {"x", "y"};
-    step.on_failure = below(3) == 0 && kind != StepKind::kDecide ? "deviate" : "retry";
-    for (size_t t = 0; t < s; ++t) {
-      if (below(3) != 0) continue;
-      step.requires_.push_back(out.steps[t].id);
-      if (below(3) == 0)
-        step.when[out.steps[t].id] = out.steps[t].choices.empty() ? "done" : out.steps[t].choices[below(2)];
-    }
-    out.steps.push_back(std::move(step));
-  }
-  return out;
-}
-
 TEST(ModelCheck, OneOrderOfIndependentStepsFindsWhatEveryOrderFinds) {
   const uint64_t seed =
       std::getenv("SMKI_SEED") != nullptr ? std::strtoull(std::getenv("SMKI_SEED"), nullptr, 10) : 20261121;
   std::mt19937_64 random(seed);
   size_t faulty = 0;
   for (int round = 0; round < 3000; ++round) {
-    const Runbook runbook = RandomRunbook(random);
+    const Runbook runbook = test::RandomRunbook(random);
     const std::set<std::string> expected = PlainChecker(runbook).Run();
     std::set<std::string> found;
     for (const LintFinding& finding : ModelCheck(runbook)) {
