@@ -63,10 +63,10 @@ std::string Text(Facts facts, const char* between);
 
 // What a step needs before it starts, and what holds when it is done.
 struct Effects {
-  Facts needs;         // all of them
-  Facts needs_one_of;  // any of them, if there are some
-  Facts forbids;       // none of them
-  Facts makes, ends;
+  Facts needs{};         // all of them
+  Facts needs_one_of{};  // any of them, if there are some
+  Facts forbids{};       // none of them
+  Facts makes{}, ends{};
 };
 // Of `step` of `runbook`: by its action and parameters. Nothing for a step without action.
 Effects EffectsOf(const Runbook& runbook, const Step& step);

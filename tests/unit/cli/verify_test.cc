@@ -292,6 +292,7 @@ INSTANTIATE_TEST_SUITE_P(
                                s.revoked_later = std::chrono::hours(1);
                              })},
                       Honest{"ClosedWithoutADirection", With([](Spoiled& s) { s.false_alarm = true; })},
+                      Honest{"SkippedByADeviationOfTwo", With([](Spoiled& s) { s.false_alarm = s.deviates = true; })},
                       Honest{"ClosedBeforeTheSignerEverRan",
                              With([](Spoiled& s) { s.false_alarm = s.empty_journal = true; })},
                       Honest{"ClosedBeforeTheDirectionWasAdmitted",
