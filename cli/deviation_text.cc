@@ -32,18 +32,21 @@ std::string One(const IncidentView& view, const DeviationView& one, const Reader
   const std::string standing = one.standing() == "waiting" ? style.Strong(one.standing()) : style.Faint(one.standing());
   std::string out = fmt::format("\n{}  {}\n", standing, Printable(procedures::InWords(AskedBy(one))));
   out += Fact("why", Printable(one.why()), kLabel);
-  out += Fact("asked", Printable(fmt::format("by {} at {}, seen by {}", one.requested_by(),
-                                             ClockTime({one.requested_ms()}), one.witness())),
+  out += Fact("asked",
+              Printable(fmt::format("by {} at {}, seen by {}", one.requested_by(), ClockTime({one.requested_ms()}),
+                                    one.witness())),
               kLabel);
-  if (one.approved_by_size() > 0) out += Fact("approved", Printable(fmt::format("by {}", fmt::join(one.approved_by(), ", "))), kLabel);
+  if (one.approved_by_size() > 0)
+    out += Fact("approved", Printable(fmt::format("by {}", fmt::join(one.approved_by(), ", "))), kLabel);
   out += Fact("request", one.digest().substr(0, kShown), kLabel);
   if (one.standing() != "waiting") return out;
   if (MayApprove(one, reader)) {
     return out + ToPaste("do", fmt::format("smkictl incident deviate --approve {} --incident {} --expect {}",
                                            one.digest().substr(0, kShown), view.incident(), view.sequence()));
   }
-  return out + Fact("wait", one.approver().empty() ? "the PMA must approve it, with its quorum"
-                                                   : "another person must approve it: " + one.approver(),
+  return out + Fact("wait",
+                    one.approver().empty() ? "the PMA must approve it, with its quorum"
+                                           : "another person must approve it: " + one.approver(),
                     kLabel);
 }
 

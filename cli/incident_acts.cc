@@ -83,9 +83,10 @@ StatusOr<DeviationApproval> ApprovalOf(const IncidentView& view, const std::stri
     return NotFound("{} has no deviation {}. Next: smkictl incident status shows those that were asked for",
                     view.incident(), digest);
   if (ToHex(pki::Sha256(AsBytes(found->request()))) != found->digest())
-    return DataLoss("the request that the orchestrator shows is not the one with SHA-256 {}: approve nothing, and tell "
-                    "the other leads",
-                    found->digest());
+    return DataLoss(
+        "the request that the orchestrator shows is not the one with SHA-256 {}: approve nothing, and tell "
+        "the other leads",
+        found->digest());
   DeviationApproval out;
   SMKI_ASSIGN_OR_RETURN(out.request, procedures::ParseStatement(found->request()));
   if (out.request.verb != "deviate" || out.request.incident != view.incident())

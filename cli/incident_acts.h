@@ -19,7 +19,7 @@ struct Act {
   std::string choice = kNoChoice;
   std::string text;
   std::string deviation, not_after, runbook, witness;  // of deviate (procedures/deviation.h)
-  std::optional<uint64_t> expected;  // of the page that was read; absent: the page is read now
+  std::optional<uint64_t> expected;                    // of the page that was read; absent: the page is read now
 };
 
 // The statement of an act, ready to be signed.

@@ -309,12 +309,9 @@ Json NextJson(const IncidentView& view, const Reader& reader) {
     one["yours"] = !CommandFor(view, step, reader).empty();
     steps.push_back(std::move(one));
   }
-  return {{"incident", view.incident()},
-          {"state", view.state()},
-          {"sequence", view.sequence()},
-          {"rejections", RejectionsJson(view)},
-          {"deviations", DeviationsJson(view)},
-          {"steps", steps}};
+  return {{"incident", view.incident()},        {"state", view.state()},
+          {"sequence", view.sequence()},        {"rejections", RejectionsJson(view)},
+          {"deviations", DeviationsJson(view)}, {"steps", steps}};
 }
 
 std::string ListText(const recovery::v1::ListIncidentsResponse& list, const Style& style) {

@@ -24,12 +24,14 @@ struct Act {
 };
 // Starting a step and voting are not among them.
 const Act* ActOf(const ledger::Entry& entry) {
-  static const std::map<std::string, Act> acts = {
-      {"incident.incident-opened", {"open", "fact.what"}}, {"incident.step-completed", {"done", "result"}},
-      {"incident.step-decided", {"decide", "text"}},       {"incident.deviation-requested", {"deviate", "why"}},
-      {"incident.deviation-approved", {"approve", "text", "digest"}},
-      {"incident.incident-paused", {"pause", "why"}},      {"incident.incident-resumed", {"resume", "why"}},
-      {"incident.incident-closed", {"close", "text"}}};
+  static const std::map<std::string, Act> acts = {{"incident.incident-opened", {"open", "fact.what"}},
+                                                  {"incident.step-completed", {"done", "result"}},
+                                                  {"incident.step-decided", {"decide", "text"}},
+                                                  {"incident.deviation-requested", {"deviate", "why"}},
+                                                  {"incident.deviation-approved", {"approve", "text", "digest"}},
+                                                  {"incident.incident-paused", {"pause", "why"}},
+                                                  {"incident.incident-resumed", {"resume", "why"}},
+                                                  {"incident.incident-closed", {"close", "text"}}};
   const auto it = acts.find(entry.kind);
   return entry.person.empty() || it == acts.end() ? nullptr : &it->second;
 }
@@ -179,8 +181,8 @@ class Procedure {
     if (!state_.open && !state_.closed) {
       evidence_.Find("ledger.sqlite", "no incident was opened");
     } else if (state_.runbook_digest != runbook_.digest) {
-      evidence_.Find(file_, fmt::format("its SHA-256 is {}, pinned was {}", ToHex(runbook_.digest),
-                                        ToHex(state_.runbook_digest)));
+      evidence_.Find(
+          file_, fmt::format("its SHA-256 is {}, pinned was {}", ToHex(runbook_.digest), ToHex(state_.runbook_digest)));
     }
   }
 

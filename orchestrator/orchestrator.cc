@@ -176,9 +176,9 @@ StatusOr<Orchestrator::RunbookText> Orchestrator::LoadRunbook(const std::string&
     if (finding.error) return FailedPrecondition("{}:{}: {}", path, finding.line, finding.message);
   }
   const auto& allowed = trust_->policy().allowed;
-  const bool may =
-      out.runbook.key == "none" ||
-      std::any_of(allowed.begin(), allowed.end(), [&](const auto& use) { return use.digest == out.runbook.digest; });
+  const bool may = out.runbook.key == "none" || std::any_of(allowed.begin(), allowed.end(), [&](const auto& use) {
+                     return use.digest == out.runbook.digest;
+                   });
   if (!may)
     return procedures::Refuse(Reason::kPROCEDURE_NOT_ALLOWED,
                               fmt::format("{} with SHA-256 {}", path, ToHex(out.runbook.digest)));
@@ -206,8 +206,8 @@ StatusOr<recovery::v1::IncidentView> Orchestrator::DoOpen(const procedures::Pers
   while (book_->Find(id) != nullptr) id = NewIncidentId(now, core_->outside.random);
   std::vector<ledger::NewEntry> statement;
   statement.push_back(StatementEntry(id, person.id, request.statement(), request.signature()));
-  SMKI_ASSIGN_OR_RETURN(Incident * incident,
-                        book_->OpenIncident({id, person.id, std::move(facts)}, AsText(loaded.text), std::move(statement)));
+  SMKI_ASSIGN_OR_RETURN(Incident * incident, book_->OpenIncident({id, person.id, std::move(facts)}, AsText(loaded.text),
+                                                                 std::move(statement)));
   spdlog::info("{} opened by {} under {} {}", id, person.id, runbook.id, ToHex(runbook.digest));
   runner_->Advance(*incident);
   return ViewOf(*incident);

@@ -57,9 +57,8 @@ Status CheckForm(const Deviation& d) {
 
 std::string ApproverRole(const TrustPolicy& policy, const Deviation& deviation, const std::string& requester) {
   if (deviation.kind == DeviationKind::kRepin) return "";
-  const bool other_lead = std::any_of(policy.persons.begin(), policy.persons.end(), [&](const Person& p) {
-    return p.id != requester && p.HasRole("incident-lead");
-  });
+  const bool other_lead = std::any_of(policy.persons.begin(), policy.persons.end(),
+                                      [&](const Person& p) { return p.id != requester && p.HasRole("incident-lead"); });
   return other_lead ? "incident-lead" : "pma-member";
 }
 

@@ -1,6 +1,6 @@
-// Leaving the runbook's way: one person asks for it by signature, another approves that request by theirs, and only then
-// it is done (I4). A deviation removes an ordering edge, never a fact that a step needs (facts.h): what starts, starts
-// with everything it needs, whatever was deviated from.
+// Leaving the runbook's way: one person asks for it by signature, another approves that request by theirs, and only
+// then it is done (I4). A deviation removes an ordering edge, never a fact that a step needs (facts.h): what starts,
+// starts with everything it needs, whatever was deviated from.
 #pragma once
 
 #include <map>

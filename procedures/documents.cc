@@ -114,7 +114,8 @@ Status CheckDeviation(const Statement& d) {
              : InvalidArgument("'notAfter' belongs to reorder, 'runbook' to repin");
 }
 Status CheckRules(const Statement& d) {
-  SMKI_RETURN_IF_ERROR(OneOf("verb", d.verb, {"done", "decide", "deviate", "approve", "open", "pause", "resume", "close"}));
+  SMKI_RETURN_IF_ERROR(
+      OneOf("verb", d.verb, {"done", "decide", "deviate", "approve", "open", "pause", "resume", "close"}));
   if ((d.verb == "decide" || d.verb == "approve") == (d.choice == "none")) {
     return InvalidArgument(
         "'choice' must be the choice of a decide, the digest of an approve, and none for every other verb; found '{}'",

@@ -241,7 +241,8 @@ class Decision : private Judgement {
                     fmt::format("{} cannot be closed before {}", state_.id, fmt::join(open, ", ")));
     }
     if (state_.key_to_close)
-      return Refuse(Reason::kSTEP_NOT_READY, state_.id + " cannot be closed: no step has closed the key since it was opened");
+      return Refuse(Reason::kSTEP_NOT_READY,
+                    state_.id + " cannot be closed: no step has closed the key since it was opened");
     Event event = Make("incident-closed", "", r.person, kLead);
     event.fields["result"] = open.empty() ? "completed" : "stopped";
     if (!r.text.empty()) event.fields["text"] = r.text;

@@ -65,12 +65,12 @@ struct IncidentState {
   Digest runbook_digest{};
   std::map<std::string, std::string> facts;  // of the notification: party, eui, keyType ...
   std::map<std::string, StepState> steps;
-  Facts holds;              // what finished steps made, and none has ended (facts.h)
-  bool key_to_close = false;  // a ceremony opened the key and no step has closed it since (I5)
-  std::map<std::string, DeviationState> deviations;         // by the SHA-256 of the signed request, in hexadecimal
+  Facts holds;                                       // what finished steps made, and none has ended (facts.h)
+  bool key_to_close = false;                         // a ceremony opened the key and no step has closed it since (I5)
+  std::map<std::string, DeviationState> deviations;  // by the SHA-256 of the signed request, in hexadecimal
   std::set<std::pair<std::string, std::string>> reordered;  // step, and the required one it does not wait for
-  std::map<std::string, std::string> outputs;          // "direction.digest", "store.digest", ...
-  std::map<std::string, std::set<std::string>> acted;  // person -> roles acted in (I4)
+  std::map<std::string, std::string> outputs;               // "direction.digest", "store.digest", ...
+  std::map<std::string, std::set<std::string>> acted;       // person -> roles acted in (I4)
   std::set<std::string> approved_by, rejected_by;
   std::map<std::string, std::string> rejections;  // person -> reason
   std::string closed_result, closed_text;

@@ -256,8 +256,8 @@ class Fold {
     if (deviation.asked.kind != DeviationKind::kRepin) return OkStatus();
     std::vector<SignatureFinding> approvals;
     for (const auto& [person, time] : deviation.approvals) approvals.push_back({std::nullopt, "", person, time});
-    const Status quorum = JudgeApprovals(policy_, ForApproval{"it", deviation.requested_by, deviation.requested},
-                                         approvals, event_.time);
+    const Status quorum =
+        JudgeApprovals(policy_, ForApproval{"it", deviation.requested_by, deviation.requested}, approvals, event_.time);
     return quorum.ok() ? OkStatus() : CannotFollow(event_, "{}", Message(quorum));
   }
 

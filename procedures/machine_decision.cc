@@ -11,8 +11,7 @@ Event Judgement::Make(const char* kind, const std::string& step, const std::stri
 
 Status Judgement::MayActAs(const std::string& person, const std::string& role, const std::string& what) const {
   const Person* p = policy_.FindPerson(person);
-  if (p == nullptr)
-    return Refuse(Reason::kNOT_PERMITTED, fmt::format("the trust policy knows no person '{}'", person));
+  if (p == nullptr) return Refuse(Reason::kNOT_PERMITTED, fmt::format("the trust policy knows no person '{}'", person));
   if (!p->HasRole(role))
     return Refuse(Reason::kWRONG_ACTOR, fmt::format("{} is for {}, which {} is not", what, Holders(role), person));
   const auto acted = state_.acted.find(person);
@@ -20,8 +19,8 @@ Status Judgement::MayActAs(const std::string& person, const std::string& role, c
   for (const RoleConflict& c : policy_.conflicts) {
     const std::string& other = c.a == role ? c.b : c.a;
     if ((c.a == role || c.b == role) && acted->second.contains(other)) {
-      return Refuse(Reason::kROLE_CONFLICT, fmt::format("{} already acted as {} in {} and may not act as {}", person,
-                                                        other, state_.id, role));
+      return Refuse(Reason::kROLE_CONFLICT,
+                    fmt::format("{} already acted as {} in {} and may not act as {}", person, other, state_.id, role));
     }
   }
   return OkStatus();
@@ -98,7 +97,8 @@ Status Judgement::MustHaveFacts(const Step& step) const {
   const Facts missing = (effects.needs | effects.needs_one_of).Without(state_.holds);
   std::vector<std::string> makers;
   for (const Step& s : runbook_.steps) {
-    if (EffectsOf(runbook_, s).makes.Meets(missing)) makers.push_back(fmt::format("'{}' ({})", s.id, Name(StateOf(s).status)));
+    if (EffectsOf(runbook_, s).makes.Meets(missing))
+      makers.push_back(fmt::format("'{}' ({})", s.id, Name(StateOf(s).status)));
   }
   return Refuse(Reason::kFACT_MISSING,
                 fmt::format("'{}' cannot start {}{}", step.id, unmet,

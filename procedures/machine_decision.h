@@ -1,5 +1,5 @@
-// What every decision rests on: who may act, how steps stand, what an outcome rules out. Included only by machine.cc and
-// machine_deviation.cc.
+// What every decision rests on: who may act, how steps stand, what an outcome rules out. Included only by machine.cc
+// and machine_deviation.cc.
 #pragma once
 
 #include "procedures/machine_rules.h"
@@ -15,7 +15,11 @@ using Events = StatusOr<std::vector<Event>>;
 class Judgement {
  public:
   Judgement(const Machine& machine, const TrustPolicy& policy, const IncidentState& state, UtcTime now)
-      : machine_(machine), runbook_(machine.runbook()), policy_(policy), state_(state), now_(std::max(now, state.newest)) {}
+      : machine_(machine),
+        runbook_(machine.runbook()),
+        policy_(policy),
+        state_(state),
+        now_(std::max(now, state.newest)) {}
 
   Event Make(const char* kind, const std::string& step = "", const std::string& person = "",
              const std::string& role = "") const;

@@ -40,8 +40,8 @@ class DeviationJudgement : private Judgement {
     const DeviationState& deviation = found->second;
     if (deviation.done) return Refuse(Reason::kSTEP_ALREADY_DONE, "this deviation was approved and is done");
     if (HasMovedOn(runbook_, state_, deviation))
-      return Refuse(Reason::kDEVIATION_EXPIRED, fmt::format("{} asked for it at {}", deviation.requested_by,
-                                                            FormatTime(deviation.requested)));
+      return Refuse(Reason::kDEVIATION_EXPIRED,
+                    fmt::format("{} asked for it at {}", deviation.requested_by, FormatTime(deviation.requested)));
     SMKI_ASSIGN_OR_RETURN(const std::string role, ApprovesAs(r.person, deviation));
     SMKI_RETURN_IF_ERROR(MayBeDone(deviation.asked));
     Event event = Make("deviation-approved", deviation.asked.step, r.person, role);
@@ -115,8 +115,7 @@ class DeviationJudgement : private Judgement {
     if (step.when.contains(required))
       return NotAllowed(fmt::format("'{}' hangs on how '{}' ends, not on its order only", step.id, required));
     if (StateOf(step).status == StepStatus::kBlocked && Machine::WaitsFor(state_, step, required)) return OkStatus();
-    return NotAllowed(
-        fmt::format("'{}' ({}) does not wait for '{}'", step.id, Name(StateOf(step).status), required));
+    return NotAllowed(fmt::format("'{}' ({}) does not wait for '{}'", step.id, Name(StateOf(step).status), required));
   }
 
   Status MayRepin(const Deviation& asked) const {

@@ -32,9 +32,14 @@ void TellSteps(const Incident& incident, Story& story) {
 void TellDeviations(const Incident& incident, Story& story) {
   for (const auto& [digest, deviation] : incident.state.deviations) {
     const procedures::Deviation& asked = deviation.asked;
-    StoryDeviation& one = story.deviations.emplace_back(
-        StoryDeviation{deviation.requested, procedures::InWords(asked), asked.why, deviation.requested_by,
-                       asked.witness, incident.machine.StandingOf(incident.state, deviation), {}});
+    StoryDeviation& one =
+        story.deviations.emplace_back(StoryDeviation{deviation.requested,
+                                                     procedures::InWords(asked),
+                                                     asked.why,
+                                                     deviation.requested_by,
+                                                     asked.witness,
+                                                     incident.machine.StandingOf(incident.state, deviation),
+                                                     {}});
     for (const auto& [person, time] : deviation.approvals) one.approved_by.push_back(person);
   }
   std::stable_sort(story.deviations.begin(), story.deviations.end(),

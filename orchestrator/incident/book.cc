@@ -211,9 +211,8 @@ Status IncidentBook::Fold(const ledger::Entry& entry) {
 
 Status IncidentBook::FoldRepinned(Incident& incident, const procedures::Event& event) {
   const auto digest = event.fields.find("digest");
-  SMKI_ASSIGN_OR_RETURN(
-      procedures::Runbook other,
-      ReadProposedRunbook(incident, digest == event.fields.end() ? std::string() : digest->second));
+  SMKI_ASSIGN_OR_RETURN(procedures::Runbook other,
+                        ReadProposedRunbook(incident, digest == event.fields.end() ? std::string() : digest->second));
   std::swap(incident.runbook, other);  // the machine judges by the new one (I9)
   const Status applied = incident.machine.Apply(incident.state, event);
   if (!applied.ok()) std::swap(incident.runbook, other);

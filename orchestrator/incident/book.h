@@ -89,7 +89,8 @@ class IncidentBook {
   // The same for a file that already lies there.
   static ledger::NewEntry ArtefactEntry(const Incident& incident, const std::string& name, const std::string& file,
                                         const Digest& sha256, uint64_t size, const std::string& person);
-  // The text of a runbook that somebody asks to pin: written durably; the entry that names it is for the caller to append.
+  // The text of a runbook that somebody asks to pin: written durably; the entry that names it is for the caller to
+  // append.
   StatusOr<ledger::NewEntry> KeepProposedRunbook(const Incident& incident, ByteSpan text, const Digest& digest,
                                                  const std::string& person);
   // As it lies in the evidence folder. kDataLoss if it is not the one with this SHA-256 (hexadecimal).

@@ -26,10 +26,10 @@ std::string Field(const std::map<std::string, std::string>& fields, const std::s
 // (docs/formats/incident-events.md).
 const std::map<std::string, std::pair<std::string, std::string>>& Acts() {
   static const std::map<std::string, std::pair<std::string, std::string>> acts = {
-      {"incident-opened", {"open", "fact.what"}}, {"step-completed", {"done", "result"}},
-      {"step-decided", {"decide", "text"}},       {"deviation-requested", {"deviate", "why"}},
-      {"deviation-approved", {"approve", "text"}}, {"incident-paused", {"pause", "why"}},      {"incident-resumed", {"resume", "why"}},
-      {"incident-closed", {"close", "text"}}};
+      {"incident-opened", {"open", "fact.what"}},  {"step-completed", {"done", "result"}},
+      {"step-decided", {"decide", "text"}},        {"deviation-requested", {"deviate", "why"}},
+      {"deviation-approved", {"approve", "text"}}, {"incident-paused", {"pause", "why"}},
+      {"incident-resumed", {"resume", "why"}},     {"incident-closed", {"close", "text"}}};
   return acts;
 }
 

@@ -282,9 +282,8 @@ void People::Serve(const rv::StepView& step) {
 
 bool People::IsAskedFor(const std::string& step) const {
   const auto& all = page_->deviations();
-  return std::any_of(all.begin(), all.end(), [&](const rv::DeviationView& one) {
-    return one.step() == step && one.standing() == "waiting";
-  });
+  return std::any_of(all.begin(), all.end(),
+                     [&](const rv::DeviationView& one) { return one.step() == step && one.standing() == "waiting"; });
 }
 
 void People::Approve(const rv::DeviationView& one) {

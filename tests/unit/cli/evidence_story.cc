@@ -139,12 +139,12 @@ void EvidenceStory::TellStatement(const procedures::Event& event) {
   statement.environment = people_.policy.environment;
   statement.incident = event.kind == "incident-opened" ? "new" : "INC-1";
   statement.step = event.step.empty() ? "none" : event.step;
-  statement.verb = event.kind == "incident-opened"   ? "open"
-                   : event.kind == "step-decided"    ? "decide"
-                   : event.kind == "incident-closed" ? "close"
+  statement.verb = event.kind == "incident-opened"       ? "open"
+                   : event.kind == "step-decided"        ? "decide"
+                   : event.kind == "incident-closed"     ? "close"
                    : event.kind == "deviation-requested" ? "deviate"
-                   : event.kind == "deviation-approved" ? "approve"
-                                                     : "done";
+                   : event.kind == "deviation-approved"  ? "approve"
+                                                         : "done";
   const auto choice = event.fields.find("choice");
   statement.choice = choice == event.fields.end() ? "none" : choice->second;
   for (const char* field : {"text", "result", "why"}) {

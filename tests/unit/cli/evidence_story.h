@@ -124,7 +124,8 @@ class EvidenceStory {
   pki::PrivateKey device_key_ = *pki::PrivateKey::Generate();
   std::unique_ptr<ledger::Ledger> ledger_;
   uint64_t events_ = 0;
-  std::map<std::string, std::string> requests_;  // digests of deviations: as the machine was told, and of what was signed
+  std::map<std::string, std::string>
+      requests_;  // digests of deviations: as the machine was told, and of what was signed
   std::string direction_text_;
   Digest request_{};
   Digest first_journal_head_{};

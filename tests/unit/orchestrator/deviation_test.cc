@@ -90,8 +90,7 @@ class Repins : public ::testing::Test {
     const auto next = procedures::LoadRunbook(next_text_, "next");
     ASSERT_TRUE(next.ok()) << next.status();
     next_ = ToHex(next->digest);
-    house_.people.policy.allowed.push_back(
-        {"method-3", next->digest, "recovery", {"anyExceptAbnormalRootByRecovery"}});
+    house_.people.policy.allowed.push_back({"method-3", next->digest, "recovery", {"anyExceptAbnormalRootByRecovery"}});
     Write(house_.site.policy, procedures::RenderPolicy(house_.people.policy));
     house_.site.runbooks = house_.scratch.path() + "/runbooks";
     ASSERT_TRUE(PosixFiles().CreateDirectories(house_.site.runbooks + "/appendix-l").ok());

@@ -25,9 +25,9 @@ bool Says(const Status& status, const std::string& text) {
     EXPECT_TRUE(IsRefusal(refused, Reason::k##reason)) << Message(refused); \
   } while (false)
 
-#define ASSERT_DONE(status)               \
-  do {                                    \
-    const Status done = (status);         \
+#define ASSERT_DONE(status)                  \
+  do {                                       \
+    const Status done = (status);            \
     ASSERT_TRUE(done.ok()) << Message(done); \
   } while (false)
 
@@ -126,10 +126,10 @@ TEST(Deviation, I4_AnotherLeadApproves) {
 
 TEST(Deviation, I4_WhereNoOtherLeadIsAPmaMemberApproves) {
   Incident i;
-  std::erase(std::find_if(i.policy_.persons.begin(), i.policy_.persons.end(), [](const Person& p) {
-               return p.id == "pam";
-             })->roles,
-             "incident-lead");
+  std::erase(
+      std::find_if(i.policy_.persons.begin(), i.policy_.persons.end(), [](const Person& p) { return p.id == "pam"; })
+          ->roles,
+      "incident-lead");
   i.Reach("guidance");
   ASSERT_DONE(i.Ask(Skip("guidance")));
   for (const char* other : {"ola", "oli", "alt"}) EXPECT_REFUSED(i.Approve(other), WRONG_ACTOR);
@@ -221,8 +221,9 @@ TEST(Deviation, NoDeviationStandsInForAFact) {
             std::vector<std::string>{"it cannot start without a Repository that was rebuilt"});
   const Status status = i.Do(StartRequest{"apply-delta", "leo"});
   EXPECT_REFUSED(status, FACT_MISSING);
-  EXPECT_TRUE(Says(status, "'apply-delta' cannot start without a Repository that was rebuilt; that is made by "
-                           "'rebuild-repository' (skipped)"))
+  EXPECT_TRUE(Says(status,
+                   "'apply-delta' cannot start without a Repository that was rebuilt; that is made by "
+                   "'rebuild-repository' (skipped)"))
       << Message(status);
 }
 
@@ -323,9 +324,9 @@ TEST(Deviation, AReorderedStepDoesNotWaitForThatOne) {
 TEST(Deviation, WhatHangsOnAnOutcomeIsNotReordered) {
   Incident i;
   i.Reach("canary");
-  EXPECT_REFUSED(i.Ask(Reorder("campaign", "proceed")), DEVIATION_NOT_ALLOWED);   // when
-  EXPECT_REFUSED(i.Ask(Reorder("report", "ceremony")), DEVIATION_NOT_ALLOWED);    // not required
-  EXPECT_REFUSED(i.Ask(Reorder("canary", "ceremony")), DEVIATION_NOT_ALLOWED);    // not waiting
+  EXPECT_REFUSED(i.Ask(Reorder("campaign", "proceed")), DEVIATION_NOT_ALLOWED);  // when
+  EXPECT_REFUSED(i.Ask(Reorder("report", "ceremony")), DEVIATION_NOT_ALLOWED);   // not required
+  EXPECT_REFUSED(i.Ask(Reorder("canary", "ceremony")), DEVIATION_NOT_ALLOWED);   // not waiting
   ASSERT_DONE(i.Ask(Reorder("proceed", "canary")));
   i.Run("canary");
   EXPECT_REFUSED(i.Approve("pam"), DEVIATION_EXPIRED);
@@ -454,8 +455,8 @@ TEST(MachineApply, RefusesDeviationsThatCannotFollow) {
       event("step-skipped", "canary", "leo", {}),               // as it was before deviations
   };
   for (const Event& bad : kBad) EXPECT_EQ(i.machine_.Apply(i.state_, bad).code(), StatusCode::kDataLoss) << bad.kind;
-  ASSERT_DONE(i.machine_.Apply(i.state_, event("deviation-approved", "canary", "pam",
-                                               {{"digest", d}, {"role", "incident-lead"}})));
+  ASSERT_DONE(i.machine_.Apply(
+      i.state_, event("deviation-approved", "canary", "pam", {{"digest", d}, {"role", "incident-lead"}})));
   const Event kStillBad[] = {
       event("deviation-approved", "canary", "pam", {{"digest", d}, {"role", "incident-lead"}}),
       event("step-repeated", "ceremony", "", {{"deviation", d}}),
