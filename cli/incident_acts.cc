@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "pki/digest.h"
 #include "proto/rpc/channel.h"
 
 namespace smki::cli {
@@ -9,6 +10,8 @@ namespace {
 
 using recovery::v1::IncidentView;
 using recovery::v1::Recovery;
+
+constexpr size_t kLeastDigits = 8;
 
 }  // namespace
 
@@ -23,6 +26,10 @@ procedures::Statement StatementFor(const Person& person, const Act& act, uint64_
   statement.person = person.id();
   statement.time = {now.ms - now.ms % 1000};  // canonical text has whole seconds
   statement.text = procedures::CleanText(act.text);
+  if (!act.deviation.empty()) statement.deviation = act.deviation;
+  if (!act.not_after.empty()) statement.not_after = act.not_after;
+  if (!act.runbook.empty()) statement.runbook = DigestFromHex(act.runbook).value_or(Digest{});
+  if (!act.witness.empty()) statement.witness = procedures::CleanText(act.witness);
   return statement;
 }
 
@@ -48,6 +55,10 @@ StatusOr<IncidentView> Perform(Person& person, const Act& act) {
   if (named.choice != kNoChoice) request.set_choice(named.choice);
   const procedures::Quoted text = procedures::CleanText(named.text);
   request.set_text(text.text);
+  request.set_deviation(named.deviation);
+  request.set_not_after(named.not_after);
+  request.set_runbook(named.runbook);
+  request.set_witness(named.witness);
   request.set_expected_sequence(expected);
   if (named.verb != "start") {
     const std::string document = procedures::Render(StatementFor(person, named, expected, SystemClock().Now()));
@@ -59,6 +70,33 @@ StatusOr<IncidentView> Perform(Person& person, const Act& act) {
   IncidentView view;
   SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*stub, &Recovery::Stub::Act, request, view, kCallDeadline));
   return view;
+}
+
+StatusOr<DeviationApproval> ApprovalOf(const IncidentView& view, const std::string& digest) {
+  const recovery::v1::DeviationView* found = nullptr;
+  for (const recovery::v1::DeviationView& one : view.deviations()) {
+    if (digest.size() < kLeastDigits || one.digest().rfind(digest, 0) != 0) continue;
+    if (found != nullptr) return InvalidArgument("two deviations begin with {}: give more digits of it", digest);
+    found = &one;
+  }
+  if (found == nullptr)
+    return NotFound("{} has no deviation {}. Next: smkictl incident status shows those that were asked for",
+                    view.incident(), digest);
+  if (ToHex(pki::Sha256(AsBytes(found->request()))) != found->digest())
+    return DataLoss(
+        "the request that the orchestrator shows is not the one with SHA-256 {}: approve nothing, and tell "
+        "the other leads",
+        found->digest());
+  DeviationApproval out;
+  SMKI_ASSIGN_OR_RETURN(out.request, procedures::ParseStatement(found->request()));
+  if (out.request.verb != "deviate" || out.request.incident != view.incident())
+    return DataLoss("{} is no request for a deviation of {}", found->digest(), view.incident());
+  out.act.incident = view.incident();
+  out.act.step = out.request.step;
+  out.act.verb = "approve";
+  out.act.choice = found->digest();
+  out.act.expected = view.sequence();
+  return out;
 }
 
 StatusOr<IncidentView> OpenIncident(Person& person, const Opening& opening) {

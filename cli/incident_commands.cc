@@ -29,6 +29,8 @@ void ShowActed(const Command& command, const Act& act, const IncidentView& view)
   for (const recovery::v1::StepView& step : view.steps()) {
     if (IsCurrent(step)) out += Fact(step.id(), step.status() + ": " + Printable(step.title()), 24);
   }
+  if (act.verb == "deviate")
+    out += Fact("", "nothing changes before another person approves it: smkictl incident status", 6, 0);
   out += Fact("next", "smkictl incident next", 6, 0);
   command.Print(out);
 }
@@ -61,6 +63,69 @@ CLI::App* AddAct(CLI::App& group, Command& command, const char* verb, const char
     });
   });
   return sub;
+}
+
+struct DeviateOptions {
+  Act act;
+  int64_t expected = -1;
+  std::string approve;
+};
+
+// The act that the options ask for, and what is approved, in words.
+StatusOr<Act> DeviationAct(const Command& command, Person& person, const DeviateOptions& options) {
+  Act act = options.act;
+  if (options.expected >= 0) act.expected = static_cast<uint64_t>(options.expected);
+  if (options.approve.empty()) {
+    act.verb = "deviate";
+    SMKI_ASSIGN_OR_RETURN(const IncidentView view, FetchIncident(person, act.incident));
+    const procedures::Statement asked = StatementFor(person, act, view.sequence(), UtcTime{});
+    SMKI_RETURN_IF_ERROR(procedures::CheckForm(procedures::AskedBy(asked)));
+    return act;
+  }
+  SMKI_ASSIGN_OR_RETURN(const IncidentView view, FetchIncident(person, act.incident));
+  SMKI_ASSIGN_OR_RETURN(DeviationApproval approval, ApprovalOf(view, options.approve));
+  approval.act.text = act.text;
+  if (act.expected) approval.act.expected = act.expected;
+  if (!command.json()) {
+    const procedures::Deviation asked = procedures::AskedBy(approval.request);
+    command.Print(Fact("approving", Printable(procedures::InWords(asked)), 9) + Fact("why", Printable(asked.why), 9) +
+                  Fact("asked", Printable(approval.request.person + ", seen by " + asked.witness), 9));
+  }
+  return approval.act;
+}
+
+void AddDeviate(CLI::App& group, Command& command) {
+  CLI::App* sub = group.add_subcommand(
+      "deviate", "leave the runbook's way: ask for it, or, as another person, approve what was asked for");
+  auto options = std::make_shared<DeviateOptions>();
+  Act& act = options->act;
+  CLI::Option* kind = sub->add_option("--kind", act.deviation,
+                                      "skip a step; repeat one that is done; reorder: do it without waiting for "
+                                      "another; repin: go on under another runbook")
+                          ->check(CLI::IsMember({"skip", "repeat", "reorder", "repin"}));
+  CLI::Option* step = sub->add_option("--step", act.step, "step id; not of a repin");
+  CLI::Option* after = sub->add_option("--not-after", act.not_after, "reorder: the step that it does not wait for");
+  CLI::Option* runbook = sub->add_option("--runbook", act.runbook,
+                                         "repin: SHA-256 of the new runbook, which lies in the orchestrator's folder");
+  CLI::Option* witness = sub->add_option("--witness", act.witness, "initials of who saw you ask, such as WB");
+  CLI::Option* approve = sub->add_option("--approve", options->approve,
+                                         "approve what another asked for: the request, as `incident status` shows it");
+  sub->add_option("--reason,--text", act.text, "why; it is signed");
+  sub->add_option("--incident", act.incident, "incident id; without it the newest");
+  sub->add_option("--expect", options->expected, "sequence of the page you read; without it the page is read now")
+      ->check(WholeNumber());
+  for (CLI::Option* other : {kind, step, after, runbook, witness}) approve->excludes(other);
+  sub->callback([&command, options] {
+    command.Run([&]() -> Status {
+      if (options->approve.empty() && options->act.deviation.empty())
+        return InvalidArgument("say --kind to ask for a deviation, or --approve to approve one");
+      SMKI_ASSIGN_OR_RETURN(Person person, command.LoadPerson());
+      SMKI_ASSIGN_OR_RETURN(const Act act, DeviationAct(command, person, *options));
+      SMKI_ASSIGN_OR_RETURN(const IncidentView view, Perform(person, act));
+      ShowActed(command, act, view);
+      return OkStatus();
+    });
+  });
 }
 
 void AddOpen(CLI::App& group, Command& command) {
@@ -172,7 +237,7 @@ void AddIncidentCommands(CLI::App& app, Command& command) {
   AddAct(*group, command, "done", "attest that a step is done", true, true);
   AddAct(*group, command, "decide", "make the decision a step asks for", true, true);
   AddAct(*group, command, "start", "start a step that the system carries out, or start it again", true, false);
-  AddAct(*group, command, "deviate", "skip a step, where the runbook allows it; say why", true, true);
+  AddDeviate(*group, command);
   AddAct(*group, command, "pause", "nothing new starts; the key stays open to its end", false, true);
   AddAct(*group, command, "resume", "go on after a pause", false, true);
   AddAct(*group, command, "close",

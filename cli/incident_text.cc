@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "cli/deviation_text.h"
+
 namespace smki::cli {
 namespace {
 
@@ -103,7 +105,6 @@ bool IsCurrent(const StepView& step) {
   return step.status() == "ready" || step.status() == "running" || step.status() == "failed";
 }
 
-// A command on one line, however long: wrapped it could not be pasted.
 std::string ToPaste(const char* label, const std::string& command) {
   return fmt::format("  {:<9}{}\n", label, command);
 }
@@ -158,6 +159,7 @@ std::string StatusText(const IncidentView& view, const Reader& reader, const Sty
     rows.Row({Painted(step.status(), style), step.id(), Printable(step.title()), remark});
   }
   flush();
+  out += DeviationsText(view, reader, style);
   if (view.rejections_size() > 0) out += "\n" + Rejections(view, 9);
   if (view.progress().total() > 0) out += "\n" + Fact("campaign", ProgressLine(view.progress()), 9, 0);
   for (const auto& failure : view.progress().failures())
@@ -205,6 +207,7 @@ std::string NextText(const IncidentView& view, const Reader& reader, const Style
     if (step->kind() == "direction") out += Rejections(view, 9);
     out += command.empty() ? Fact("wait", WaitingFor(*step, reader), 9) : ToPaste("do", command);
   }
+  out += WaitingDeviationsText(view, reader, style);
   if (current.empty()) {
     out += "\n" + Fact("next", "no step is open; when all are done:", 9) +
            ToPaste("", "smkictl incident close" + OnPage(view) + " --text \"why\"");
@@ -292,6 +295,7 @@ Json StatusJson(const IncidentView& view) {
           {"steps", steps},
           {"direction_digest", ToHex(Octets(view.direction_digest()))},
           {"rejections", RejectionsJson(view)},
+          {"deviations", DeviationsJson(view)},
           {"closed", {{"result", view.closed_result()}, {"text", view.closed_text()}}},
           {"progress", ProgressJson(view.progress())},
           {"ledger", {{"entries", view.ledger_entries()}, {"head", ToHex(Octets(view.ledger_head()))}}},
@@ -313,11 +317,9 @@ Json NextJson(const IncidentView& view, const Reader& reader) {
     one["yours"] = !CommandFor(view, step, reader).empty();
     steps.push_back(std::move(one));
   }
-  return {{"incident", view.incident()},
-          {"state", view.state()},
-          {"sequence", view.sequence()},
-          {"rejections", RejectionsJson(view)},
-          {"steps", steps}};
+  return {{"incident", view.incident()},        {"state", view.state()},
+          {"sequence", view.sequence()},        {"rejections", RejectionsJson(view)},
+          {"deviations", DeviationsJson(view)}, {"steps", steps}};
 }
 
 std::string ListText(const recovery::v1::ListIncidentsResponse& list, const Style& style) {

@@ -19,6 +19,9 @@ struct Reader {
   bool IsChair() const { return policy != nullptr && entry != nullptr && policy->chair == entry->id; }
 };
 
+// A command on one line, however long: wrapped it could not be pasted.
+std::string ToPaste(const char* label, const std::string& command);
+
 // True if something can be done about the step now: ready, running or failed.
 bool IsCurrent(const recovery::v1::StepView& step);
 // The command with which `reader` moves a step of `view` on, empty if it is not theirs or the system does it. It names

@@ -1,6 +1,7 @@
 // Checks 5 and 6: what people signed, and that the incident followed its pinned procedure.
 #include "cli/evidence.h"
 #include "cli/text.h"
+#include "pki/digest.h"
 #include "procedures/documents.h"
 #include "procedures/machine.h"
 
@@ -18,15 +19,19 @@ bool IsEvent(const ledger::Entry& entry) {
 // An event that a person brings about by a signed statement (I4), and how the statement must say so.
 struct Act {
   const char* verb;
-  const char* text;  // the event's field that holds what the statement says
+  const char* text;               // the event's field that holds what the statement says
+  const char* choice = "choice";  // and the one that holds its choice
 };
 // Starting a step and voting are not among them.
 const Act* ActOf(const ledger::Entry& entry) {
-  static const std::map<std::string, Act> acts = {
-      {"incident.incident-opened", {"open", "fact.what"}}, {"incident.step-completed", {"done", "result"}},
-      {"incident.step-decided", {"decide", "text"}},       {"incident.step-skipped", {"deviate", "result"}},
-      {"incident.incident-paused", {"pause", "why"}},      {"incident.incident-resumed", {"resume", "why"}},
-      {"incident.incident-closed", {"close", "text"}}};
+  static const std::map<std::string, Act> acts = {{"incident.incident-opened", {"open", "fact.what"}},
+                                                  {"incident.step-completed", {"done", "result"}},
+                                                  {"incident.step-decided", {"decide", "text"}},
+                                                  {"incident.deviation-requested", {"deviate", "why"}},
+                                                  {"incident.deviation-approved", {"approve", "text", "digest"}},
+                                                  {"incident.incident-paused", {"pause", "why"}},
+                                                  {"incident.incident-resumed", {"resume", "why"}},
+                                                  {"incident.incident-closed", {"close", "text"}}};
   const auto it = acts.find(entry.kind);
   return entry.person.empty() || it == acts.end() ? nullptr : &it->second;
 }
@@ -40,6 +45,7 @@ std::string FieldOf(const ledger::v1::IncidentEvent& event, const std::string& k
 
 struct Pending {
   procedures::Statement statement;
+  std::string sha256;  // of its text
   const ledger::Entry* entry = nullptr;
 };
 
@@ -88,7 +94,7 @@ class Statements {
       evidence_.Find(where, fmt::format("it was made on page {}, but {} events had happened",
                                         statement->expected_sequence, events_[entry.incident]));
     }
-    pending_ = Pending{*statement, &entry};
+    pending_ = Pending{*statement, ToHex(pki::Sha256(AsBytes(payload.document()))), &entry};
   }
 
   // What was signed is what was done: the same act, choice and words.
@@ -104,10 +110,19 @@ class Statements {
       evidence_.Find(Evidence::EntryName(entry), what + ": no signed statement stands before it");
       return;
     }
-    const std::string choice = FieldOf(event, "choice");
+    const std::string choice = FieldOf(event, act.choice);
     Compare(entry, what, "verb", statement.verb, act.verb);
     Compare(entry, what, "choice", statement.choice, choice.empty() ? kNone : choice);
     Compare(entry, what, "text", statement.text.text, FieldOf(event, act.text));
+    if (statement.deviation) CompareDeviation(entry, what, event);
+  }
+  void CompareDeviation(const ledger::Entry& entry, const std::string& what, const ledger::v1::IncidentEvent& event) {
+    const procedures::Deviation asked = procedures::AskedBy(pending_.statement);
+    Compare(entry, what, "deviation", Name(asked.kind), FieldOf(event, "deviation"));
+    Compare(entry, what, "notAfter", asked.not_after, FieldOf(event, "notAfter"));
+    Compare(entry, what, "runbook", asked.runbook, FieldOf(event, "runbook"));
+    Compare(entry, what, "witness", asked.witness, FieldOf(event, "witness"));
+    Compare(entry, what, "digest", pending_.sha256, FieldOf(event, "digest"));
   }
   void Compare(const ledger::Entry& entry, const std::string& what, const char* field, const std::string& stated,
                const std::string& done) {
@@ -147,37 +162,72 @@ void CheckStatements(Evidence& evidence) {
   Statements(evidence).Run();
 }
 
-void CheckProcedure(Evidence& evidence) {
-  evidence.Begin(6, "procedure");
-  const auto text = evidence.Read(kRunbookFile);
-  if (!evidence.Expect(kRunbookFile, text.status()) || !evidence.policy) return;
-  const auto runbook = procedures::LoadRunbook(AsText(*text), kRunbookFile);
-  if (!evidence.Expect(kRunbookFile, runbook.status())) return;
-  bool allowed = runbook->key == "none";
-  for (const procedures::AllowedUse& use : evidence.policy->allowed) allowed = allowed || use.digest == runbook->digest;
-  if (!allowed) evidence.Find(kRunbookFile, "the trust policy does not allow a procedure of this digest");
+namespace {
 
-  const procedures::Machine machine(*runbook, *evidence.policy);
-  procedures::IncidentState state;
-  for (const ledger::Entry& entry : evidence.entries) {
-    if (!IsEvent(entry) || entry.incident != evidence.report.incident) continue;
+// The incident, folded under the runbook it was opened with and those it was re-pinned to (I9).
+class Procedure {
+ public:
+  explicit Procedure(Evidence& evidence) : evidence_(evidence) {}
+
+  void Run() {
+    if (!evidence_.policy || !Take(kRunbookFile)) return;
+    for (const ledger::Entry& entry : evidence_.entries) {
+      if (IsEvent(entry) && entry.incident == evidence_.report.incident && !Apply(entry)) return;
+    }
+    evidence_.LookedAt(fmt::format("{} events of {}, {}", Count(state_.events), evidence_.report.incident,
+                                   state_.closed ? "closed"
+                                   : state_.open ? "open"
+                                                 : "never opened"));
+    if (!state_.open && !state_.closed) {
+      evidence_.Find("ledger.sqlite", "no incident was opened");
+    } else if (state_.runbook_digest != runbook_.digest) {
+      evidence_.Find(
+          file_, fmt::format("its SHA-256 is {}, pinned was {}", ToHex(runbook_.digest), ToHex(state_.runbook_digest)));
+    }
+  }
+
+ private:
+  // Goes on under the runbook in `file`.
+  bool Take(const std::string& file) {
+    file_ = file;
+    const auto text = evidence_.Read(file);
+    if (!evidence_.Expect(file, text.status())) return false;
+    auto runbook = procedures::LoadRunbook(AsText(*text), file);
+    if (!evidence_.Expect(file, runbook.status())) return false;
+    runbook_ = *std::move(runbook);
+    bool allowed = runbook_.key == "none";
+    for (const procedures::AllowedUse& use : evidence_.policy->allowed)
+      allowed = allowed || use.digest == runbook_.digest;
+    if (!allowed) evidence_.Find(file, "the trust policy does not allow a procedure of this digest");
+    return true;
+  }
+
+  bool Apply(const ledger::Entry& entry) {
+    const std::string where = Evidence::EntryName(entry);
     ledger::v1::IncidentEvent payload;
     if (!payload.ParseFromArray(entry.payload.data(), static_cast<int>(entry.payload.size()))) {
-      evidence.Find(Evidence::EntryName(entry), "its payload is no incident event");
-      return;
+      evidence_.Find(where, "its payload is no incident event");
+      return false;
     }
-    if (!evidence.Expect(Evidence::EntryName(entry), machine.Apply(state, EventOf(entry, payload)))) return;
+    const procedures::Event event = EventOf(entry, payload);
+    if (event.kind == "runbook-repinned") {
+      const auto digest = DigestFromHex(FieldOf(payload, "digest"));
+      if (!Take(fmt::format("runbook-{}.yaml", ToHex(digest.value_or(Digest{})).substr(0, 16)))) return false;
+    }
+    return evidence_.Expect(where, procedures::Machine(runbook_, *evidence_.policy).Apply(state_, event));
   }
-  evidence.LookedAt(fmt::format("{} events of {}, {}", Count(state.events), evidence.report.incident,
-                                state.closed ? "closed"
-                                : state.open ? "open"
-                                             : "never opened"));
-  if (!state.open && !state.closed) {
-    evidence.Find("ledger.sqlite", "no incident was opened");
-  } else if (state.runbook_digest != runbook->digest) {  // I9
-    evidence.Find(kRunbookFile,
-                  fmt::format("its SHA-256 is {}, pinned was {}", ToHex(runbook->digest), ToHex(state.runbook_digest)));
-  }
+
+  Evidence& evidence_;
+  std::string file_;
+  procedures::Runbook runbook_;
+  procedures::IncidentState state_;
+};
+
+}  // namespace
+
+void CheckProcedure(Evidence& evidence) {
+  evidence.Begin(6, "procedure");
+  Procedure(evidence).Run();
 }
 
 }  // namespace smki::cli

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "orchestrator/access/request.h"
 #include "orchestrator/actions/party.h"
 #include "orchestrator/incident/event_codec.h"
 #include "procedures/reason.h"
@@ -18,14 +19,6 @@ constexpr size_t kMaxRunbook = 1 << 20;
 constexpr size_t kMaxIncidents = 10000;
 constexpr size_t kSuffixOctets = 3;
 
-Status BadRequest(const std::string& detail) {
-  return procedures::Refuse(Reason::kBAD_REQUEST, detail);
-}
-
-std::string OrNone(const std::string& text) {
-  return text.empty() ? kNone : text;
-}
-
 ledger::NewEntry StatementEntry(const std::string& incident, const std::string& person, const std::string& document,
                                 const std::string& cms) {
   ledger::v1::SignedStatement statement;
@@ -38,12 +31,6 @@ ledger::NewEntry StatementEntry(const std::string& incident, const std::string& 
 std::string NewIncidentId(UtcTime now, Random& random) {
   const CivilTime civil = ToCivil(now);
   return fmt::format("INC-{:04}{:02}{:02}-{}", civil.year, civil.month, civil.day, ToHex(random.Take(kSuffixOctets)));
-}
-
-// What a person says for the record, as it will stand there.
-std::string SaidIn(const std::string& text) {
-  const std::string clean = procedures::CleanText(text).text;
-  return clean.find_first_not_of(' ') == std::string::npos ? "" : clean;
 }
 
 StatusOr<std::map<std::string, std::string>> FactsOf(const recovery::v1::OpenIncidentRequest& request, UtcTime now) {
@@ -61,28 +48,6 @@ StatusOr<std::map<std::string, std::string>> FactsOf(const recovery::v1::OpenInc
                                             {"reportedBy", procedures::CleanText(n.reported_by()).text},
                                             {"received", FormatTime(*received)},
                                             {"requestId", request.request_id()}};
-}
-
-// An empty word is no evidence and no reason, whoever signs it.
-Status MustSay(const std::string& verb, const std::string& text) {
-  if (verb == "start" || !text.empty()) return OkStatus();
-  return BadRequest(fmt::format("'{}' needs a text: {}; the text given is empty", verb,
-                                verb == "done" ? "what was done and seen" : "why"));
-}
-
-StatusOr<procedures::RequestBody> BodyOf(const recovery::v1::ActRequest& request, const std::string& person) {
-  const std::string& verb = request.verb();
-  const std::string text = SaidIn(request.text());
-  SMKI_RETURN_IF_ERROR(MustSay(verb, text));
-  if (verb == "start") return procedures::RequestBody(procedures::StartRequest{request.step(), person});
-  if (verb == "done") return procedures::RequestBody(procedures::DoneRequest{request.step(), person, text});
-  if (verb == "decide")
-    return procedures::RequestBody(procedures::DecideRequest{request.step(), person, request.choice(), text});
-  if (verb == "deviate") return procedures::RequestBody(procedures::DeviateRequest{request.step(), person, text});
-  if (verb == "pause" || verb == "resume")
-    return procedures::RequestBody(procedures::PauseRequest{person, verb == "resume", text});
-  if (verb == "close") return procedures::RequestBody(procedures::CloseRequest{person, text});
-  return BadRequest(fmt::format("'{}' is none of start, done, decide, deviate, pause, resume, close", verb));
 }
 
 }  // namespace
@@ -201,6 +166,25 @@ StatusOr<std::string> Orchestrator::FindRunbook(const std::string& id) {
   return NotFound("{} has no runbook {}", site_.runbooks, id);
 }
 
+StatusOr<Orchestrator::RunbookText> Orchestrator::LoadRunbook(const std::string& id) {
+  SMKI_ASSIGN_OR_RETURN(const std::string path, FindRunbook(id));
+  RunbookText out;
+  SMKI_ASSIGN_OR_RETURN(out.text, core_->outside.files.Read(path, kMaxRunbook));
+  SMKI_ASSIGN_OR_RETURN(out.runbook, procedures::LoadRunbook(AsText(out.text), path));
+  if (out.runbook.id != id) return FailedPrecondition("{}: calls itself '{}'", path, out.runbook.id);
+  for (const procedures::LintFinding& finding : procedures::Lint(out.runbook)) {
+    if (finding.error) return FailedPrecondition("{}:{}: {}", path, finding.line, finding.message);
+  }
+  const auto& allowed = trust_->policy().allowed;
+  const bool may = out.runbook.key == "none" || std::any_of(allowed.begin(), allowed.end(), [&](const auto& use) {
+                     return use.digest == out.runbook.digest;
+                   });
+  if (!may)
+    return procedures::Refuse(Reason::kPROCEDURE_NOT_ALLOWED,
+                              fmt::format("{} with SHA-256 {}", path, ToHex(out.runbook.digest)));
+  return out;
+}
+
 StatusOr<recovery::v1::IncidentView> Orchestrator::DoOpen(const procedures::Person& person,
                                                           const recovery::v1::OpenIncidentRequest& request) {
   SMKI_ASSIGN_OR_RETURN(const Incident* before, OpenedBefore(person, request));
@@ -216,26 +200,14 @@ StatusOr<recovery::v1::IncidentView> Orchestrator::DoOpen(const procedures::Pers
   SMKI_RETURN_IF_ERROR(CheckStatement(trust_->policy(), trust_->VerifierAt(now), person, AsBytes(request.statement()),
                                       AsBytes(request.signature()), expected, now));
 
-  SMKI_ASSIGN_OR_RETURN(const std::string path, FindRunbook(request.runbook()));
-  SMKI_ASSIGN_OR_RETURN(const Bytes text, core_->outside.files.Read(path, kMaxRunbook));
-  SMKI_ASSIGN_OR_RETURN(const procedures::Runbook runbook, procedures::LoadRunbook(AsText(text), path));
-  if (runbook.id != request.runbook()) return FailedPrecondition("{}: calls itself '{}'", path, runbook.id);
-  for (const procedures::LintFinding& finding : procedures::Lint(runbook)) {
-    if (finding.error) return FailedPrecondition("{}:{}: {}", path, finding.line, finding.message);
-  }
-  const auto& allowed = trust_->policy().allowed;
-  const bool may = runbook.key == "none" || std::any_of(allowed.begin(), allowed.end(),
-                                                        [&](const auto& use) { return use.digest == runbook.digest; });
-  if (!may)
-    return procedures::Refuse(Reason::kPROCEDURE_NOT_ALLOWED,
-                              fmt::format("{} with SHA-256 {}", path, ToHex(runbook.digest)));
-
+  SMKI_ASSIGN_OR_RETURN(const RunbookText loaded, LoadRunbook(request.runbook()));
+  const procedures::Runbook& runbook = loaded.runbook;
   std::string id = NewIncidentId(now, core_->outside.random);
   while (book_->Find(id) != nullptr) id = NewIncidentId(now, core_->outside.random);
   std::vector<ledger::NewEntry> statement;
   statement.push_back(StatementEntry(id, person.id, request.statement(), request.signature()));
-  SMKI_ASSIGN_OR_RETURN(Incident * incident,
-                        book_->OpenIncident({id, person.id, std::move(facts)}, AsText(text), std::move(statement)));
+  SMKI_ASSIGN_OR_RETURN(Incident * incident, book_->OpenIncident({id, person.id, std::move(facts)}, AsText(loaded.text),
+                                                                 std::move(statement)));
   spdlog::info("{} opened by {} under {} {}", id, person.id, runbook.id, ToHex(runbook.digest));
   runner_->Advance(*incident);
   return ViewOf(*incident);
@@ -273,21 +245,37 @@ StatusOr<Incident*> Orchestrator::DoAct(const procedures::Person& person, const 
     const procedures::Step* step = incident->runbook.Find(request.step());
     if (step != nullptr) after = runner_->IntentFor(*incident, *step);
   } else {
-    const ExpectedStatement expected{id,
-                                     OrNone(request.step()),
-                                     request.verb(),
-                                     OrNone(request.choice()),
-                                     request.expected_sequence(),
-                                     request.text()};
+    const ExpectedStatement expected = StatementExpectedOf(request, id);
     SMKI_RETURN_IF_ERROR(CheckStatement(trust_->policy(), trust_->VerifierAt(now), person, AsBytes(request.statement()),
                                         AsBytes(request.signature()), expected, now));
     before.push_back(StatementEntry(id, person.id, request.statement(), request.signature()));
   }
-  SMKI_RETURN_IF_ERROR(
-      book_->Change(*incident, {body, request.expected_sequence()}, std::move(before), std::move(after)));
+  const procedures::Request change{body, request.expected_sequence()};
+  SMKI_RETURN_IF_ERROR(PrepareRepin(*incident, change, after));
+  SMKI_RETURN_IF_ERROR(book_->Change(*incident, change, std::move(before), std::move(after)));
   spdlog::info("{}: {} {} {}", id, person.id, request.verb(), request.step());
   runner_->Advance(*incident);
   return incident;
+}
+
+Status Orchestrator::PrepareRepin(const Incident& incident, const procedures::Request& change,
+                                  std::vector<ledger::NewEntry>& after) {
+  if (const auto* approve = std::get_if<procedures::ApproveRequest>(&change.body)) {
+    const auto found = incident.state.deviations.find(approve->digest);
+    if (found == incident.state.deviations.end() || found->second.asked.runbook.empty()) return OkStatus();
+    return book_->ReadProposedRunbook(incident, found->second.asked.runbook).status();
+  }
+  const auto* deviate = std::get_if<procedures::DeviateRequest>(&change.body);
+  if (deviate == nullptr || deviate->asked.kind != procedures::DeviationKind::kRepin) return OkStatus();
+  SMKI_ASSIGN_OR_RETURN(const RunbookText next, LoadRunbook(incident.runbook.id));
+  if (ToHex(next.runbook.digest) != deviate->asked.runbook)
+    return BadRequest(fmt::format("the runbook {} in {} has SHA-256 {}, not {}", next.runbook.id, site_.runbooks,
+                                  ToHex(next.runbook.digest), deviate->asked.runbook));
+  SMKI_RETURN_IF_ERROR(incident.machine.Decide(incident.state, change, core_->Now()).status());
+  SMKI_ASSIGN_OR_RETURN(ledger::NewEntry entry,
+                        book_->KeepProposedRunbook(incident, next.text, next.runbook.digest, deviate->person));
+  after.push_back(std::move(entry));
+  return OkStatus();
 }
 
 void Orchestrator::Export(Incident& incident) {

@@ -65,7 +65,17 @@ class Orchestrator {
   // The incident that this request id has opened; null if there is none. BAD_REQUEST if it was another request.
   StatusOr<const Incident*> OpenedBefore(const procedures::Person& person,
                                          const recovery::v1::OpenIncidentRequest& request);
+  struct RunbookText {
+    Bytes text;
+    procedures::Runbook runbook;
+  };
   StatusOr<std::string> FindRunbook(const std::string& id);
+  // The runbook of this id in the site's folder, if it has no fault and the trust policy allows it.
+  StatusOr<RunbookText> LoadRunbook(const std::string& id);
+  // I9: the text of a new runbook lies in the evidence folder, and is named in the ledger (`after`) with the request to
+  // pin it; whoever approves, approves what lies there.
+  Status PrepareRepin(const Incident& incident, const procedures::Request& change,
+                      std::vector<ledger::NewEntry>& after);
   StatusOr<Incident*> DoAct(const procedures::Person& person, const recovery::v1::ActRequest& request);
   Status DoVote(const procedures::Person& person, const recovery::v1::SubmitVoteRequest& request);
   StatusOr<Incident*> Must(const std::string& incident);

@@ -35,12 +35,31 @@ void Describe(const procedures::Step& step, const procedures::StepState& at, Ste
   if (step.deadline) view.set_deadline(FormatDuration(*step.deadline));
 }
 
+void Describe(const Incident& incident, const procedures::TrustPolicy& policy, const std::string& digest,
+              const procedures::DeviationState& deviation, recovery::v1::DeviationView& view) {
+  const procedures::Deviation& asked = deviation.asked;
+  view.set_digest(digest);
+  view.set_kind(Name(asked.kind));
+  view.set_step(asked.step);
+  view.set_not_after(asked.not_after);
+  view.set_runbook(asked.runbook);
+  view.set_why(asked.why);
+  view.set_witness(asked.witness);
+  view.set_requested_by(deviation.requested_by);
+  view.set_requested_ms(deviation.requested.ms);
+  view.set_standing(incident.machine.StandingOf(incident.state, deviation));
+  for (const auto& [person, time] : deviation.approvals) view.add_approved_by(person);
+  view.set_approver(procedures::ApproverRole(policy, asked, deviation.requested_by));
+  view.set_request(From(incident.deviations, digest.c_str()));
+}
+
 // One line for people about an entry.
 std::string LineOf(const ledger::Entry& entry) {
   if (entry.kind.rfind(kEventPrefix, 0) == 0) {
     const auto event = EventOf(entry);
     if (!event.ok()) return "";
     std::string out = event->step;
+    if (event->kind == "deviation-requested") out = From(event->fields, "deviation") + (out.empty() ? "" : " " + out);
     for (const char* key : {"choice", "result", "text", "why", "reason"}) {
       if (const std::string value = From(event->fields, key); !value.empty()) out += (out.empty() ? "" : ": ") + value;
     }
@@ -125,6 +144,11 @@ IncidentView Orchestrator::ViewOf(const Incident& incident) const {
     rejection.set_person(person);
     rejection.set_reason(reason);
   }
+  std::vector<std::pair<UtcTime, std::string>> asked;
+  for (const auto& [digest, deviation] : state.deviations) asked.emplace_back(deviation.requested, digest);
+  std::sort(asked.begin(), asked.end());
+  for (const auto& [time, digest] : asked)
+    Describe(incident, core_->policy(), digest, state.deviations.at(digest), *view.add_deviations());
   view.set_closed_result(state.closed_result);
   view.set_closed_text(state.closed_text);
   for (const auto& [key, value] : state.outputs) {

@@ -49,6 +49,10 @@ void Fields(A& a, Statement& d) {
   a.Field("step", d.step);
   a.Field("verb", d.verb);
   a.Field("choice", d.choice);
+  a.Optional("deviation", d.deviation);
+  a.Optional("notAfter", d.not_after);
+  a.Optional("runbook", d.runbook);
+  a.Optional("witness", d.witness);
   a.Field("expectedSequence", d.expected_sequence);
   a.Field("person", d.person);
   a.Field("time", d.time);
@@ -131,12 +135,28 @@ Status CheckRules(const CastingVote& d) {
 Status CheckRules(const PmaOrder& d) {
   return OneOf("order", d.order, {"halt", "withdraw", "resume"});
 }
+Status CheckDeviation(const Statement& d) {
+  const auto kind = DeviationKindFrom(d.deviation.value_or(""));
+  if (!kind) return InvalidArgument("'deviation' must be one of skip, repeat, reorder, repin");
+  const Deviation asked = AskedBy(d);
+  return d.not_after.has_value() == (*kind == DeviationKind::kReorder) &&
+                 d.runbook.has_value() == (*kind == DeviationKind::kRepin)
+             ? CheckForm(asked)
+             : InvalidArgument("'notAfter' belongs to reorder, 'runbook' to repin");
+}
 Status CheckRules(const Statement& d) {
-  SMKI_RETURN_IF_ERROR(OneOf("verb", d.verb, {"done", "decide", "deviate", "open", "pause", "resume", "close"}));
-  if ((d.verb == "decide") == (d.choice == "none")) {
-    return InvalidArgument("'choice' must be the choice of a decide, and none for every other verb; found '{}'",
-                           d.choice);
+  SMKI_RETURN_IF_ERROR(
+      OneOf("verb", d.verb, {"done", "decide", "deviate", "approve", "open", "pause", "resume", "close"}));
+  if ((d.verb == "decide" || d.verb == "approve") == (d.choice == "none")) {
+    return InvalidArgument(
+        "'choice' must be the choice of a decide, the digest of an approve, and none for every other verb; found '{}'",
+        d.choice);
   }
+  if (d.verb == "approve" && !DigestFromHex(d.choice))
+    return InvalidArgument("'choice' of an approve must be 64 hexadecimal digits, found '{}'", d.choice);
+  if (d.verb == "deviate") return CheckDeviation(d);
+  if (d.deviation || d.not_after || d.runbook || d.witness)
+    return InvalidArgument("'deviation', 'notAfter', 'runbook' and 'witness' belong to deviate, not to {}", d.verb);
   return OkStatus();
 }
 Status CheckRules(const CeremonyRequest& d) {
@@ -201,6 +221,15 @@ StatusOr<CeremonyRequest> ParseCeremonyRequest(std::string_view text) {
 }
 StatusOr<SharePresentation> ParseSharePresentation(std::string_view text) {
   return Parse<SharePresentation>("SharePresentation", text);
+}
+
+Deviation AskedBy(const Statement& d) {
+  return {DeviationKindFrom(d.deviation.value_or("")).value_or(DeviationKind::kSkip),
+          d.step == "none" ? "" : d.step,
+          d.not_after.value_or(""),
+          d.runbook ? ToHex(*d.runbook) : "",
+          d.text.text,
+          d.witness.value_or(Quoted{}).text};
 }
 
 std::string ApprovalHint(const std::string& direction_id) {

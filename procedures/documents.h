@@ -2,10 +2,12 @@
 // taken for a signature over another (ARCHITECTURE section 5). Persons sign them detached (pki/cms.h).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "procedures/canonical.h"
+#include "procedures/deviation.h"
 #include "procedures/environment.h"
 
 namespace smki::procedures {
@@ -43,12 +45,17 @@ struct Statement {
   Environment environment;
   std::string incident;
   std::string step;
-  std::string verb;    // done | decide | deviate | open | pause | resume | close
-  std::string choice;  // decide: the choice; else "none"
+  std::string verb;    // done | decide | deviate | approve | open | pause | resume | close
+  std::string choice;  // decide: the choice; approve: SHA-256 of the statement that asks for it; else "none"
   uint64_t expected_sequence = 0;
   std::string person;
   UtcTime time;
   Quoted text;
+  // Of deviate, and then only (deviation.h).
+  std::optional<std::string> deviation{};  // skip | repeat | reorder | repin
+  std::optional<std::string> not_after{};  // reorder
+  std::optional<Digest> runbook{};         // repin
+  std::optional<Quoted> witness{};
 };
 // The keyguard asks custodians for shares; signed by the keyguard identity of the policy.
 struct CeremonyRequest {
@@ -94,6 +101,9 @@ StatusOr<PmaOrder> ParsePmaOrder(std::string_view text);
 StatusOr<Statement> ParseStatement(std::string_view text);
 StatusOr<CeremonyRequest> ParseCeremonyRequest(std::string_view text);
 StatusOr<SharePresentation> ParseSharePresentation(std::string_view text);
+
+// The deviation that a statement of verb deviate asks for.
+Deviation AskedBy(const Statement& statement);
 
 // contentHints of a signature over a document of this kind: "smki approval DIR-1", "smki rejection", ...
 // (pki::DocumentSignature::hint).

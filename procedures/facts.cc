@@ -59,4 +59,13 @@ Effects EffectsOf(const Runbook&, const Step& step) {
   return found == kOfActions.end() ? Effects{} : found->second;
 }
 
+std::string Unmet(const Effects& effects, Facts held) {
+  if (const Facts missing = effects.needs.Without(held); !missing.empty())
+    return "without " + Text(missing, " and without ");
+  if (!effects.needs_one_of.empty() && !held.Meets(effects.needs_one_of))
+    return "without " + Text(effects.needs_one_of, ", or ");
+  const Facts forbidden = effects.forbids.Without(effects.forbids.Without(held));
+  return forbidden.empty() ? "" : "after " + Text(forbidden, " and ");
+}
+
 }  // namespace smki::procedures

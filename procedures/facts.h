@@ -70,5 +70,8 @@ struct Effects {
 };
 // Of `step` of `runbook`: by its action and parameters. Nothing for a step without action.
 Effects EffectsOf(const Runbook& runbook, const Step& step);
+// Why what has these effects may not start where `held` holds: "without a Direction of the PMA and without the key
+// opened by its custodians", "after ..."; empty if it may.
+std::string Unmet(const Effects& effects, Facts held);
 
 }  // namespace smki::procedures

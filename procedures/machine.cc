@@ -1,17 +1,11 @@
 #include "procedures/machine.h"
 
-#include <algorithm>
-
-#include "procedures/acting.h"
+#include "procedures/machine_decision.h"
 
 namespace smki::procedures {
 namespace {
 
 constexpr Millis kClockTolerance = std::chrono::minutes(5);
-
-bool IsFinished(const StepState& s) {
-  return s.status == StepStatus::kDone || s.status == StepStatus::kSkipped;
-}
 
 // What a person asked for on a page must carry that page's sequence. Votes are CMS over the Direction itself, and
 // opening has no page.
@@ -30,7 +24,8 @@ bool NeedsSequence(const CastingRequest&) {
   return false;
 }
 
-// While paused nothing new begins; what runs may report, members may vote, the team may resume.
+// While paused nothing new begins; what runs may report, members may vote, the team may resume, and a deviation may be
+// thought over in peace.
 template <typename Body>
 bool AllowedWhilePaused(const Body&) {
   return false;
@@ -47,30 +42,27 @@ bool AllowedWhilePaused(const CastingRequest&) {
 bool AllowedWhilePaused(const PauseRequest&) {
   return true;
 }
+bool AllowedWhilePaused(const DeviateRequest&) {
+  return true;
+}
+bool AllowedWhilePaused(const ApproveRequest&) {
+  return true;
+}
 
 // One decision about one request.
-class Decision {
+class Decision : private Judgement {
  public:
-  Decision(const Machine& machine, const Runbook& runbook, const TrustPolicy& policy, const IncidentState& state,
-           UtcTime now)
-      : machine_(machine),
-        runbook_(runbook),
-        policy_(policy),
-        state_(state),
-        acting_(policy, state),
-        now_(std::max(now, state.newest)) {}
-
-  using Events = StatusOr<std::vector<Event>>;
+  using Judgement::Judgement;
 
   template <typename Body>
-  Events Judge(const Body& body, std::optional<uint64_t> expected) {
+  Events Judge(const Body& body, std::optional<uint64_t> expected) const {
     SMKI_RETURN_IF_ERROR(CheckState(body, expected));
     return On(body);
   }
 
  private:
   template <typename Body>
-  Status CheckState(const Body& body, std::optional<uint64_t> expected) {
+  Status CheckState(const Body& body, std::optional<uint64_t> expected) const {
     if constexpr (!std::is_same_v<Body, OpenRequest>) {
       if (!state_.open) return Refuse(Reason::kBAD_REQUEST, "no incident is open");
     }
@@ -84,65 +76,6 @@ class Decision {
     }
     if (state_.paused && !AllowedWhilePaused(body)) return Refuse(Reason::kINCIDENT_PAUSED, state_.id + " is paused");
     return OkStatus();
-  }
-
-  Event Make(const char* kind, const std::string& step = "", const std::string& person = "",
-             const std::string& role = "") const {
-    Event event{kind, now_, step, person, {}};
-    if (!person.empty()) event.fields["role"] = role;
-    return event;
-  }
-
-  // The party itself has no role here; the operator records what it did.
-  static std::string RoleOf(const Step& step) { return step.actor == "party" ? kOperatorRole : step.actor; }
-
-  StatusOr<const Step*> FindStep(const std::string& id) const {
-    const Step* step = runbook_.Find(id);
-    if (step == nullptr)
-      return Refuse(Reason::kUNKNOWN_STEP, fmt::format("runbook {} has no step '{}'", runbook_.id, id));
-    return step;
-  }
-  const StepState& StateOf(const Step& step) const { return state_.steps.at(step.id); }
-
-  // Names each missing step, how it stands and who can provide it.
-  Status NotReady(const Step& step) const {
-    std::vector<std::string> missing;
-    Reason reason = Reason::kSTEP_NOT_READY;
-    for (const std::string& id : machine_.WaitingFor(state_, step)) {
-      const Step* required = runbook_.Find(id);
-      if (required == nullptr) {
-        missing.push_back(fmt::format("'{}', which the runbook does not have", id));
-        continue;
-      }
-      const std::string who = required->actor == "system" ? "the system" : acting_.Holders(RoleOf(*required));
-      missing.push_back(fmt::format("'{}' ({}; {})", id, Name(StateOf(*required).status), who));
-      if (required->action == "repository.holds-certificates") reason = Reason::kCERTIFICATES_NOT_IN_REPOSITORY;
-    }
-    return Refuse(reason, fmt::format("'{}' waits for {}", step.id, fmt::join(missing, " and ")));
-  }
-
-  Status MustBeReady(const Step& step) const {
-    switch (StateOf(step).status) {
-      case StepStatus::kReady:
-        return OkStatus();
-      case StepStatus::kBlocked:
-        return NotReady(step);
-      case StepStatus::kRunning:
-        return Refuse(Reason::kBAD_REQUEST, fmt::format("'{}' is running already", step.id));
-      case StepStatus::kFailed:
-        return Refuse(Reason::kBAD_REQUEST,
-                      fmt::format("'{}' has failed and its runbook says {}", step.id, step.on_failure));
-      case StepStatus::kDone:
-      case StepStatus::kSkipped:
-        break;
-    }
-    return Refuse(Reason::kSTEP_ALREADY_DONE, fmt::format("'{}' is {}", step.id, Name(StateOf(step).status)));
-  }
-
-  Status MustBeOfKind(const Step& step, StepKind kind) const {
-    if (step.kind == kind) return OkStatus();
-    return Refuse(Reason::kBAD_REQUEST,
-                  fmt::format("'{}' is a step of kind {}, not {}", step.id, Name(step.kind), Name(kind)));
   }
 
   Events On(const OpenRequest& r) const {
@@ -165,6 +98,9 @@ class Decision {
     }
     const bool again = StateOf(*step).status == StepStatus::kFailed && step->on_failure != "stop";
     if (!again) SMKI_RETURN_IF_ERROR(MustBeReady(*step));
+    const auto waits = [&](const std::string& id) { return Machine::WaitsFor(state_, *step, id); };
+    if (std::any_of(step->requires_.begin(), step->requires_.end(), waits)) return NotReady(*step);
+    SMKI_RETURN_IF_ERROR(MustHaveFacts(*step));
     std::string role;
     if (step->actor != "system") {
       role = RoleOf(*step);
@@ -199,31 +135,7 @@ class Decision {
     Event event = Make("step-decided", step->id, r.person, RoleOf(*step));
     event.fields["choice"] = r.choice;
     if (!r.text.empty()) event.fields["text"] = r.text;
-    return WithSkipped(std::move(event), *step, r.choice);
-  }
-
-  // `event`, and the skipping of every step whose `when` this outcome of `origin` rules out, or hangs on such a step.
-  // No outcome: `origin` itself is skipped.
-  std::vector<Event> WithSkipped(Event event, const Step& origin, const std::optional<std::string>& outcome) const {
-    std::vector<Event> events = {std::move(event)};
-    std::set<std::string> skipped;
-    const auto ruled_out = [&](const Step& s) {
-      return std::any_of(s.when.begin(), s.when.end(), [&](const auto& w) {
-        return skipped.contains(w.first) || (w.first == origin.id && w.second != outcome);
-      });
-    };
-    for (bool more = true; more;) {
-      more = false;
-      for (const Step& s : runbook_.steps) {
-        if (IsFinished(StateOf(s)) || skipped.contains(s.id) || !ruled_out(s)) continue;
-        skipped.insert(s.id);
-        events.push_back(Make("step-skipped", s.id));
-        events.back().fields["result"] =
-            fmt::format("'{}' was {}", origin.id, outcome ? "decided: " + *outcome : "skipped");
-        more = true;
-      }
-    }
-    return events;
+    return WithSkipped({std::move(event)});
   }
 
   Events On(const ActionResult& r) const {
@@ -308,23 +220,14 @@ class Decision {
     return std::vector<Event>{event};
   }
 
-  Events On(const DeviateRequest& r) const {
-    SMKI_ASSIGN_OR_RETURN(const Step* step, FindStep(r.step));
-    if (step->on_failure != "deviate")
-      return Refuse(Reason::kBAD_REQUEST, fmt::format("the runbook does not allow '{}' to be skipped", step->id));
-    if (StateOf(*step).status != StepStatus::kFailed) SMKI_RETURN_IF_ERROR(MustBeReady(*step));
-    if (r.why.empty()) return Refuse(Reason::kBAD_REQUEST, fmt::format("say why '{}' is skipped", step->id));
-    SMKI_RETURN_IF_ERROR(acting_.MayActAs(r.person, kLeadRole, "a deviation"));
-    Event event = Make("step-skipped", step->id, r.person, kLeadRole);
-    event.fields["result"] = r.why;
-    return WithSkipped(std::move(event), *step, std::nullopt);
-  }
+  Events On(const DeviateRequest& r) const { return DecideDeviation(machine_, policy_, state_, now_, r); }
+  Events On(const ApproveRequest& r) const { return DecideApproval(machine_, policy_, state_, now_, r); }
 
   Events On(const CloseRequest& r) const {
     SMKI_RETURN_IF_ERROR(acting_.MayActAs(r.person, kLeadRole, "closing"));
     std::vector<std::string> open;
     std::vector<std::string> acting;
-    bool running = false, failed = false, key_opened = false, key_closed = false, ceremony_begun = false;
+    bool running = false, failed = false, ceremony_begun = false;
     for (const Step& s : runbook_.steps) {
       const StepState& at = StateOf(s);
       if (!IsFinished(at)) open.push_back(fmt::format("'{}' ({})", s.id, Name(at.status)));
@@ -332,11 +235,9 @@ class Decision {
       failed |= at.status == StepStatus::kFailed;
       if (at.status == StepStatus::kRunning && s.kind == StepKind::kAction) acting.push_back(s.id);
       ceremony_begun |= s.kind == StepKind::kCeremony && at.attempts > 0;
-      key_opened |= s.kind == StepKind::kCeremony && at.status == StepStatus::kDone;
-      key_closed |= s.action == "keyguard.close" && at.status == StepStatus::kDone;
     }
     // An incident that cannot go on may be closed as it stands, but never over an open key (I5).
-    const bool can_end_here = failed && !running && (!key_opened || key_closed);
+    const bool can_end_here = failed && !running && !state_.key_to_close;
     // Nor need anybody attest untruthfully to end what was opened by mistake, as long as nobody was near a key.
     const bool untouched = !ceremony_begun && acting.empty() && !r.text.empty();
     if (!open.empty() && !can_end_here && !untouched) {
@@ -347,18 +248,14 @@ class Decision {
       return Refuse(Reason::kSTEP_NOT_READY,
                     fmt::format("{} cannot be closed before {}", state_.id, fmt::join(open, ", ")));
     }
+    if (state_.key_to_close)
+      return Refuse(Reason::kSTEP_NOT_READY,
+                    state_.id + " cannot be closed: no step has closed the key since it was opened");
     Event event = Make("incident-closed", "", r.person, kLeadRole);
     event.fields["result"] = open.empty() ? "completed" : "stopped";
     if (!r.text.empty()) event.fields["text"] = r.text;
     return std::vector<Event>{event};
   }
-
-  const Machine& machine_;
-  const Runbook& runbook_;
-  const TrustPolicy& policy_;
-  const IncidentState& state_;
-  const Acting acting_;
-  const UtcTime now_;  // never behind what the incident has already seen
 };
 
 }  // namespace
@@ -368,7 +265,7 @@ StatusOr<std::vector<Event>> Machine::Decide(const IncidentState& state, const R
     return Refuse(Reason::kCLOCK_IMPLAUSIBLE,
                   fmt::format("it is {}, but {} has seen {}", FormatTime(now), state.id, FormatTime(state.newest)));
   }
-  Decision decision(*this, runbook_, policy_, state, now);
+  const Decision decision(*this, policy_, state, now);
   return std::visit([&](const auto& body) { return decision.Judge(body, request.expected_sequence); }, request.body);
 }
 

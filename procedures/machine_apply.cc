@@ -1,15 +1,8 @@
 // Folding events into a state. Everything here trusts nothing: events may come from a ledger that somebody touched.
-#include <algorithm>
-#include <iterator>
-
-#include "procedures/machine.h"
+#include "procedures/machine_rules.h"
 
 namespace smki::procedures {
 namespace {
-
-bool IsFinished(const StepState& s) {
-  return s.status == StepStatus::kDone || s.status == StepStatus::kSkipped;
-}
 
 template <typename... Args>
 Status CannotFollow(const Event& event, fmt::format_string<Args...> format, Args&&... args) {
@@ -26,8 +19,8 @@ const std::string& FieldOf(const Event& event, const std::string& key) {
 
 class Fold {
  public:
-  Fold(const Runbook& runbook, IncidentState& state, const Event& event)
-      : runbook_(runbook), state_(state), event_(event) {}
+  Fold(const Runbook& runbook, const TrustPolicy& policy, IncidentState& state, const Event& event)
+      : runbook_(runbook), policy_(policy), state_(state), event_(event) {}
 
   Status Run() {
     if (event_.time < state_.newest)
@@ -37,7 +30,17 @@ class Fold {
     if (state_.open == (event_.kind == "incident-opened")) {
       return CannotFollow(event_, "{}", state_.open ? "the incident is open already" : "no incident is open");
     }
-    SMKI_RETURN_IF_ERROR(event_.step.empty() ? ApplyToIncident() : ApplyToStep());
+    // I9: whoever folds has the runbook that is pinned, or the one that becomes so.
+    if (state_.open && event_.kind != "runbook-repinned" && state_.runbook_digest != runbook_.digest)
+      return CannotFollow(event_, "pinned is the runbook with SHA-256 {}, here is {}", ToHex(state_.runbook_digest),
+                          ToHex(runbook_.digest));
+    if (event_.kind == "deviation-requested") {
+      SMKI_RETURN_IF_ERROR(Ask());
+    } else if (event_.kind == "deviation-approved") {
+      SMKI_RETURN_IF_ERROR(Approve());
+    } else {
+      SMKI_RETURN_IF_ERROR(event_.step.empty() ? ApplyToIncident() : ApplyToStep());
+    }
     MakeReady();
     if (!event_.person.empty()) state_.acted[event_.person].insert(FieldOf(event_, "role"));
     ++state_.events;
@@ -54,9 +57,12 @@ class Fold {
         return CannotFollow(event_, "the incident is {}", pause ? "paused already" : "not paused");
       state_.paused = pause;
     } else if (event_.kind == "incident-closed") {
+      if (state_.key_to_close) return CannotFollow(event_, "no step has closed the key since it was opened");  // I5
       state_.closed = true;
       state_.closed_result = FieldOf(event_, "result");
       state_.closed_text = FieldOf(event_, "text");
+    } else if (event_.kind == "runbook-repinned") {
+      return Repin();
     } else {
       return CannotFollow(event_, "its kind is unknown for an incident");
     }
@@ -78,7 +84,7 @@ class Fold {
     for (const auto& [key, value] : event_.fields) {
       if (key.starts_with(kFact)) state_.facts[key.substr(kFact.size())] = value;
     }
-    for (const Step& step : runbook_.steps) state_.steps[step.id] = {};
+    for (const Step& step : runbook_.steps) state_.steps[step.id] = NewStep(step);
     return OkStatus();
   }
 
@@ -93,10 +99,12 @@ class Fold {
       if (step.kind == StepKind::kAttest || step.kind == StepKind::kDecide)
         return CannotFollow(event_, "a step of kind {} is not started", Name(step.kind));
       SMKI_RETURN_IF_ERROR(MustBe(at, {S::kReady, S::kFailed}));
+      SMKI_RETURN_IF_ERROR(MustBeReadyToStart(step));
       Start(at);
     } else if (kind == "step-completed") {
       SMKI_RETURN_IF_ERROR(step.kind == StepKind::kAttest ? MustBe(at, {S::kReady}) : MustBe(at, {S::kRunning}));
       Finish(at, S::kDone, FieldOf(event_, "result"));
+      FoldFacts(step);
     } else if (kind == "step-failed") {
       SMKI_RETURN_IF_ERROR(MustBe(at, {S::kRunning}));
       Finish(at, S::kFailed, FieldOf(event_, "result"));
@@ -107,7 +115,18 @@ class Fold {
       at.text = FieldOf(event_, "text");
     } else if (kind == "step-skipped") {
       SMKI_RETURN_IF_ERROR(MustBe(at, {S::kBlocked, S::kReady, S::kFailed}));
+      SMKI_RETURN_IF_ERROR(MayBeLeftOut(step));
       Finish(at, S::kSkipped, FieldOf(event_, "result"));
+    } else if (kind == "step-repeated") {
+      SMKI_RETURN_IF_ERROR(MustBe(at, {S::kDone}));
+      SMKI_RETURN_IF_ERROR(Deviate(DeviationKind::kRepeat));
+      Repeat(step, at);
+    } else if (kind == "step-reordered") {
+      SMKI_RETURN_IF_ERROR(MustBe(at, {S::kBlocked}));
+      if (step.when.contains(FieldOf(event_, "notAfter")))
+        return CannotFollow(event_, "it hangs on how '{}' ends", FieldOf(event_, "notAfter"));
+      SMKI_RETURN_IF_ERROR(Deviate(DeviationKind::kReorder));
+      state_.reordered.insert({step.id, FieldOf(event_, "notAfter")});
     } else if (kind == "output-recorded") {
       SMKI_RETURN_IF_ERROR(MustBe(at, {S::kRunning}));
       for (const auto& [key, value] : event_.fields) state_.outputs[key] = value;
@@ -177,71 +196,175 @@ class Fold {
     return OkStatus();
   }
 
+  // --- facts ---
+
+  Status MustBeReadyToStart(const Step& step) const {
+    for (const std::string& id : step.requires_) {
+      if (Machine::WaitsFor(state_, step, id)) return CannotFollow(event_, "it waits for '{}'", id);
+    }
+    const std::string unmet = Unmet(EffectsOf(runbook_, step), state_.holds);
+    return unmet.empty() ? OkStatus() : CannotFollow(event_, "it starts {}", unmet);
+  }
+
+  void FoldFacts(const Step& step) {
+    const Effects effects = EffectsOf(runbook_, step);
+    state_.holds = state_.holds.Without(effects.ends) | effects.makes;
+    if (effects.makes.Has(Fact::kKeyOpen)) state_.key_to_close = true;
+    if (effects.ends.Has(Fact::kKeyOpen)) state_.key_to_close = false;
+  }
+
+  // --- deviations ---
+
+  Status Ask() {
+    const auto kind = DeviationKindFrom(FieldOf(event_, "deviation"));
+    if (!kind) return CannotFollow(event_, "'{}' is no kind of deviation", FieldOf(event_, "deviation"));
+    DeviationState deviation;
+    deviation.asked = {*kind,
+                       event_.step,
+                       FieldOf(event_, "notAfter"),
+                       FieldOf(event_, "runbook"),
+                       FieldOf(event_, "why"),
+                       FieldOf(event_, "witness")};
+    if (const Status form = CheckForm(deviation.asked); !form.ok()) return CannotFollow(event_, "{}", Message(form));
+    if (!event_.step.empty() && !state_.steps.contains(event_.step))
+      return CannotFollow(event_, "the runbook has no such step");
+    if (!event_.step.empty()) deviation.stood = state_.steps.at(event_.step);
+    deviation.requested_by = event_.person;
+    deviation.requested = event_.time;
+    deviation.runbook_digest = state_.runbook_digest;
+    if (!state_.deviations.emplace(FieldOf(event_, "digest"), deviation).second)
+      return CannotFollow(event_, "it was asked for already");
+    return OkStatus();
+  }
+
+  Status Approve() {
+    const auto found = state_.deviations.find(FieldOf(event_, "digest"));
+    if (found == state_.deviations.end()) return CannotFollow(event_, "nobody asked for it");
+    DeviationState& deviation = found->second;
+    if (deviation.done || event_.person.empty() || event_.person == deviation.requested_by ||
+        deviation.asked.step != event_.step)
+      return CannotFollow(event_, "{} asked for it, {} cannot approve it so", deviation.requested_by, event_.person);
+    const std::string role = ApproverRole(policy_, deviation.asked, deviation.requested_by);
+    if (!role.empty() && FieldOf(event_, "role") != role)
+      return CannotFollow(event_, "it is approved as {}, not as {}", role, FieldOf(event_, "role"));
+    if (!deviation.approvals.emplace(event_.person, event_.time).second)
+      return CannotFollow(event_, "{} has approved it", event_.person);
+    return OkStatus();
+  }
+
+  // The event is what comes of a deviation of this kind, which is approved and not yet done.
+  Status Deviate(DeviationKind kind) {
+    const auto found = state_.deviations.find(FieldOf(event_, "deviation"));
+    if (found == state_.deviations.end()) return CannotFollow(event_, "nobody asked for that deviation");
+    DeviationState& deviation = found->second;
+    const Deviation& asked = deviation.asked;
+    if (deviation.done || asked.kind != kind || asked.step != event_.step ||
+        (kind == DeviationKind::kReorder && asked.not_after != FieldOf(event_, "notAfter")) ||
+        (kind == DeviationKind::kRepin && asked.runbook != FieldOf(event_, "digest")))
+      return CannotFollow(event_, "another deviation was asked for, or it is done");
+    SMKI_RETURN_IF_ERROR(MustBeApproved(deviation));
+    deviation.done = true;
+    return OkStatus();
+  }
+
+  Status MustBeApproved(const DeviationState& deviation) const {
+    if (deviation.approvals.empty()) return CannotFollow(event_, "nobody approved that deviation");
+    if (deviation.asked.kind != DeviationKind::kRepin) return OkStatus();
+    std::vector<SignatureFinding> approvals;
+    for (const auto& [person, time] : deviation.approvals) approvals.push_back({std::nullopt, "", person, time});
+    const Status quorum =
+        JudgeApprovals(policy_, ForApproval{"it", deviation.requested_by, deviation.requested}, approvals, event_.time);
+    return quorum.ok() ? OkStatus() : CannotFollow(event_, "{}", Message(quorum));
+  }
+
+  // By a deviation, or because of how another step ended; never what closes an open key.
+  Status MayBeLeftOut(const Step& step) {
+    if (MustCloseKey(state_, runbook_, step)) return CannotFollow(event_, "it closes the key, which is open");
+    if (event_.fields.contains("deviation")) return Deviate(DeviationKind::kSkip);
+    return IsRuledOut(state_, step) ? OkStatus() : CannotFollow(event_, "nothing rules it out");
+  }
+
+  void Repeat(const Step& step, StepState& at) {
+    state_.holds = state_.holds.Without(EndedByRepeating(runbook_, step));
+    const uint64_t attempts = at.attempts;
+    at = NewStep(step);
+    at.attempts = attempts;
+  }
+
+  // I9: what has ended stays as it ended where the new runbook has the same step; all else is new.
+  Status Repin() {
+    if (FieldOf(event_, "digest") != ToHex(runbook_.digest))
+      return CannotFollow(event_, "it pins a runbook with SHA-256 {}, here is {}", FieldOf(event_, "digest"),
+                          ToHex(runbook_.digest));
+    if (FieldOf(event_, "runbook") != runbook_.id)
+      return CannotFollow(event_, "the incident runs {}, this is {}", FieldOf(event_, "runbook"), runbook_.id);
+    if (state_.key_to_close) return CannotFollow(event_, "the key is open");
+    SMKI_RETURN_IF_ERROR(Deviate(DeviationKind::kRepin));
+    std::map<std::string, StepState> steps;
+    for (const Step& step : runbook_.steps) {
+      const auto before = state_.steps.find(step.id);
+      steps[step.id] = before != state_.steps.end() && IsKept(step, before->second) ? before->second : NewStep(step);
+    }
+    for (const auto& [id, at] : state_.steps) {
+      if (at.status == StepStatus::kRunning) return CannotFollow(event_, "'{}' is running", id);
+    }
+    state_.steps = std::move(steps);
+    state_.runbook_digest = runbook_.digest;
+    LeaveOutWhatIsRuledOut();
+    return OkStatus();
+  }
+
+  static bool IsKept(const Step& step, const StepState& before) {
+    if (before.kind != step.kind || before.action != step.action) return false;
+    // A choice that is gone decides nothing.
+    return step.kind != StepKind::kDecide || before.status != StepStatus::kDone ||
+           std::find(step.choices.begin(), step.choices.end(), before.result) != step.choices.end();
+  }
+
+  void LeaveOutWhatIsRuledOut() {
+    for (bool more = true; more;) {
+      more = false;
+      for (const Step& step : runbook_.steps) {
+        StepState& at = state_.steps.at(step.id);
+        if (IsFinished(at) || !IsRuledOut(state_, step)) continue;
+        Finish(at, StepStatus::kSkipped, "ruled out by what was done under the runbook before");
+        more = true;
+      }
+    }
+  }
+
+  static StepState NewStep(const Step& step) {
+    StepState out;
+    out.kind = step.kind;
+    out.action = step.action;
+    return out;
+  }
+
+  // Blocked and ready follow from the rest.
   void MakeReady() {
     for (const Step& step : runbook_.steps) {
       StepState& at = state_.steps.at(step.id);
-      if (at.status != StepStatus::kBlocked) continue;
-      const bool ready = std::all_of(step.requires_.begin(), step.requires_.end(), [&](const std::string& id) {
-        const auto required = state_.steps.find(id);
-        return required != state_.steps.end() && IsFinished(required->second);
-      });
-      if (ready) at.status = StepStatus::kReady;
+      if (at.status != StepStatus::kBlocked && at.status != StepStatus::kReady) continue;
+      const bool waits = std::any_of(step.requires_.begin(), step.requires_.end(),
+                                     [&](const std::string& id) { return Machine::WaitsFor(state_, step, id); });
+      at.status = waits ? StepStatus::kBlocked : StepStatus::kReady;
     }
   }
 
   const Runbook& runbook_;
+  const TrustPolicy& policy_;
   IncidentState& state_;
   const Event& event_;
 };
 
 }  // namespace
 
-std::string Name(StepStatus status) {
-  static constexpr const char* kNames[] = {"blocked", "ready", "running", "done", "failed", "skipped"};
-  return kNames[static_cast<size_t>(status)];
-}
-
 Status Machine::Apply(IncidentState& state, const Event& event) const {
   // On a copy: an event that cannot follow changes nothing.
   IncidentState next = state;
-  SMKI_RETURN_IF_ERROR(Fold(runbook_, next, event).Run());
+  SMKI_RETURN_IF_ERROR(Fold(runbook_, policy_, next, event).Run());
   state = std::move(next);
   return OkStatus();
-}
-
-std::vector<std::string> Machine::WaitingFor(const IncidentState& state, const Step& step) const {
-  std::vector<std::string> out;
-  const auto at = state.steps.find(step.id);
-  if (at == state.steps.end() || IsFinished(at->second)) return out;
-  if (at->second.status == StepStatus::kRunning && step.kind == StepKind::kDirection) {
-    return {fmt::format("approvals {} of {}", state.approvals(), policy_.approvals_needed)};
-  }
-  std::copy_if(step.requires_.begin(), step.requires_.end(), std::back_inserter(out), [&](const std::string& id) {
-    const auto required = state.steps.find(id);
-    return required == state.steps.end() || !IsFinished(required->second);
-  });
-  return out;
-}
-
-std::vector<Machine::NextStep> Machine::Next(const IncidentState& state) const {
-  std::vector<NextStep> out;
-  if (!state.open || state.closed) return out;
-  for (const Step& step : runbook_.steps) {
-    const StepStatus status = state.steps.at(step.id).status;
-    if (status == StepStatus::kReady || status == StepStatus::kRunning || status == StepStatus::kFailed) {
-      out.push_back({&step, status, WaitingFor(state, step)});
-    }
-  }
-  return out;
-}
-
-std::vector<const Step*> Machine::Startable(const IncidentState& state) const {
-  std::vector<const Step*> out;
-  if (!state.open || state.paused || state.closed) return out;
-  for (const Step& step : runbook_.steps) {
-    if (step.actor == "system" && state.steps.at(step.id).status == StepStatus::kReady) out.push_back(&step);
-  }
-  return out;
 }
 
 }  // namespace smki::procedures

@@ -14,7 +14,7 @@ namespace {
 constexpr char kWaiting = 0, kSkipped = 1, kFailed = 2, kDone = 3;
 
 // The rules, each found at most once for each step.
-enum class Rule { kNeeds, kForbids, kKeyLeftOpen, kDeadEnd };
+enum class Rule { kFacts, kKeyLeftOpen, kDeadEnd };
 
 class Checker {
  public:
@@ -176,18 +176,9 @@ class Checker {
 
   // Whether a step that is ready has what it needs; if not, that is a finding.
   bool MayStart(const Way& way, size_t at, size_t s) {
-    const Effects& effects = steps_[s].effects;
-    const Facts missing = effects.needs.Without(way.facts);
-    if (!missing.empty()) {
-      Find(Rule::kNeeds, s, "starts without " + Text(missing, " and without "), StoryTo(at, s));
-    } else if (!effects.needs_one_of.empty() && !way.facts.Meets(effects.needs_one_of)) {
-      Find(Rule::kNeeds, s, "starts without " + Text(effects.needs_one_of, ", or "), StoryTo(at, s));
-    } else if (way.facts.Meets(effects.forbids)) {
-      const Facts held = effects.forbids.Without(effects.forbids.Without(way.facts));
-      Find(Rule::kForbids, s, "starts after " + Text(held, " and "), StoryTo(at, s));
-    } else {
-      return true;
-    }
+    const std::string unmet = Unmet(steps_[s].effects, way.facts);
+    if (unmet.empty()) return true;
+    Find(Rule::kFacts, s, "starts " + unmet, StoryTo(at, s));
     return false;
   }
 

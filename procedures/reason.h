@@ -36,7 +36,7 @@ namespace smki::procedures {
   X(APPROVAL_DUPLICATE_MEMBER, "one seat approves twice", "another member must approve")                               \
   X(APPROVAL_SAME_ORGANISATION, "two approvals come from one organisation",                                            \
     "a member of another organisation must approve")                                                                   \
-  X(APPROVAL_BY_REQUESTER, "the requester of the Direction approves it", "nobody approves what they requested")        \
+  X(APPROVAL_BY_REQUESTER, "an approval is by the one who requested it", "nobody approves what they requested")        \
   X(APPROVAL_DIGEST_MISMATCH, "an approval was made over another text than this",                                      \
     "show the members this text and have them sign it")                                                                \
   X(APPROVAL_OTHER_DOCUMENT, "an approval belongs to another Direction", "collect approvals of this Direction")        \
@@ -118,6 +118,12 @@ namespace smki::procedures {
   X(ROLE_CONFLICT, "the person already acted in a conflicting role", "another person must act")                        \
   X(WRONG_ACTOR, "the step belongs to another role", "the role named in the step must act")                            \
   X(STEP_NOT_READY, "a step before this one is not done", "complete the steps it requires")                            \
+  X(FACT_MISSING, "a step lacks what it needs, and no deviation stands in for that", "have done what makes it")        \
+  X(NO_DEVIATION, "nobody asked for this deviation", "use a digest of smkictl incident status")                        \
+  X(DEVIATION_EXPIRED, "the incident has moved on since the deviation was asked for",                                  \
+    "read the status; if it is still needed, ask for it again")                                                        \
+  X(DEVIATION_NOT_ALLOWED, "what was asked for is more than a deviation may",                                          \
+    "read the status, and ask for what the step allows")                                                               \
   X(STEP_ALREADY_DONE, "the step is done", "go on with the next step")                                                 \
   X(INCIDENT_CLOSED, "the incident is closed", "open a new incident")                                                  \
   X(INCIDENT_PAUSED, "the incident is paused", "resume it first")                                                      \

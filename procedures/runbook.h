@@ -38,8 +38,8 @@ struct Step {
   std::map<std::string, std::string>
       when;  // step -> outcome (a choice, or "done"): if it ends otherwise this one is skipped
   std::optional<Millis> deadline;
-  std::string on_failure;  // retry: may be started again. stop: may not. deviate: may be started again,
-                           // or skipped by the incident lead with a reason
+  std::string on_failure;  // retry: may be started again. stop: may not. deviate: may be started again;
+                           // that it is skipped is foreseen, by a deviation (deviation.h)
   Basis basis;
   int line = 0;
 };

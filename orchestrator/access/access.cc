@@ -50,6 +50,12 @@ Status CheckStatement(const procedures::TrustPolicy& policy, const procedures::P
     return differs("expected sequence", fmt::format("{}", statement->expected_sequence),
                    fmt::format("{}", expected.sequence));
   }
+  const procedures::Deviation asked = procedures::AskedBy(*statement);
+  const std::string deviation = statement->deviation.value_or("");
+  if (deviation != expected.deviation) return differs("deviation", deviation, expected.deviation);
+  if (asked.not_after != expected.not_after) return differs("notAfter", asked.not_after, expected.not_after);
+  if (asked.runbook != expected.runbook) return differs("runbook", asked.runbook, expected.runbook);
+  if (asked.witness != expected.witness) return differs("witness", asked.witness, expected.witness);
   if (statement->text.text != procedures::CleanText(expected.text).text)
     return differs("text", statement->text.text, expected.text);
   if (statement->time > now + kStatementAge || statement->time + kStatementAge < now) {

@@ -29,6 +29,23 @@ void TellSteps(const Incident& incident, Story& story) {
   }
 }
 
+void TellDeviations(const Incident& incident, Story& story) {
+  for (const auto& [digest, deviation] : incident.state.deviations) {
+    const procedures::Deviation& asked = deviation.asked;
+    StoryDeviation& one =
+        story.deviations.emplace_back(StoryDeviation{deviation.requested,
+                                                     procedures::InWords(asked),
+                                                     asked.why,
+                                                     deviation.requested_by,
+                                                     asked.witness,
+                                                     incident.machine.StandingOf(incident.state, deviation),
+                                                     {}});
+    for (const auto& [person, time] : deviation.approvals) one.approved_by.push_back(person);
+  }
+  std::stable_sort(story.deviations.begin(), story.deviations.end(),
+                   [](const auto& a, const auto& b) { return a.time < b.time; });
+}
+
 void TellSummary(const Incident& incident, Story& story) {
   uint64_t newest = 0;
   for (const auto& [wave, mark] : incident.summaries) {
@@ -96,6 +113,7 @@ StatusOr<Story> TellStory(IncidentBook& book, const Incident& incident, const pr
   story.closed_text = state.closed_text;
   story.outputs = state.outputs;
   TellSteps(incident, story);
+  TellDeviations(incident, story);
   TellSummary(incident, story);
   for (const Artefact& artefact : incident.artefacts)
     story.files.push_back({artefact.name, artefact.file, ToHex(artefact.sha256), artefact.person});

@@ -27,6 +27,11 @@ struct StoryRefusal {
   std::string code, detail, person;
   uint64_t count = 1;
 };
+struct StoryDeviation {
+  UtcTime time;
+  std::string what, why, requested_by, witness, standing;
+  std::vector<std::string> approved_by;
+};
 struct Story {
   std::string incident, title, runbook, runbook_version, runbook_digest, environment, policy_digest;
   std::string party, organisation, what, reported_by, received;
@@ -34,6 +39,7 @@ struct Story {
   UtcTime opened, ended;
   std::vector<StoryStep> steps;
   std::vector<StoryPhase> phases;
+  std::vector<StoryDeviation> deviations;  // oldest first
   std::string direction_id, direction_digest;
   std::vector<std::string> approved_by, rejected_by;
   std::map<std::string, std::string> rejections;  // person -> reason

@@ -69,6 +69,15 @@ std::string StoryMarkdown(const Story& s) {
   }
   if (out.size() == undecided) out += "Nothing.\n";
 
+  out += "\n## Deviations from the runbook\n\n";
+  if (s.deviations.empty()) out += "None was asked for.\n";
+  for (const StoryDeviation& one : s.deviations) {
+    out += fmt::format("* {} {}: {}, because: {}. Asked for by {}, seen by {}", Clock(one.time), one.standing, one.what,
+                       one.why, one.requested_by, one.witness);
+    out += one.approved_by.empty() ? "; nobody approved it.\n"
+                                   : fmt::format("; approved by {}.\n", fmt::join(one.approved_by, ", "));
+  }
+
   out += "\n## The Direction\n\n";
   for (const auto& [person, reason] : s.rejections) out += fmt::format("Rejected by {}: {}\n", person, reason);
   if (!s.cast.empty()) out += fmt::format("The Chair, {}, cast the deciding vote: {}.\n", s.cast_by, s.cast);
@@ -157,6 +166,16 @@ std::string StoryJson(const Story& s) {
                             {"attempts", step.attempts},
                             {"started", step.started.ms == 0 ? "" : FormatTimeMillis(step.started)},
                             {"finished", step.finished.ms == 0 ? "" : FormatTimeMillis(step.finished)}});
+  }
+  out["deviations"] = json::array();
+  for (const StoryDeviation& one : s.deviations) {
+    out["deviations"].push_back({{"time", FormatTimeMillis(one.time)},
+                                 {"what", one.what},
+                                 {"why", one.why},
+                                 {"requested_by", one.requested_by},
+                                 {"witness", one.witness},
+                                 {"approved_by", one.approved_by},
+                                 {"standing", one.standing}});
   }
   out["refusals"] = json::array();
   for (const auto& [code, count] : s.refusal_counts) out["refusals"].push_back({{"code", code}, {"count", count}});

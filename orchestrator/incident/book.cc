@@ -5,6 +5,7 @@
 #include "base/fail_point.h"
 #include "orchestrator/incident/event_codec.h"
 #include "pki/digest.h"
+#include "procedures/documents.h"
 #include "procedures/reason.h"
 
 namespace smki::orchestrator {
@@ -18,6 +19,13 @@ constexpr size_t kPage = 1000;
 constexpr char kSoftware[] = "smki-orchestrator 0.1.0";
 constexpr char kRunbookFile[] = "runbook.yaml";
 constexpr char kOpenedKind[] = "incident.incident-opened";
+constexpr char kRepinnedKind[] = "incident.runbook-repinned";
+constexpr size_t kDigitsInName = 16;
+
+// Of a runbook that somebody asks to pin.
+std::string RunbookFileOf(const Digest& sha256) {
+  return fmt::format("runbook-{}.yaml", ToHex(sha256).substr(0, kDigitsInName));
+}
 
 Digest DigestOf(const std::string& octets) {
   Digest out{};
@@ -150,6 +158,22 @@ Status IncidentBook::AddArtefact(Incident& incident, const std::string& name, co
   return Append(std::move(entries)).status();
 }
 
+StatusOr<ledger::NewEntry> IncidentBook::KeepProposedRunbook(const Incident& incident, ByteSpan text,
+                                                             const Digest& digest, const std::string& person) {
+  const std::string file = RunbookFileOf(digest);
+  SMKI_RETURN_IF_ERROR(files_.WriteDurably(incident.folder + "/" + file, text));
+  return ArtefactEntry(incident, "runbook.proposed", file, digest, text.size(), person);
+}
+
+StatusOr<procedures::Runbook> IncidentBook::ReadProposedRunbook(const Incident& incident,
+                                                                const std::string& sha256) const {
+  const std::string path = incident.folder + "/" + RunbookFileOf(DigestFromHex(sha256).value_or(Digest{}));
+  SMKI_ASSIGN_OR_RETURN(const Bytes text, files_.Read(path, kMaxRunbook));
+  SMKI_ASSIGN_OR_RETURN(procedures::Runbook runbook, procedures::LoadRunbook(AsText(text), path));
+  if (ToHex(runbook.digest) == sha256) return runbook;
+  return DataLoss("{}: is not the runbook with SHA-256 {}; restore it from a copy of the evidence", path, sha256);
+}
+
 StatusOr<Bytes> IncidentBook::ReadArtefact(const Incident& incident, const Artefact& artefact) const {
   SMKI_ASSIGN_OR_RETURN(Bytes octets, files_.Read(incident.folder + "/" + artefact.file, kMaxArtefact));
   if (pki::Sha256(octets) != artefact.sha256) {
@@ -181,7 +205,18 @@ Status IncidentBook::Fold(const ledger::Entry& entry) {
   if (incident == nullptr) return OkStatus();
   if (entry.kind.rfind(kEventPrefix, 0) != 0) return FoldOther(*incident, entry);
   SMKI_ASSIGN_OR_RETURN(const procedures::Event event, EventOf(entry));
+  if (entry.kind == kRepinnedKind) return FoldRepinned(*incident, event);
   return incident->machine.Apply(incident->state, event);
+}
+
+Status IncidentBook::FoldRepinned(Incident& incident, const procedures::Event& event) {
+  const auto digest = event.fields.find("digest");
+  SMKI_ASSIGN_OR_RETURN(procedures::Runbook other,
+                        ReadProposedRunbook(incident, digest == event.fields.end() ? std::string() : digest->second));
+  std::swap(incident.runbook, other);  // the machine judges by the new one (I9)
+  const Status applied = incident.machine.Apply(incident.state, event);
+  if (!applied.ok()) std::swap(incident.runbook, other);
+  return applied;
 }
 
 Status IncidentBook::FoldOpened(const ledger::Entry& entry) {
@@ -229,6 +264,11 @@ Status IncidentBook::FoldOther(Incident& incident, const ledger::Entry& entry) {
       journal_seen_ = {payload.journal_records(), DigestOf(payload.journal_head())};
     if (payload.what() == "ceremony-requested") incident.ceremonies.insert(payload.detail());
     if (payload.what() == "opened") incident.ceremonies_opened.insert(payload.detail());
+  } else if (entry.kind == "statement") {
+    SMKI_ASSIGN_OR_RETURN(const auto payload, PayloadOf<ledger::v1::SignedStatement>(entry));
+    const auto statement = procedures::ParseStatement(payload.document());
+    if (statement.ok() && statement->deviation)
+      incident.deviations[ToHex(pki::Sha256(AsBytes(payload.document())))] = payload.document();
   } else if (entry.kind == "checkpoint") {
     incident.exported = true;
   }

@@ -33,11 +33,12 @@ struct Incident {
   Incident(const Incident&) = delete;
   Incident& operator=(const Incident&) = delete;
 
-  const procedures::Runbook runbook;  // the pinned one (I9)
+  procedures::Runbook runbook;  // the pinned one (I9): the book alone changes it, by a deviation
   const procedures::Machine machine;
   procedures::IncidentState state;
   std::string folder;  // its evidence folder
   std::vector<Artefact> artefacts;
+  std::map<std::string, std::string> deviations;  // signed requests, by their SHA-256 in hexadecimal
 
   struct ActionMark {
     uint64_t attempt = 0;
@@ -88,6 +89,12 @@ class IncidentBook {
   // The same for a file that already lies there.
   static ledger::NewEntry ArtefactEntry(const Incident& incident, const std::string& name, const std::string& file,
                                         const Digest& sha256, uint64_t size, const std::string& person);
+  // The text of a runbook that somebody asks to pin: written durably; the entry that names it is for the caller to
+  // append.
+  StatusOr<ledger::NewEntry> KeepProposedRunbook(const Incident& incident, ByteSpan text, const Digest& digest,
+                                                 const std::string& person);
+  // As it lies in the evidence folder. kDataLoss if it is not the one with this SHA-256 (hexadecimal).
+  StatusOr<procedures::Runbook> ReadProposedRunbook(const Incident& incident, const std::string& sha256) const;
   // The octets of an artefact; kDataLoss if they are no longer those the ledger names.
   StatusOr<Bytes> ReadArtefact(const Incident& incident, const Artefact& artefact) const;
 
@@ -117,6 +124,7 @@ class IncidentBook {
   Status CheckGenesis();
   Status Fold(const ledger::Entry& entry);
   Status FoldOpened(const ledger::Entry& entry);
+  Status FoldRepinned(Incident& incident, const procedures::Event& event);
   Status FoldOther(Incident& incident, const ledger::Entry& entry);
 
   Origin origin_;

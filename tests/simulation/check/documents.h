@@ -101,8 +101,10 @@ StatusOr<Rejection> ReadRejection(std::string_view text);
 
 struct Statement {
   std::string environment, estate, incident, step, verb, choice, person, text;
+  std::string deviation, not_after, witness;  // empty: it asks for none
   uint64_t expected_sequence = 0;
   UtcTime time;
+  Digest digest{};  // of the text
 };
 StatusOr<Statement> ReadStatement(std::string_view text);
 

@@ -26,10 +26,10 @@ std::string Field(const std::map<std::string, std::string>& fields, const std::s
 // (docs/formats/incident-events.md).
 const std::map<std::string, std::pair<std::string, std::string>>& Acts() {
   static const std::map<std::string, std::pair<std::string, std::string>> acts = {
-      {"incident-opened", {"open", "fact.what"}}, {"step-completed", {"done", "result"}},
-      {"step-decided", {"decide", "text"}},       {"step-skipped", {"deviate", "result"}},
-      {"incident-paused", {"pause", "why"}},      {"incident-resumed", {"resume", "why"}},
-      {"incident-closed", {"close", "text"}}};
+      {"incident-opened", {"open", "fact.what"}},  {"step-completed", {"done", "result"}},
+      {"step-decided", {"decide", "text"}},        {"deviation-requested", {"deviate", "why"}},
+      {"deviation-approved", {"approve", "text"}}, {"incident-paused", {"pause", "why"}},
+      {"incident-resumed", {"resume", "why"}},     {"incident-closed", {"close", "text"}}};
   return acts;
 }
 
@@ -161,6 +161,7 @@ void LedgerCheck::Event(const LedgerEntry& entry, Incident& incident) {
     if (Acts().contains(kind)) Act(entry, incident, payload.step(), fields);
   }
   if (kind == "incident-opened") Opened(entry, fields);
+  Deviation(entry, incident, payload.step(), fields);
   if (kind == "approval-recorded" || kind == "rejection-recorded") Vote(entry, incident, payload.step(), fields);
   if (kind == "step-started") incident.starters[payload.step()] = entry.person;
   if (kind == "step-started") incident.voters[payload.step()].clear();
@@ -178,11 +179,35 @@ void LedgerCheck::Act(const LedgerEntry& entry, Incident& incident, const std::s
   const auto& [verb, text] = Acts().at(kind);
   if (!incident.statement) return Say("I4", entry, "{} signed no statement for it", entry.person);
   const Statement statement = *std::exchange(incident.statement, std::nullopt);
-  const std::string choice = Field(fields, "choice");
+  const std::string choice = Field(fields, kind == "deviation-approved" ? "digest" : "choice");
+  if (kind == "deviation-requested" &&
+      (statement.deviation != Field(fields, "deviation") || statement.witness != Field(fields, "witness") ||
+       statement.not_after != Field(fields, "notAfter") || ToHex(statement.digest) != Field(fields, "digest")))
+    Say("I4", entry, "{} signed for another deviation", statement.person);
   const bool same = statement.person == entry.person && statement.verb == verb &&
                     statement.step == (step.empty() ? "none" : step) &&
                     statement.choice == (choice.empty() ? "none" : choice) && statement.text == Field(fields, text);
   if (!same) Say("I4", entry, "the statement of {} before it says something else", statement.person);
+}
+
+// Two persons: one asks, another approves, and only then it is done, once.
+void LedgerCheck::Deviation(const LedgerEntry& entry, Incident& incident, const std::string& step,
+                            const std::map<std::string, std::string>& fields) {
+  const std::string kind = entry.kind.substr(sizeof kEvent - 1);
+  if (kind == "deviation-requested") {
+    incident.deviations[Field(fields, "digest")] = {entry.person, step};
+  } else if (kind == "deviation-approved") {
+    Incident::Asked& asked = incident.deviations[Field(fields, "digest")];
+    if (asked.person.empty() || asked.person == entry.person || asked.step != step)
+      Say("I4", entry, "{} approves what '{}' asked for", entry.person, asked.person);
+    asked.approved = true;
+  } else if (fields.contains("deviation")) {
+    Incident::Asked& asked = incident.deviations[Field(fields, "deviation")];
+    if (!asked.approved || asked.step != step || std::exchange(asked.done, true))
+      Say("I4", entry, "no second person approved this deviation");
+  } else if (kind == "step-skipped" && !entry.person.empty()) {
+    Say("I4", entry, "{} skips it alone", entry.person);
+  }
 }
 
 void LedgerCheck::Vote(const LedgerEntry& entry, Incident& incident, const std::string& step,
@@ -222,6 +247,7 @@ void LedgerCheck::Apply(Incident& incident, const LedgerEntry& entry, const std:
                                                             {"step-decided", "done"},
                                                             {"step-skipped", "skipped"}};
   const std::string kind = entry.kind.substr(sizeof kEvent - 1);
+  if (kind == "step-repeated") incident.steps.erase(step);
   if (const auto found = status.find(kind); found != status.end()) incident.steps[step] = found->second;
   if (kind == "incident-closed") incident.closed = true;
   if (kind == "incident-paused") incident.paused = true;

@@ -32,6 +32,11 @@ class LedgerCheck {
     std::map<std::string, std::set<std::string>> voters;  // by step, since it was started
     std::set<std::string> directing;                      // steps that recorded a Direction's digest
     std::optional<Statement> statement;                   // signed, and not acted on yet
+    struct Asked {
+      std::string person, step;
+      bool approved = false, done = false;
+    };
+    std::map<std::string, Asked> deviations;  // by digest
   };
 
   void Chain();
@@ -42,6 +47,8 @@ class LedgerCheck {
   void Event(const LedgerEntry& entry, Incident& incident);
   void Act(const LedgerEntry& entry, Incident& incident, const std::string& step,
            const std::map<std::string, std::string>& fields);
+  void Deviation(const LedgerEntry& entry, Incident& incident, const std::string& step,
+                 const std::map<std::string, std::string>& fields);
   void Vote(const LedgerEntry& entry, Incident& incident, const std::string& step,
             const std::map<std::string, std::string>& fields);
   void Opened(const LedgerEntry& entry, const std::map<std::string, std::string>& fields);

@@ -21,6 +21,7 @@ constexpr char kPersons[] = "/smki.keyguard.v1.KeyguardPersons/";
 constexpr char kAuthority[] = "/smki.estate.v1.CertificateAuthority/";
 constexpr char kOffice[] = "office";
 constexpr int kPatience = 3;  // starts of a failed step before it is skipped, where the runbook lets it
+constexpr char kWitness[] = "WB";
 constexpr Nanos kBedtime = std::chrono::hours(1);
 constexpr Millis kNight{30'000'000};                                         // longer than a key may be open
 constexpr uint64_t kQuickest = 20'000, kUsual = 180'000, kLate = 3'600'000;  // ms
@@ -190,6 +191,7 @@ void People::OnPage(View view) {
   if (page_->state() == "paused") {
     return Soon("resume", "lena.lead", [this] { Act("resume", "lena.lead", "", "resume", "", "going on"); });
   }
+  for (const rv::DeviationView& one : page_->deviations()) Approve(one);
   bool current = false;
   for (const rv::StepView& step : page_->steps()) {
     current = current || step.status() == "ready" || step.status() == "running" || step.status() == "failed";
@@ -268,12 +270,31 @@ void People::Serve(const rv::StepView& step) {
       return MayHalt();
     }
   }
-  if (step.status() == "failed" && in_hand_.count(id) == 0) {
+  if (step.status() == "failed" && in_hand_.count(id) == 0 && !IsAskedFor(id)) {
     const bool skip = ++failures_[id] > kPatience && (id == "canary" || id == "campaign");
-    Soon(id, "lena.lead", [this, id, skip] {
-      Act(id, "lena.lead", id, skip ? "deviate" : "start", "", skip ? "it cannot be finished" : "");
+    // The lead must not have asked for what the lead alone can approve.
+    const std::string person = skip ? "owen.operator" : "lena.lead";
+    Soon(id, person, [this, id, skip, person] {
+      Act(id, person, id, skip ? "deviate" : "start", "", skip ? "it cannot be finished" : "");
     });
   }
+}
+
+bool People::IsAskedFor(const std::string& step) const {
+  const auto& all = page_->deviations();
+  return std::any_of(all.begin(), all.end(),
+                     [&](const rv::DeviationView& one) { return one.step() == step && one.standing() == "waiting"; });
+}
+
+void People::Approve(const rv::DeviationView& one) {
+  if (one.standing() != "waiting") return;
+  const std::string digest = one.digest(), step = one.step(), what = "approve " + digest;
+  std::string person = "lena.lead";
+  if (in_hand_.count(what) == 0 && world_.fates.Strikes(Fault::kPersonMalicious, "approves alone")) {
+    person = one.requested_by();
+    world_.story.Tell("people", "{} approves what they asked for", person);
+  }
+  Soon(what, person, [this, what, person, step, digest] { Act(what, person, step, "approve", digest, ""); });
 }
 
 std::string People::ChoiceFor(const rv::StepView& step) {
@@ -312,6 +333,10 @@ void People::SendAct(const std::string& what, const std::string& id, const View&
   request.set_choice(choice);
   request.set_text(procedures::CleanText(text).text);
   request.set_expected_sequence(page.sequence());
+  if (verb == "deviate") {
+    request.set_deviation("skip");
+    request.set_witness(kWitness);
+  }
   if (fates.Strikes(Fault::kPersonWrong, "page")) {
     request.set_expected_sequence(page.sequence() - std::min<uint64_t>(page.sequence(), 1 + fates.Draw("page", 5)));
     world_.story.Tell("people", "{} acts on an old page", id);
@@ -327,6 +352,10 @@ void People::SendAct(const std::string& what, const std::string& id, const View&
     statement.person = id;
     statement.time = {Now().ms - Now().ms % 1000};
     statement.text = procedures::CleanText(text);
+    if (verb == "deviate") {
+      statement.deviation = request.deviation();
+      statement.witness = procedures::Quoted{kWitness};
+    }
     if (fates.Strikes(Fault::kPersonMalicious, "statement")) {
       // The statement says one thing, the request another.
       statement.expected_sequence += 1;

@@ -66,6 +66,8 @@ class People {
   void OnPage(View view);
   void OpenIncident();
   void Serve(const recovery::v1::StepView& step);
+  bool IsAskedFor(const std::string& step) const;  // by a deviation that waits
+  void Approve(const recovery::v1::DeviationView& one);
   void Close();
   // Reads the page, then acts on it; the statement is signed as the tool does.
   void Act(const std::string& what, const std::string& person, const std::string& step, const std::string& verb,

@@ -52,6 +52,7 @@ void EvidenceStory::Prepare() {
   Must(PosixFiles().CreateDirectories(folder_));
   if (spoiled_.false_alarm) {
     incident_.Must(incident_.Open());
+    if (spoiled_.deviates) incident_.Must(incident_.Deviate(procedures::test::Skip("report-received")));
     incident_.Must(incident_.Do(procedures::CloseRequest{"leo", "a false alarm"}));
     return;
   }
@@ -130,7 +131,15 @@ void EvidenceStory::Tell() {
   }
 }
 
-void EvidenceStory::TellEvent(const procedures::Event& event) {
+void EvidenceStory::TellEvent(procedures::Event event) {
+  for (const char* field : {"digest", "deviation"}) {
+    const auto told = requests_.find(event.fields.contains(field) ? event.fields[field] : "");
+    if (told != requests_.end()) event.fields[field] = told->second;
+  }
+  if (event.kind == spoiled_.deviation_kind) {
+    (spoiled_.deviation_field == "person" ? event.person : event.fields[spoiled_.deviation_field]) =
+        spoiled_.deviation_value;
+  }
   ledger::v1::IncidentEvent payload;
   payload.set_step(event.step);
   for (const auto& [key, value] : event.fields) {
@@ -150,10 +159,12 @@ void EvidenceStory::TellStatement(const procedures::Event& event) {
   statement.environment = people_.policy.environment;
   statement.incident = event.kind == "incident-opened" ? "new" : "INC-1";
   statement.step = event.step.empty() ? "none" : event.step;
-  statement.verb = event.kind == "incident-opened"   ? "open"
-                   : event.kind == "step-decided"    ? "decide"
-                   : event.kind == "incident-closed" ? "close"
-                                                     : "done";
+  statement.verb = event.kind == "incident-opened"       ? "open"
+                   : event.kind == "step-decided"        ? "decide"
+                   : event.kind == "incident-closed"     ? "close"
+                   : event.kind == "deviation-requested" ? "deviate"
+                   : event.kind == "deviation-approved"  ? "approve"
+                                                         : "done";
   const auto choice = event.fields.find("choice");
   statement.choice = choice == event.fields.end() ? "none" : choice->second;
   for (const char* field : {"text", "result", "why"}) {
@@ -169,7 +180,13 @@ void EvidenceStory::TellStatement(const procedures::Event& event) {
   statement.expected_sequence = events_ + spoiled_.statement_page;
   statement.person = event.person;
   statement.time = event.time;
+  if (statement.verb == "approve") statement.choice = requests_.at(event.fields.at("digest"));
+  if (statement.verb == "deviate") {
+    statement.deviation = event.fields.at("deviation");
+    statement.witness = procedures::Quoted{event.fields.at("witness")};
+  }
   const std::string document = procedures::Render(statement);
+  if (statement.verb == "deviate") requests_[event.fields.at("digest")] = ToHex(pki::Sha256(document));
   const std::string signer = spoiled_.statement_signer.empty() ? event.person : spoiled_.statement_signer;
   ledger::v1::SignedStatement payload;
   payload.set_document(document);

@@ -73,6 +73,9 @@ struct Spoiled {
   // Closed before anything was directed; and what may not be there then.
   bool false_alarm = false, intent_without_direction = false, admitted_without_direction = false;
   bool never_admitted = false, empty_journal = false;
+  // A step is skipped by a deviation; and one field of the request's or the approval's event, altered afterwards.
+  bool deviates = false;
+  std::string deviation_kind, deviation_field, deviation_value;
 };
 
 class EvidenceStory {
@@ -93,7 +96,7 @@ class EvidenceStory {
   void Prepare();
   void ReachTie();
   void Tell();
-  void TellEvent(const procedures::Event& event);
+  void TellEvent(procedures::Event event);
   void TellStatement(const procedures::Event& event);
   void Draft();
   void TellCastingVote();
@@ -127,6 +130,8 @@ class EvidenceStory {
   pki::PrivateKey device_key_ = *pki::PrivateKey::Generate();
   std::unique_ptr<ledger::Ledger> ledger_;
   uint64_t events_ = 0;
+  std::map<std::string, std::string>
+      requests_;  // digests of deviations: as the machine was told, and of what was signed
   std::string direction_text_;
   Digest request_{};
   Digest first_journal_head_{};

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cli/incident_acts.h"
+#include "pki/digest.h"
 #include "sample.h"
 
 namespace smki::cli {
@@ -140,6 +142,85 @@ TEST_F(IncidentText, JsonCarriesTheExpectedStateAndTheCommand) {
   const Json status = StatusJson(view_);
   EXPECT_EQ(status["steps"].size(), 3u);
   EXPECT_EQ(status["progress"]["total"], 0);
+}
+
+// --- deviations ---
+
+recovery::v1::DeviationView& AddDeviation(recovery::v1::IncidentView& view) {
+  procedures::Statement statement;
+  statement.environment = {"drill", "estate-7"};
+  statement.incident = view.incident();
+  statement.step = "confirm";
+  statement.verb = "deviate";
+  statement.choice = "none";
+  statement.person = "ola";
+  statement.text = {"the gateway is gone"};
+  statement.deviation = "skip";
+  statement.witness = procedures::Quoted{"WB"};
+  auto& one = *view.add_deviations();
+  one.set_request(procedures::Render(statement));
+  one.set_digest(ToHex(pki::Sha256(AsBytes(one.request()))));
+  one.set_kind("skip");
+  one.set_step("confirm");
+  one.set_why("the gateway is gone");
+  one.set_witness("WB");
+  one.set_requested_by("ola");
+  one.set_standing("waiting");
+  one.set_approver("incident-lead");
+  return one;
+}
+
+TEST_F(IncidentText, ADeviationIsShownWithTheCommandToWhoMayApproveIt) {
+  const auto& one = AddDeviation(view_);
+  const std::string command =
+      "smkictl incident deviate --approve " + one.digest().substr(0, 16) + " --incident INC-1 --expect 17";
+  for (const std::string& text : {Next("leo"), StatusText(view_, ReaderFor("leo"), Style())}) {
+    EXPECT_THAT(text, HasSubstr("waiting  skip confirm"));
+    EXPECT_THAT(text, HasSubstr("the gateway is gone"));
+    EXPECT_THAT(text, HasSubstr("by ola"));
+    EXPECT_THAT(text, HasSubstr("seen by WB"));
+    EXPECT_THAT(text, HasSubstr(command));
+  }
+  for (const char* other : {"ola", "ann", "kim"}) EXPECT_THAT(Next(other), Not(HasSubstr("--approve"))) << other;
+  EXPECT_THAT(Next("ola"), HasSubstr("another person must approve it: incident-lead"));
+}
+
+TEST_F(IncidentText, ARepinIsForTheMembersWhoHaveNotApprovedIt) {
+  auto& one = AddDeviation(view_);
+  one.set_kind("repin");
+  one.clear_approver();
+  one.add_approved_by("bob");
+  EXPECT_THAT(Next("ann"), HasSubstr("--approve"));
+  for (const char* other : {"leo", "bob"}) EXPECT_THAT(Next(other), Not(HasSubstr("--approve"))) << other;
+}
+
+TEST_F(IncidentText, NextDoesNotShowWhatIsDoneOrExpired) {
+  AddDeviation(view_).set_standing("expired");
+  EXPECT_THAT(Next("leo"), Not(HasSubstr("skip confirm")));
+  EXPECT_THAT(StatusText(view_, ReaderFor("leo"), Style()), HasSubstr("expired  skip confirm"));
+}
+
+TEST_F(IncidentText, I4_WhoApprovesSignsForWhatTheRequestSaysNotForWhatThePageSays) {
+  auto& one = AddDeviation(view_);
+  one.set_step("direction");
+  one.set_why("no reason");
+  const auto approval = ApprovalOf(view_, one.digest().substr(0, 8));
+  ASSERT_TRUE(approval.ok()) << Message(approval.status());
+  EXPECT_EQ(approval->act.verb, "approve");
+  EXPECT_EQ(approval->act.choice, one.digest());
+  EXPECT_EQ(approval->act.step, "confirm");
+  EXPECT_EQ(approval->act.expected, 17u);
+  EXPECT_EQ(approval->request.text.text, "the gateway is gone");
+  EXPECT_EQ(ApprovalOf(view_, one.digest().substr(0, 7)).status().code(), StatusCode::kNotFound);
+  EXPECT_EQ(ApprovalOf(view_, "").status().code(), StatusCode::kNotFound);
+  *view_.add_deviations() = one;
+  EXPECT_EQ(ApprovalOf(view_, one.digest()).status().code(), StatusCode::kInvalidArgument);
+  view_.mutable_deviations()->RemoveLast();
+  view_.set_incident("INC-2");
+  EXPECT_EQ(ApprovalOf(view_, one.digest()).status().code(), StatusCode::kDataLoss) << "of another incident";
+  view_.set_incident("INC-1");
+  one.mutable_request()->back() ^= 1;
+  EXPECT_EQ(ApprovalOf(view_, one.digest()).status().code(), StatusCode::kDataLoss) << "another request";
 }
 
 TEST_F(IncidentText, ProgressIsOneLine) {

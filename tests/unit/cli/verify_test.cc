@@ -158,10 +158,48 @@ INSTANTIATE_TEST_SUITE_P(
         Lie{"AnotherKeyInACell", With([](Spoiled& s) { s.other_key_in_cell = true; }), 10,
             "does not hold the intended key"},
         Lie{"AnotherVerbSigned", With([](Spoiled& s) {
-              s.statement_verb = "deviate";
+              s.statement_verb = "done";
               s.statement_choice = "none";
             }),
             5, "its verb is 'decide'"},
+        Lie{"AnotherWitnessThanSigned", With([](Spoiled& s) {
+              s.false_alarm = s.deviates = true;
+              s.deviation_kind = "deviation-requested", s.deviation_field = "witness", s.deviation_value = "XY";
+            }),
+            5, "its witness is 'XY'"},
+        Lie{"AnotherDeviationThanSigned", With([](Spoiled& s) {
+              s.false_alarm = s.deviates = true;
+              s.deviation_kind = "deviation-requested", s.deviation_field = "deviation", s.deviation_value = "repeat";
+            }),
+            5, "its deviation is 'repeat'"},
+        Lie{"AnotherReasonThanSigned", With([](Spoiled& s) {
+              s.false_alarm = s.deviates = true;
+              s.deviation_kind = "deviation-requested", s.deviation_field = "why", s.deviation_value = "no reason";
+            }),
+            5, "its text is 'no reason'"},
+        Lie{"AnApprovalOfAnotherRequest", With([](Spoiled& s) {
+              s.false_alarm = s.deviates = true;
+              s.deviation_kind = "deviation-approved", s.deviation_field = "digest";
+              s.deviation_value = std::string(64, 'a');
+            }),
+            5, "its choice is 'aaaa"},
+        Lie{"ARequestOfAnotherDigest", With([](Spoiled& s) {
+              s.false_alarm = s.deviates = true;
+              s.deviation_kind = "deviation-requested", s.deviation_field = "digest";
+              s.deviation_value = std::string(64, 'a');
+            }),
+            5, "its digest is 'aaaa"},
+        Lie{"ApprovedByTheRequester", With([](Spoiled& s) {
+              s.false_alarm = s.deviates = true;
+              s.deviation_kind = "deviation-approved", s.deviation_field = "person", s.deviation_value = "leo";
+            }),
+            6, "asked for it, leo cannot approve it"},
+        Lie{"SkippedWithoutADeviation", With([](Spoiled& s) {
+              s.false_alarm = s.deviates = true;
+              s.deviation_kind = "step-skipped", s.deviation_field = "deviation";
+              s.deviation_value = std::string(64, 'a');
+            }),
+            6, "nobody asked for that deviation"},
         Lie{"AnotherChoiceSigned", With([](Spoiled& s) { s.statement_choice = "stop"; }), 5,
             "the signed statement says 'stop'"},
         Lie{"OtherWordsSigned", With([](Spoiled& s) { s.statement_text = "never"; }), 5, "its text is ''"},
@@ -284,6 +322,7 @@ INSTANTIATE_TEST_SUITE_P(
                                s.revoked_later = std::chrono::hours(1);
                              })},
                       Honest{"ClosedWithoutADirection", With([](Spoiled& s) { s.false_alarm = true; })},
+                      Honest{"SkippedByADeviationOfTwo", With([](Spoiled& s) { s.false_alarm = s.deviates = true; })},
                       Honest{"ClosedBeforeTheSignerEverRan",
                              With([](Spoiled& s) { s.false_alarm = s.empty_journal = true; })},
                       Honest{"ClosedBeforeTheDirectionWasAdmitted",

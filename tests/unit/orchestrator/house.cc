@@ -375,6 +375,11 @@ recovery::v1::ActRequest House::Request(const std::string& person, const procedu
   if (statement.choice != "none") request.set_choice(statement.choice);
   request.set_text(statement.text.text);
   request.set_expected_sequence(statement.expected_sequence);
+  const procedures::Deviation asked = procedures::AskedBy(statement);
+  request.set_deviation(statement.deviation.value_or(""));
+  request.set_not_after(asked.not_after);
+  request.set_runbook(asked.runbook);
+  request.set_witness(asked.witness);
   request.set_statement(procedures::Render(statement));
   request.set_signature(ToString(Sign(person, request.statement(), "")));
   return request;
@@ -390,6 +395,27 @@ StatusOr<recovery::v1::IncidentView> House::Send(const std::string& person, cons
 Status House::Act(const std::string& person, const std::string& verb, const std::string& step,
                   const std::string& choice, const std::string& text) {
   return Send(person, Request(person, StatementFor(person, verb, step, choice, text))).status();
+}
+
+Status House::Ask(const std::string& person, const procedures::Deviation& asked) {
+  procedures::Statement statement =
+      StatementFor(person, "deviate", asked.step.empty() ? "none" : asked.step, "none", asked.why);
+  statement.deviation = Name(asked.kind);
+  statement.witness = procedures::Quoted{asked.witness};
+  if (!asked.not_after.empty()) statement.not_after = asked.not_after;
+  if (!asked.runbook.empty()) statement.runbook = DigestFromHex(asked.runbook);
+  return Send(person, Request(person, statement)).status();
+}
+
+recovery::v1::DeviationView House::NewestDeviation() {
+  const recovery::v1::IncidentView view = View();
+  SMKI_CHECK(view.deviations_size() > 0);
+  return view.deviations(view.deviations_size() - 1);
+}
+
+Status House::Approve(const std::string& person) {
+  const recovery::v1::DeviationView newest = NewestDeviation();
+  return Act(person, "approve", newest.step().empty() ? "none" : newest.step(), newest.digest(), "");
 }
 
 recovery::v1::OpenIncidentRequest House::Opening(const std::string& person, const std::string& id) {

@@ -29,6 +29,10 @@ class House {
   StatusOr<recovery::v1::IncidentView> Send(const std::string& person, const recovery::v1::ActRequest& request);
   Status Act(const std::string& person, const std::string& verb, const std::string& step,
              const std::string& choice = "none", const std::string& text = "seen");
+  // Asks for a deviation; its digest is that of the newest (NewestDeviation).
+  Status Ask(const std::string& person, const procedures::Deviation& asked);
+  recovery::v1::DeviationView NewestDeviation();
+  Status Approve(const std::string& person);
   recovery::v1::OpenIncidentRequest Opening(const std::string& person, const std::string& id = "req-1");
   StatusOr<recovery::v1::IncidentView> SendOpening(const std::string& person,
                                                    const recovery::v1::OpenIncidentRequest& request);

@@ -84,7 +84,10 @@ TEST_F(RestoreTest, I7_RejectedRecordsAreLeftOutOnlyWhenALeadDecidedSo) {
   EXPECT_EQ(house_.Step("rebuild").status(), "failed") << house_.View().DebugString();
   EXPECT_THAT(house_.View().DebugString(), HasSubstr("1 records were rejected, 0 are tolerated"));
   EXPECT_FALSE(repository::Store::Open(house_.site.store).ok());
-  const Status skipped = house_.Act("leo", "deviate", "rebuild", "none", "the one record is a known forgery");
+  const Status asked = house_.Ask(
+      "ola", {procedures::DeviationKind::kSkip, "rebuild", "", "", "the one record is a known forgery", "WB"});
+  ASSERT_TRUE(asked.ok()) << asked;
+  const Status skipped = house_.Approve("leo");
   ASSERT_TRUE(skipped.ok()) << skipped;
   house_.Settle(Millis(3000));
   EXPECT_FALSE(repository::Store::Open(house_.site.store).ok()) << "skipping builds nothing";

@@ -25,6 +25,15 @@ PmaOrder SampleOrder() {
 Statement SampleStatement() {
   return {kDrill, "INC-1", "proceed", "decide", "proceed", 17, "leo", Now(), {""}};
 }
+Statement SampleDeviation() {
+  Statement out = SampleStatement();
+  out.verb = "deviate";
+  out.choice = "none";
+  out.text = {"the gateway is gone"};
+  out.deviation = "skip";
+  out.witness = Quoted{"WB"};
+  return out;
+}
 SharePresentation SamplePresentation() {
   return {kDrill, "CER-0011223344556677", Filled(2), "recovery", "kim", Filled(3), Now()};
 }
@@ -63,6 +72,7 @@ TEST(Documents, EachReadsBackWhatItWrites) {
   ExpectReadsBack(SampleCast(), ParseCastingVote);
   ExpectReadsBack(SampleOrder(), ParsePmaOrder);
   ExpectReadsBack(SampleStatement(), ParseStatement);
+  ExpectReadsBack(SampleDeviation(), ParseStatement);
   ExpectReadsBack(SampleRequest(), ParseCeremonyRequest);
   ExpectReadsBack(SamplePresentation(), ParseSharePresentation);
 }
@@ -131,6 +141,34 @@ TEST(Documents, ACastingVoteListsBothSidesInOneOrderAndSaysWhy) {
     ASSERT_FALSE(parsed.ok()) << c.says;
     EXPECT_NE(Message(parsed.status()).find(c.says), std::string::npos) << Message(parsed.status());
   }
+}
+
+TEST(Documents, AStatementAsksForADeviationWhollyOrNotAtAll) {
+  const auto reads = [](auto change) {
+    Statement out = SampleDeviation();
+    change(out);
+    return ParseStatement(Render(out)).ok();
+  };
+  EXPECT_FALSE(reads([](Statement& s) { s.deviation.reset(); }));
+  EXPECT_FALSE(reads([](Statement& s) { s.deviation = "forget"; }));
+  EXPECT_FALSE(reads([](Statement& s) { s.witness.reset(); }));
+  EXPECT_FALSE(reads([](Statement& s) { s.text.text.clear(); }));
+  EXPECT_FALSE(reads([](Statement& s) { s.deviation = "reorder"; }));
+  EXPECT_FALSE(reads([](Statement& s) { s.not_after = "canary"; }));
+  EXPECT_FALSE(reads([](Statement& s) { s.runbook = Filled(9); }));
+  EXPECT_FALSE(reads([](Statement& s) { s.verb = "done"; }));
+  EXPECT_TRUE(reads([](Statement& s) { s.deviation = "reorder", s.not_after = "canary"; }));
+  EXPECT_TRUE(reads([](Statement& s) { s.deviation = "repin", s.step = "none", s.runbook = Filled(9); }));
+}
+
+TEST(Documents, AnApprovalNamesTheStatementItApproves) {
+  Statement approval = SampleStatement();
+  approval.verb = "approve";
+  EXPECT_FALSE(ParseStatement(Render(approval)).ok());
+  approval.choice = "none";
+  EXPECT_FALSE(ParseStatement(Render(approval)).ok());
+  approval.choice = std::string(64, 'a');
+  EXPECT_TRUE(ParseStatement(Render(approval)).ok());
 }
 
 TEST(Documents, TextThatCannotBeWrittenCannotBeParsedAgain) {

@@ -13,7 +13,8 @@ inline const std::string kVoteDigest(64, 'a');
 
 class Incident {
  public:
-  Incident() : runbook_(MethodThree()), policy_(SamplePolicy()), machine_(runbook_, policy_) {}
+  explicit Incident(Runbook runbook = MethodThree())
+      : runbook_(std::move(runbook)), policy_(SamplePolicy()), machine_(runbook_, policy_) {}
 
   // Decides with the sequence of the state at hand and applies what comes of it.
   template <typename Body>
@@ -30,6 +31,18 @@ class Incident {
     }
     return OkStatus();
   }
+
+  // One asks, another approves: what a deviation takes.
+  Status Ask(const Deviation& asked, const std::string& person = "leo") {
+    return Do(DeviateRequest{person, asked, fmt::format("{:064x}", ++asked_)});
+  }
+  Status Approve(const std::string& person) { return Do(ApproveRequest{person, Digest()}); }
+  Status Deviate(const Deviation& asked) {
+    SMKI_RETURN_IF_ERROR(Ask(asked));
+    return Approve("pam");
+  }
+  // Of the newest request.
+  std::string Digest() const { return fmt::format("{:064x}", asked_); }
 
   Status Open(const std::string& person = "leo") { return Do(OpenRequest{"INC-1", person, {{"party", "supplier-a"}}}); }
   // A system step, from start to a good end.
@@ -51,7 +64,21 @@ class Incident {
   IncidentState state_;
   std::vector<Event> log_;
   UtcTime now_ = Now();
+  uint64_t asked_ = 0;
 };
+
+inline Deviation Skip(const std::string& step) {
+  return {DeviationKind::kSkip, step, "", "", "it cannot be done", "WB"};
+}
+inline Deviation Repeat(const std::string& step) {
+  return {DeviationKind::kRepeat, step, "", "", "it was done wrongly", "WB"};
+}
+inline Deviation Reorder(const std::string& step, const std::string& not_after) {
+  return {DeviationKind::kReorder, step, not_after, "", "it need not wait", "WB"};
+}
+inline Deviation Repin(const std::string& runbook) {
+  return {DeviationKind::kRepin, "", "", runbook, "the runbook is wrong", "WB"};
+}
 
 inline void Incident::Reach(const std::string& step) {
   if (!state_.open) Must(Open());
