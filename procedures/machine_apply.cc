@@ -1,5 +1,6 @@
 // Folding events into a state. Everything here trusts nothing: events may come from a ledger that somebody touched.
 #include "procedures/machine_rules.h"
+#include "procedures/quorum.h"
 
 namespace smki::procedures {
 namespace {
