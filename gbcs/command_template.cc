@@ -17,13 +17,15 @@ size_t IntegerSize(uint64_t value) {
   return out.bytes().size() - 2;
 }
 
-// Contents of authorisingRemotePartySeqNumber within a payload that ParseCommandPayload reads.
-StatusOr<DerValue> FindSeqNumber(ByteSpan payload) {
+constexpr uint8_t kPlaintextSymmetricKey = 0, kSeqNumber = 3;  // GBCS.md 1.2
+
+// Contents of a field of AuthorisingRemotePartyControl within a payload that ParseCommandPayload reads.
+StatusOr<DerValue> FindField(ByteSpan payload, uint8_t number) {
   std::optional<DerLengths> lengths;
   SMKI_ASSIGN_OR_RETURN(const DerValue top, DerReader(payload, 0, &lengths).Next());
   SMKI_ASSIGN_OR_RETURN(const DerValue control, DerReader(top, &lengths).Next());
   DerReader fields(control, &lengths);
-  while (fields.PeekTag() != der::Context(3, false)) SMKI_RETURN_IF_ERROR(fields.Next().status());
+  while (fields.PeekTag() != der::Context(number, false)) SMKI_RETURN_IF_ERROR(fields.Next().status());
   return fields.Next();
 }
 
@@ -83,7 +85,7 @@ StatusOr<CommandTemplate> CommandTemplate::Make(Eui64 originator, CommandPayload
     return InvalidArgument(
         "the command would not be read as it was meant: each certificate must be one whole DER SEQUENCE");
   }
-  SMKI_ASSIGN_OR_RETURN(const DerValue seq_number, FindSeqNumber(message.payload));
+  SMKI_ASSIGN_OR_RETURN(const DerValue seq_number, FindField(message.payload, kSeqNumber));
 
   out.octets_ = EncodeMessage(message);
   out.octets_.pop_back();  // the length of the signature, which is not there yet
@@ -93,9 +95,25 @@ StatusOr<CommandTemplate> CommandTemplate::Make(Eui64 originator, CommandPayload
   }
   out.header_counter_ = kHeaderCounter;
   out.target_ = kHeaderTarget;
-  out.payload_counter_ = out.octets_.size() - message.payload.size() + seq_number.offset + seq_number.whole.size() -
-                         seq_number.content.size();
+  const size_t payload_start = out.octets_.size() - message.payload.size();
+  const auto contents = [&](const DerValue& value) {
+    return payload_start + value.offset + value.whole.size() - value.content.size();
+  };
+  out.payload_counter_ = contents(seq_number);
+  if (payload.plaintext_symmetric_key) {
+    SMKI_ASSIGN_OR_RETURN(const DerValue key, FindField(message.payload, kPlaintextSymmetricKey));
+    out.symmetric_key_ = contents(key);
+    out.symmetric_key_size_ = key.content.size();
+  }
   return out;
+}
+
+Status CommandTemplate::SetSymmetricKey(ByteSpan key) {
+  if (symmetric_key_size_ == 0) return InvalidArgument("this command carries no Symmetric Key");
+  if (key.size() != symmetric_key_size_)
+    return InvalidArgument("the Symmetric Key has {} octets, expected {}", key.size(), symmetric_key_size_);
+  std::copy(key.begin(), key.end(), octets_.begin() + static_cast<ptrdiff_t>(symmetric_key_));
+  return OkStatus();
 }
 
 Bytes CommandTemplate::Encode(Eui64 target, uint64_t counter) const {

@@ -177,6 +177,10 @@ class CommandTemplate {
   static StatusOr<CommandTemplate> Make(Eui64 originator, CommandPayload payload, uint64_t first_counter,
                                         uint64_t last_counter);
 
+  // Mode 9: puts the Symmetric Key where the payload given to Make had another of the same size, which stands in for it
+  // as long as the key is closed. kInvalidArgument for another size or mode.
+  Status SetSymmetricKey(ByteSpan key);
+
   // The command without its signature: from tag DF through the last payload octet. To be signed is
   // everything after the first octet. The counter must lie in [first, last].
   Bytes Encode(Eui64 target, uint64_t counter) const;
@@ -189,6 +193,7 @@ class CommandTemplate {
   Bytes octets_;
   size_t header_counter_ = 0, target_ = 0, payload_counter_ = 0;  // offsets of the holes
   size_t payload_counter_size_ = 0;
+  size_t symmetric_key_ = 0, symmetric_key_size_ = 0;  // mode 9
   uint64_t first_ = 0, last_ = 0;
 };
 

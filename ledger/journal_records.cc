@@ -272,4 +272,24 @@ StatusOr<JournalCustody> DecodeJournalCustody(ByteSpan payload) {
   return r;
 }
 
+Bytes Encode(const JournalDestroyed& r) {
+  WireWriter out;
+  Put(out, r.time);
+  out.Fixed(r.direction);
+  out.Text(r.key);
+  out.Fixed(r.identifier);
+  return out.Take();
+}
+StatusOr<JournalDestroyed> DecodeJournalDestroyed(ByteSpan payload) {
+  WireReader in(payload);
+  JournalDestroyed r;
+  r.time = Time(in);
+  r.direction = in.Digest();
+  r.key = in.Text();
+  const ByteSpan identifier = in.Fixed(r.identifier.size());
+  std::copy(identifier.begin(), identifier.end(), r.identifier.begin());
+  SMKI_RETURN_IF_ERROR(in.Finish("destroyed record"));
+  return r;
+}
+
 }  // namespace smki::ledger

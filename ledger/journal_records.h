@@ -26,6 +26,8 @@ enum class JournalType : uint8_t {
   kRefusal = 8,
   kOrder = 9,  // halt, withdraw, resume
   kCustody = 10,
+  kSymmetricRead = 11,  // the Contingency Symmetric Key was opened by its custodians; a JournalOpened
+  kDestroyed = 12,      // a key's end begins: nobody uses it from here on
 };
 
 struct JournalDirection {
@@ -86,6 +88,13 @@ struct JournalOrder {
   Bytes document, cms;
   std::string seat;  // whose voice it is, by the policy that it was judged with; empty in older records
 };
+// Written before the token is touched: a crash between leaves a key that nobody uses.
+struct JournalDestroyed {
+  UtcTime time;
+  Digest direction{};  // under which it was used last
+  std::string key;     // contingency
+  std::array<uint8_t, 8> identifier{};
+};
 // One stage of a custody change (docs/formats/custody-change.md). From "changing" to "changed" or "abandoned" the token
 // may open with either set of shares, never with neither.
 struct JournalCustody {
@@ -111,6 +120,7 @@ Bytes Encode(const JournalClosed&);
 Bytes Encode(const JournalRefusal&);
 Bytes Encode(const JournalOrder&);
 Bytes Encode(const JournalCustody&);
+Bytes Encode(const JournalDestroyed&);
 StatusOr<JournalDirection> DecodeJournalDirection(ByteSpan);
 StatusOr<JournalAttendance> DecodeJournalAttendance(ByteSpan);
 StatusOr<JournalOpened> DecodeJournalOpened(ByteSpan);
@@ -121,5 +131,6 @@ StatusOr<JournalClosed> DecodeJournalClosed(ByteSpan);
 StatusOr<JournalRefusal> DecodeJournalRefusal(ByteSpan);
 StatusOr<JournalOrder> DecodeJournalOrder(ByteSpan);
 StatusOr<JournalCustody> DecodeJournalCustody(ByteSpan);
+StatusOr<JournalDestroyed> DecodeJournalDestroyed(ByteSpan);
 
 }  // namespace smki::ledger

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
 
 #include "base/eui64.h"
 #include "base/time.h"
@@ -26,5 +28,13 @@ struct DirectionSettings {
   // Whose Organisation Certificate the directed key has: the Business Originator ID. GBCS.md 6.1 for the test PKI; the
   // production one is not public.
   Eui64 key_organisation{0x90B3D51F30000001};
+  // No certificate names the originator of contingency commands.
+  Eui64 contingency_originator{0x70B3D51F300017FF};
+  // By GBCS role: the DCC's own organisations, which every Device has cells for.
+  std::map<std::string, Eui64> dcc_organisations = {{"recovery", Eui64(0x90B3D51F30000001)},
+                                                    {"accessControlBroker", Eui64(0x90B3D51F30000002)},
+                                                    {"transitionalCoS", Eui64(0x90B3D51F30000004)},
+                                                    {"wanProvider", Eui64(0x90B3D51F30000007)},
+                                                    {"loadController", Eui64(0x90B3D51F30010008)}};
 };
 }  // namespace smki::orchestrator

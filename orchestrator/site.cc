@@ -54,8 +54,8 @@ Status ReadCampaign(const YamlNode& node, CampaignSettings& out) {
 }
 
 Status ReadDirection(const YamlNode& node, DirectionSettings& out) {
-  SMKI_RETURN_IF_ERROR(
-      node.CheckKeys({}, {"validity", "attemptsPerDevice", "outstanding", "ratePerSecond", "keyOrganisation"}));
+  SMKI_RETURN_IF_ERROR(node.CheckKeys({}, {"validity", "attemptsPerDevice", "outstanding", "ratePerSecond",
+                                           "keyOrganisation", "contingencyOriginator", "organisations"}));
   SMKI_RETURN_IF_ERROR(
       OptionalDuration(node, "validity", std::chrono::hours(1), std::chrono::hours(24 * 30), out.validity));
   SMKI_RETURN_IF_ERROR(OptionalNumber(node, "attemptsPerDevice", 1, 10, out.attempts_per_device));
@@ -65,6 +65,18 @@ Status ReadDirection(const YamlNode& node, DirectionSettings& out) {
   }
   if (node.Find("keyOrganisation") != nullptr) {
     SMKI_ASSIGN_OR_RETURN(out.key_organisation, node.Eui("keyOrganisation"));
+  }
+  if (node.Find("contingencyOriginator") != nullptr) {
+    SMKI_ASSIGN_OR_RETURN(out.contingency_originator, node.Eui("contingencyOriginator"));
+  }
+  if (node.Find("organisations") != nullptr) {
+    SMKI_ASSIGN_OR_RETURN(const YamlNode* organisations, node.Mapping("organisations"));
+    SMKI_RETURN_IF_ERROR(organisations->CheckKeys(
+        {}, {"recovery", "accessControlBroker", "transitionalCoS", "wanProvider", "loadController"}));
+    for (auto& [role, eui] : out.dcc_organisations) {
+      if (organisations->Find(role) == nullptr) continue;
+      SMKI_ASSIGN_OR_RETURN(eui, organisations->Eui(role));
+    }
   }
   return OkStatus();
 }
@@ -76,7 +88,7 @@ StatusOr<Site> ReadSite(FileSystem& files, const std::string& path) {
   SMKI_ASSIGN_OR_RETURN(const YamlNode root, ParseYaml(AsText(text), path));
   SMKI_RETURN_IF_ERROR(root.CheckKeys({"listen", "tls", "policy", "revocationList", "identity", "data", "runbooks",
                                        "repository", "keyguard", "estate", "evidence"},
-                                      {"campaign", "direction"}));
+                                      {"campaign", "direction", "ceremonies"}));
   const SiteReader reader(DirectoryOf(path));
   Site site;
   SMKI_ASSIGN_OR_RETURN(site.listen, ReadListenAddress(root, "listen"));
@@ -103,6 +115,9 @@ StatusOr<Site> ReadSite(FileSystem& files, const std::string& path) {
   for (const char* key : {"runbooks", "revocationList"}) site.places[key] = reader.PlaceOf(root, key);
   for (const char* key : {"certificate", "key"}) site.places[key] = reader.PlaceOf(*identity, key);
   site.places["extracts"] = reader.PlaceOf(*repository, "extracts");
+  if (root.Find("ceremonies") != nullptr) {
+    SMKI_ASSIGN_OR_RETURN(site.ceremonies, reader.Path(root, "ceremonies"));
+  }
   if (root.Find("campaign") != nullptr) {
     SMKI_ASSIGN_OR_RETURN(const YamlNode* campaign, root.Mapping("campaign"));
     SMKI_RETURN_IF_ERROR(ReadCampaign(*campaign, site.campaign));

@@ -17,6 +17,7 @@ struct Site {
   std::string policy, revocation_list;
   std::string identity_certificate, identity_key;
   std::string data, evidence, runbooks;
+  std::string ceremonies;  // results of key ceremonies; empty: none
   std::string extracts, store;
   std::string keyguard, estate;
   CampaignSettings campaign;

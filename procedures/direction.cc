@@ -57,6 +57,7 @@ void Fields(Archive& a, Direction& d) {
   a.Group("key", [&] {
     a.Field("name", d.key);
     a.Field("certificate", d.key_certificate);
+    a.Optional("originator", d.originator);
   });
   a.Group("procedure", [&] {
     a.Field("id", d.procedure);
@@ -191,6 +192,8 @@ Status CheckRules(const Direction& d) {
     return Malformed("key.name must be recovery or contingency, found {}", d.key);
   if (d.mode != ModeOfKey(d.key))
     return Malformed("mode of the {} key is {}, found {}", d.key, ModeOfKey(d.key), d.mode);
+  if (d.originator.has_value() != (d.key == "contingency"))
+    return Malformed("key.originator is for the contingency key, and it needs one");
   SMKI_RETURN_IF_ERROR(CheckGroups(d));
   SMKI_RETURN_IF_ERROR(CheckLimits(d));
   if (d.not_after <= d.not_before) return Malformed("validity.notAfter must be after validity.notBefore");

@@ -51,7 +51,10 @@ struct Direction {
   std::string requested_by;  // person id
   UtcTime drafted;
   std::string key;           // recovery | contingency
-  Digest key_certificate{};  // its Organisation Certificate; its EUI-64 is the Business Originator ID
+  // Recovery: its Organisation Certificate, whose EUI-64 is the Business Originator ID. Contingency: the Root OCA
+  // Certificate that Devices hold, which carries the key wrapped (SEC L10.30(e)).
+  Digest key_certificate{};
+  std::optional<Eui64> originator;  // contingency only: its Business Originator ID, which no certificate names
   std::string procedure;     // runbook id
   Digest procedure_digest{};
   std::string mode;                   // GBCS name, "anyExceptAbnormalRootByRecovery"

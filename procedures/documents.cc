@@ -164,7 +164,7 @@ Status CheckRules(const CeremonyRequest& d) {
   if (!digits || digits->size() != 8 || d.id != "CER-" + ToHex(*digits)) {
     return InvalidArgument("'id' must be CER- and 16 lower-case hexadecimal digits, found '{}'", d.id);
   }
-  SMKI_RETURN_IF_ERROR(OneOf("key", d.key, {"recovery", "contingency"}));
+  SMKI_RETURN_IF_ERROR(OneOf("key", d.key, {"recovery", "contingency", "symmetric"}));
   if (d.threshold < 2) return InvalidArgument("'threshold' must be at least 2, found {}", d.threshold);
   if (d.expires <= d.keyguard_time) return InvalidArgument("'expires' must be after 'keyguardTime'");
   return OkStatus();

@@ -21,6 +21,14 @@ Effects CampaignEffects(const Step& step) {
   return out;
 }
 
+// SEC L10: a contingency key is used once, and what it installs must be there before; then it is destroyed.
+Effects ForContingency(const std::string& action, Effects effects) {
+  if (action == "direction.draft") effects.needs = effects.needs | Fact::kHierarchy;
+  if (action == "repository.holds-certificates") effects.needs = effects.needs | Fact::kHierarchy;
+  if (action == "keyguard.prepare" || action == "campaign.run") effects.forbids = Fact::kPairDestroyed;
+  return effects;
+}
+
 }  // namespace
 
 std::vector<Fact> Facts::List() const {
@@ -41,7 +49,7 @@ std::string Text(Facts facts, const char* between) {
   return out;
 }
 
-Effects EffectsOf(const Runbook&, const Step& step) {
+Effects EffectsOf(const Runbook& runbook, const Step& step) {
   static const std::map<std::string, Effects> kOfActions = {
       {"repository.rebuild", {.makes = Fact::kRepository}},
       {"repository.apply-deltas", {.needs = Fact::kRepository}},
@@ -50,13 +58,20 @@ Effects EffectsOf(const Runbook&, const Step& step) {
       {"direction.draft", {.needs = {Fact::kRepository, Fact::kCertificates}, .makes = Fact::kDirection}},
       {"keyguard.prepare", {.needs = Fact::kDirection, .makes = Fact::kKeyOpen}},
       {"keyguard.close", {.ends = Fact::kKeyOpen}},
+      {"hierarchy.accept", {.makes = Fact::kHierarchy}},
+      {"keyguard.destroy",
+       {.needs = {Fact::kKeyOpen, Fact::kReplaced}, .makes = Fact::kPairDestroyed, .ends = Fact::kKeyOpen}},
       {"authority.revoke-replaced",
        {.needs_one_of = {Fact::kReplaced, Fact::kRevocationDirected}, .makes = Fact::kRevoked}},
       {"authority.publish-crl", {.needs = Fact::kRevoked, .makes = Fact::kListPublished}},
   };
-  if (step.action == "campaign.run") return CampaignEffects(step);
-  const auto found = kOfActions.find(step.action);
-  return found == kOfActions.end() ? Effects{} : found->second;
+  Effects out;
+  if (step.action == "campaign.run") {
+    out = CampaignEffects(step);
+  } else if (const auto found = kOfActions.find(step.action); found != kOfActions.end()) {
+    out = found->second;
+  }
+  return runbook.key == "contingency" ? ForContingency(step.action, out) : out;
 }
 
 std::string Unmet(const Effects& effects, Facts held) {

@@ -23,7 +23,9 @@ struct Step;
   X(kReplaced, "the replacement proven by the Devices")                         \
   X(kRevocationDirected, "the PMA's word that revocation need not wait for it") \
   X(kRevoked, "the replaced certificates revoked")                              \
-  X(kListPublished, "the revocation list published")
+  X(kListPublished, "the revocation list published")                            \
+  X(kHierarchy, "the new hierarchy from its witnessed key ceremonies")          \
+  X(kPairDestroyed, "the end of the old contingency pair")
 
 enum class Fact : uint8_t {
 #define SMKI_FACT_NAME(name, text) name,

@@ -68,6 +68,8 @@ namespace smki::procedures {
   X(KEY_NOT_DIRECTED, "the Direction does not name this key", "use the key that the Direction names")                  \
   X(KEY_RETIRED, "a key is on the trust policy's retired list: it was destroyed or compromised",                       \
     "draft again with a key that is not retired")                                                                      \
+  X(KEY_STILL_NEEDED, "a key is to be destroyed while directed Devices may still need it",                             \
+    "finish the campaign: every Device proven, or its attempts spent")                                                 \
   X(KEY_MISMATCH, "the key in the token is not the key of the directed certificate", "check which token is connected") \
   X(POPULATION_DIGEST_MISMATCH, "a population file is not the one directed",                                           \
     "use the population file that the PMA reviewed")                                                                   \
@@ -83,6 +85,10 @@ namespace smki::procedures {
   X(POLICY_DIGEST_MISMATCH, "the trust policy is not the one bound in the token",                                      \
     "use the bound policy, or bind a new one under its quorum")                                                        \
   X(POLICY_INCOMPLETE, "the trust policy lacks something this use needs", "complete the policy and have it approved")  \
+  X(CEREMONY_NOT_WITNESSED, "the transcript of a key ceremony is not signed by those who must have seen it",            \
+    "have it signed by whoever ran it and by a witness: smki-key-ceremony sign")                                       \
+  X(CEREMONY_OUTPUT_WRONG, "a key ceremony's result is missing, altered, or not what its profile asks for",            \
+    "do not use it; hold the ceremony again, under another name")                                                      \
   X(SHARE_FROM_STRANGER, "a share was presented by nobody who is a custodian of this key",                             \
     "only the custodians in the trust policy may present")                                                             \
   X(SHARE_REPLAYED, "a share was presented for another ceremony", "the custodian presents to this ceremony's request") \

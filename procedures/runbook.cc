@@ -163,6 +163,8 @@ const std::vector<ActionSpec>& KnownActions() {
       {"keyguard.prepare", {}, {}},
       {"campaign.run", {"wave"}, {}},
       {"keyguard.close", {}, {}},
+      {"keyguard.destroy", {}, {}},
+      {"hierarchy.accept", {"root"}, {}},
       {"authority.revoke-replaced", {}, {}},
       {"authority.publish-crl", {}, {}},
       {"evidence.report", {}, {}},

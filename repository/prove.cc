@@ -24,7 +24,7 @@ class Proving {
   Proving(const RebuildOptions& options, const StoreReader& store)
       : options_(options),
         store_(store),
-        authorities_(options.organisation_root, options.device_root),
+        authorities_(options),
         examiner_(authorities_, options.verify) {}
 
   Status Prove() {

@@ -40,7 +40,7 @@ class Rebuilding {
         store_(store),
         report_(report),
         half_built_(store + ".new"),
-        authorities_(options.organisation_root, options.device_root),
+        authorities_(options),
         examiner_(authorities_, options.verify) {}
 
   Status Begin() {

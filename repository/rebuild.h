@@ -40,6 +40,8 @@ struct RebuildOptions {
   std::string rejects_file = {};        // empty: the store's name with ".rejects.jsonl"
   size_t memory = 32 << 20;             // octets for each of the three things that are sorted
   unsigned threads = 0;                 // 0: as many as there are cores
+  // Roots that a recovery is about to put in the place of organisation_root; certificates may chain to them as well.
+  std::vector<pki::TrustAnchor> more_organisation_roots = {};
 };
 
 struct FileAccount {

@@ -18,7 +18,7 @@ inline constexpr char kWitnessLabel[] = "smki-witness";
 
 struct TokenBinding {
   procedures::Environment environment;
-  std::string key;  // recovery | contingency; also the label of its key objects
+  std::string key;  // recovery | contingency | symmetric; also the label of its key objects
   uint64_t policy_version = 0;
   Digest policy{};  // SHA-256 of the trust policy's text
 };

@@ -1,4 +1,5 @@
-// Making the token of a Recovery or Contingency key. Used where an estate is made, never by the keyguard.
+// Making the token of a Recovery or Contingency key, or of the Symmetric Key. Used where an estate is made and in key
+// ceremonies, never by the keyguard.
 #pragma once
 
 #include <string>
@@ -14,5 +15,8 @@ namespace smki::hsm {
 // could be set anew.
 StatusOr<pki::PublicKey> ProvisionToken(pkcs11::Module& module, const std::string& token_label, const Secret& secret,
                                         const TokenBinding& binding, Random& random);
+// The same for the Contingency Symmetric Key, which is returned once: for wrapping the contingency key with it.
+StatusOr<Secret> ProvisionSymmetricToken(pkcs11::Module& module, const std::string& token_label, const Secret& secret,
+                                         const TokenBinding& binding, Random& random);
 
 }  // namespace smki::hsm

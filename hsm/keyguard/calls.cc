@@ -95,6 +95,13 @@ void KeyguardCalls::Close(const std::string& caller, const kg::CloseRequest& req
       std::move(done));
 }
 
+void KeyguardCalls::Destroy(const std::string& caller, const kg::DestroyRequest& request, kg::DestroyResponse& response,
+                            Done done) {
+  Forward<StatusFrame>(
+      caller, FrameType::kDestroy, request,
+      [&response](StatusFrame f) { FromFrame(std::move(f), *response.mutable_status()); }, std::move(done));
+}
+
 void KeyguardCalls::GetStatus(const std::string& caller, const kg::GetStatusRequest& request, kg::Status& response,
                               Done done) {
   Forward<StatusFrame>(

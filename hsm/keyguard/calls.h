@@ -41,6 +41,7 @@ class KeyguardCalls {
   void Sign(const std::string& caller, const kg::SignRequest& request, kg::SignResponse& response, Done done);
   void Prove(const std::string& caller, const kg::ProveRequest& request, kg::ProveResponse& response, Done done);
   void Close(const std::string& caller, const kg::CloseRequest& request, kg::CloseResponse& response, Done done);
+  void Destroy(const std::string& caller, const kg::DestroyRequest& request, kg::DestroyResponse& response, Done done);
   void GetStatus(const std::string& caller, const kg::GetStatusRequest& request, kg::Status& response, Done done);
   void Countersign(const std::string& caller, const kg::CountersignRequest& request, kg::CountersignResponse& response,
                    Done done);

@@ -121,6 +121,10 @@ class KeyguardService : public kg::Keyguard::CallbackService {
                                   kg::CloseResponse* response) override {
     return Run(calls_, context, &KeyguardCalls::Close, request, response);
   }
+  grpc::ServerUnaryReactor* Destroy(grpc::CallbackServerContext* context, const kg::DestroyRequest* request,
+                                    kg::DestroyResponse* response) override {
+    return Run(calls_, context, &KeyguardCalls::Destroy, request, response);
+  }
   grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context, const kg::GetStatusRequest* request,
                                       kg::Status* response) override {
     return Run(calls_, context, &KeyguardCalls::GetStatus, request, response);

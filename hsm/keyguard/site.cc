@@ -31,8 +31,8 @@ Status ReadKeys(const YamlNode& root, std::vector<NamedKey>& out) {
     SMKI_RETURN_IF_ERROR(item.CheckKeys({"name", "token"}));
     NamedKey key;
     SMKI_ASSIGN_OR_RETURN(key.name, item.Text("name"));
-    if (key.name != "recovery" && key.name != "contingency") {
-      return item.Find("name")->Wrong(fmt::format("expected recovery or contingency, found '{}'", key.name));
+    if (key.name != "recovery" && key.name != "contingency" && key.name != "symmetric") {
+      return item.Find("name")->Wrong(fmt::format("expected recovery, contingency or symmetric, found '{}'", key.name));
     }
     SMKI_ASSIGN_OR_RETURN(key.uri, item.Text("token"));
     const auto uri = pkcs11::TokenUri::Parse(key.uri);

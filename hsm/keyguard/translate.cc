@@ -106,6 +106,12 @@ StatusOr<CloseFrame> ToFrame(const kg::CloseRequest& request) {
   return out;
 }
 
+StatusOr<DestroyFrame> ToFrame(const kg::DestroyRequest& request) {
+  DestroyFrame out;
+  SMKI_RETURN_IF_ERROR(TakeDigest(request.direction_digest(), "direction_digest", out.direction));
+  return out;
+}
+
 PresentFrame ToFrame(const kg::PresentShareRequest& request) {
   return {request.presentation(), ToOctets(request.signature()), ToOctets(request.envelope())};
 }

@@ -12,6 +12,7 @@ StatusOr<PrepareFrame> ToFrame(const kg::PrepareHeader& header);
 StatusOr<SignFrame> ToFrame(const kg::SignRequest& request);
 StatusOr<ProveFrame> ToFrame(const kg::ProveRequest& request);
 StatusOr<CloseFrame> ToFrame(const kg::CloseRequest& request);
+StatusOr<DestroyFrame> ToFrame(const kg::DestroyRequest& request);
 PresentFrame ToFrame(const kg::PresentShareRequest& request);
 StatusOr<StatusRequestFrame> ToFrame(const kg::GetStatusRequest& request);
 OrderFrame ToFrame(const kg::OrderRequest& request);

@@ -86,6 +86,13 @@ class Session {
   // Exactly one of that label. The private key is visible only when logged in.
   StatusOr<Object> FindPrivateKey(const std::string& label);
   StatusOr<pki::PublicKey> ReadPublicKey(const std::string& label);
+  // Makes a 256-bit AES key in the token that a logged-in user can read: the Contingency Symmetric Key is to be
+  // disclosed one day, and it is used nowhere but in its disclosure. Refuses a label that is taken.
+  Status GenerateSecretKey(const std::string& label);
+  StatusOr<Secret> ReadSecretKey(const std::string& label);
+  // Every private and secret key of that label, for good. A public key stays, and says what was destroyed. kNotFound if
+  // there is none.
+  Status DestroyKeys(const std::string& label);
   // A copy that lives in this session only: such a copy signs without a look at the token's files, and copies on
   // sessions of their own sign in parallel (docs/contributor.md, limits of SoftHSM).
   StatusOr<Object> CopyToSession(Object key);

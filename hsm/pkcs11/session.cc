@@ -11,6 +11,7 @@ namespace {
 constexpr uint8_t kP256[] = {0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07};
 constexpr uint8_t kKeyId[] = {0x01};
 constexpr CK_ULONG kMaxFound = 8;
+constexpr size_t kSecretKey = 32;  // octets: AES-256
 
 // Attribute values are const to us; PKCS#11 2.40 has no const.
 template <typename T>
@@ -82,6 +83,49 @@ StatusOr<pki::PublicKey> Session::GenerateKeyPair(const std::string& label) {
                                       private_template, std::size(private_template), &public_key, &private_key),
                                   "C_GenerateKeyPair", "key '" + label + "'"));
   return ReadPublicKey(label);
+}
+
+Status Session::GenerateSecretKey(const std::string& label) {
+  if (FindOne(CKO_SECRET_KEY, label, "secret key").status().code() != StatusCode::kNotFound)
+    return FailedPrecondition("the token has a secret key '{}' already; it is not made again", label);
+  CK_MECHANISM mechanism{CKM_AES_KEY_GEN, nullptr, 0};
+  const CK_ULONG octets = kSecretKey;
+  CK_ATTRIBUTE attributes[] = {
+      Attribute(CKA_TOKEN, kYes),       Attribute(CKA_PRIVATE, kYes),         Attribute(CKA_SENSITIVE, kNo),
+      Attribute(CKA_ENCRYPT, kNo),      Attribute(CKA_DECRYPT, kNo),          Attribute(CKA_WRAP, kNo),
+      Attribute(CKA_UNWRAP, kNo),       Attribute(CKA_LABEL, AsBytes(label)), Attribute(CKA_ID, ByteSpan(kKeyId)),
+      Attribute(CKA_VALUE_LEN, octets), Attribute(CKA_EXTRACTABLE, kYes),
+  };
+  CK_OBJECT_HANDLE key = 0;
+  return FromResult(
+      module_->functions().list->C_GenerateKey(handle_, &mechanism, attributes, std::size(attributes), &key),
+      "C_GenerateKey", "secret key '" + label + "'");
+}
+
+StatusOr<Secret> Session::ReadSecretKey(const std::string& label) {
+  SMKI_ASSIGN_OR_RETURN(const Object key, FindOne(CKO_SECRET_KEY, label, "secret key"));
+  Bytes octets(kSecretKey);
+  CK_ATTRIBUTE wanted{CKA_VALUE, octets.data(), octets.size()};
+  const CK_RV result = module_->functions().list->C_GetAttributeValue(handle_, key.handle, &wanted, 1);
+  Secret out(std::move(octets));
+  SMKI_RETURN_IF_ERROR(FromResult(result, "C_GetAttributeValue", "secret key '" + label + "'"));
+  if (wanted.ulValueLen != kSecretKey)
+    return DataLoss("secret key '{}' in the token has {} octets, expected {}", label, wanted.ulValueLen, kSecretKey);
+  return out;
+}
+
+Status Session::DestroyKeys(const std::string& label) {
+  bool found = false;
+  for (const unsigned long object_class : {CKO_PRIVATE_KEY, CKO_SECRET_KEY}) {
+    SMKI_ASSIGN_OR_RETURN(const std::vector<Object> keys, FindAll(object_class, label));
+    for (const Object key : keys) {
+      found = true;
+      SMKI_RETURN_IF_ERROR(FromResult(module_->functions().list->C_DestroyObject(handle_, key.handle),
+                                      "C_DestroyObject", "key '" + label + "'"));
+    }
+  }
+  if (!found) return NotFound("the token has no private or secret key labelled '{}'", label);
+  return OkStatus();
 }
 
 StatusOr<std::vector<Object>> Session::FindAll(unsigned long object_class, const std::string& label) {

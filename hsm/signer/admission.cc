@@ -108,15 +108,33 @@ StatusOr<gbcs::Role> RoleOf(const std::string& name) {
   return Refuse(Reason::kDIRECTION_MALFORMED, "role '" + name + "'");
 }
 
+// I5: a token, a secret and a custodian set of its own.
+Status CheckSymmetricToken(const KeyTokens& tokens, const procedures::TrustPolicy& policy, const Digest& policy_digest,
+                           const Journal& journal) {
+  const auto token = tokens.find(kSymmetricKeyName);
+  if (token == tokens.end())
+    return Refuse(Reason::kKEY_NOT_DIRECTED, "this keyguard does not hold the Symmetric Key that mode 9 needs");
+  if (policy.FindKey(kSymmetricKeyName) == nullptr)
+    return Refuse(Reason::kPOLICY_INCOMPLETE, "no custodians are named for the Symmetric Key that mode 9 needs");
+  SMKI_RETURN_IF_ERROR(CheckTokenPolicy(*token->second, kSymmetricKeyName, policy, policy_digest, journal));
+  SMKI_ASSIGN_OR_RETURN(const TokenWitness witness, token->second->ReadWitness());
+  return CheckWitness(witness, journal);
+}
+
 // The one command that the Direction means for a group; counter and target are filled in later (I1).
 StatusOr<AdmittedGroup> MakeGroup(const procedures::Direction& direction, const procedures::DirectedGroup& group,
                                   gbcs::Mode mode, Eui64 originator, const std::map<Digest, Bytes>& certificates) {
   gbcs::CommandPayload payload;
   payload.mode = mode;
   payload.disapply_time_checks = !group.time_checks;
-  // GBCS.md 1.2: mode 8 is authorised by the recovery cell.
+  // GBCS.md 1.2 and 3.3: mode 8 is authorised by the recovery cell, mode 9 by the root's.
   payload.authorising_cell =
       gbcs::TrustAnchorCell{gbcs::Role::kRecovery, gbcs::KeyUsage::kDigitalSignature, gbcs::CellUsage::kManagement};
+  if (mode == gbcs::Mode::kAnyByContingency) {
+    payload.authorising_cell =
+        gbcs::TrustAnchorCell{gbcs::Role::kRoot, gbcs::KeyUsage::kKeyCertSign, gbcs::CellUsage::kManagement};
+    payload.plaintext_symmetric_key = Bytes(pki::kSymmetricKey);  // stands in until the custodians have opened it
+  }
   payload.new_floor = group.authorising_floor;
   for (const procedures::DirectedFloor& floor : group.floors) {
     gbcs::SeqNumberChange change;
@@ -196,6 +214,22 @@ Status CheckWitness(const TokenWitness& witness, const Journal& journal) {
   return OkStatus();
 }
 
+Status DiscloseIn(AdmittedDirection& admitted, const Secret& symmetric_key) {
+  const auto carried = pki::UnwrapApexKey(*admitted.key_certificate.apex_key, symmetric_key.span());
+  if (!carried.ok()) {
+    return Refuse(Reason::kKEY_MISMATCH, fmt::format("the Symmetric Key in the token does not open what {} carries",
+                                                     admitted.key_certificate.Describe()));
+  }
+  if (*carried != admitted.key) {
+    return Refuse(Reason::kKEY_MISMATCH, fmt::format("{} carries the contingency key {}, the token holds {}",
+                                                     admitted.key_certificate.Describe(), ToHex(carried->identifier()),
+                                                     ToHex(admitted.key.identifier())));
+  }
+  for (AdmittedGroup& group : admitted.groups)
+    SMKI_RETURN_IF_ERROR(group.command.SetSymmetricKey(symmetric_key.span()));
+  return OkStatus();
+}
+
 StatusOr<AdmittedDirection> AdmitBundle(const Bundle& bundle, const KeyTokens& tokens, const Journal& journal,
                                         ByteSpan kept_list, UtcTime now) {
   const PrepareFrame& header = bundle.header;
@@ -236,18 +270,22 @@ StatusOr<AdmittedDirection> AdmitBundle(const Bundle& bundle, const KeyTokens& t
     return Refuse(Reason::kCERTIFICATE_DIGEST_MISMATCH, "the certificate of the directed key is missing");
   }
   SMKI_ASSIGN_OR_RETURN(pki::Certificate key_certificate, pki::Certificate::Parse(key_der->second));
-  SMKI_ASSIGN_OR_RETURN(const pki::PublicKey token_key, token->second->ReadPublicKey());
-  if (token_key != *key_certificate.public_key || !key_certificate.subject_eui) {
+  SMKI_ASSIGN_OR_RETURN(pki::PublicKey token_key, token->second->ReadPublicKey());
+  SMKI_ASSIGN_OR_RETURN(const gbcs::Mode mode, ModeOf(direction.mode));
+  if (mode == gbcs::Mode::kAnyByContingency) {
+    // What the root carries is known only when the Symmetric Key is open: DiscloseIn holds it against the token then.
+    SMKI_RETURN_IF_ERROR(CheckSymmetricToken(tokens, *policy, policy_digest, journal));
+  } else if (token_key != *key_certificate.public_key) {
     return Refuse(Reason::kKEY_MISMATCH,
                   fmt::format("the token's key identifier is {}, the directed certificate's {}",
                               ToHex(token_key.identifier()), ToHex(key_certificate.public_key->identifier())));
   }
-  SMKI_ASSIGN_OR_RETURN(const gbcs::Mode mode, ModeOf(direction.mode));
-  if (mode == gbcs::Mode::kAnyByContingency) {
-    // Its command discloses the Contingency Symmetric Key, which has custodians of its own (I1, I5).
-    return Refuse(Reason::kPOLICY_INCOMPLETE,
-                  "this keyguard does not hold the Contingency Symmetric Key that mode 9 needs");
+  if (journal.history().destroyed.contains(token_key.identifier())) {
+    return Refuse(Reason::kKEY_RETIRED,
+                  fmt::format("the {} key {} was destroyed", header.key, ToHex(token_key.identifier())));
   }
+  // CheckDirection and CheckMaterials see to it that there is one.
+  const Eui64 originator = direction.originator ? *direction.originator : *key_certificate.subject_eui;
 
   AdmittedDirection out{std::move(*policy),
                         policy_digest,
@@ -259,6 +297,8 @@ StatusOr<AdmittedDirection> AdmitBundle(const Bundle& bundle, const KeyTokens& t
                         std::move(voted.voters),
                         voted.newest_vote,
                         std::move(key_certificate),
+                        std::move(token_key),
+                        originator,
                         mode,
                         {},
                         {}};
@@ -268,7 +308,7 @@ StatusOr<AdmittedDirection> AdmitBundle(const Bundle& bundle, const KeyTokens& t
                           procedures::ParsePopulation(bundle.populations.at(group.name)));
     out.populations.push_back(std::move(population));
     SMKI_ASSIGN_OR_RETURN(AdmittedGroup admitted,
-                          MakeGroup(out.direction, group, mode, *out.key_certificate.subject_eui, bundle.certificates));
+                          MakeGroup(out.direction, group, mode, out.originator, bundle.certificates));
     out.groups.push_back(std::move(admitted));
   }
   return out;

@@ -45,12 +45,21 @@ struct AdmittedDirection {
   std::set<std::string> voters;
   UtcTime newest_evidence;
   pki::Certificate key_certificate;
+  pki::PublicKey key;  // of the token: what every command's signature verifies with
+  Eui64 originator;    // Business Originator ID of every command
   gbcs::Mode mode{};
   std::vector<procedures::Population> populations;  // in the order of the Direction's groups
   std::vector<AdmittedGroup> groups;                // the same
 
   const procedures::KeyCustody& custody() const { return *policy.FindKey(direction.key); }
+  // Mode 9: each command discloses the Symmetric Key, which has a token and custodians of its own (I5).
+  bool discloses() const { return mode == gbcs::Mode::kAnyByContingency; }
 };
+inline constexpr char kSymmetricKeyName[] = "symmetric";
+
+// Mode 9: gives the commands the key that they disclose. KEY_MISMATCH unless it opens what the directed root carries,
+// and that is the key in the contingency token.
+Status DiscloseIn(AdmittedDirection& admitted, const Secret& symmetric_key);
 
 // Every check there is, or the first refusal. `bundle` is not kept. `kept_list`: the newest revocation list this signer
 // has relied on, or empty; an older one is refused (I10).

@@ -46,14 +46,20 @@ Status JudgeSignature(const procedures::SignatureFinding& finding, const procedu
 
 }  // namespace
 
-AskedFor AskedForBy(const AdmittedDirection& admitted) {
+AskedFor AskedForBy(const AdmittedDirection& admitted, const std::string& key) {
   const procedures::Direction& d = admitted.direction;
-  AskedFor out{admitted.policy, admitted.verifier,
-               admitted.voters, admitted.policy_digest,
-               d.incident,      d.id,
-               d.key,           d.requested_by,
-               admitted.digest, 0,
-               d.limits.total,  admitted.ledger_head};
+  AskedFor out{admitted.policy,
+               admitted.verifier,
+               admitted.voters,
+               admitted.policy_digest,
+               d.incident,
+               d.id,
+               key,
+               d.requested_by,
+               admitted.digest,
+               0,
+               d.limits.total,
+               admitted.ledger_head};
   for (const procedures::Population& population : admitted.populations) out.devices += population.devices.size();
   return out;
 }

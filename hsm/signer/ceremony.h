@@ -31,7 +31,8 @@ struct AskedFor {
   Digest ledger_head{};
   const procedures::KeyCustody& custody() const { return *policy.FindKey(key); }
 };
-AskedFor AskedForBy(const AdmittedDirection& admitted);
+// `key`: the directed one, or that of the Symmetric Key which its commands disclose.
+AskedFor AskedForBy(const AdmittedDirection& admitted, const std::string& key);
 
 class Ceremony {
  public:

@@ -33,6 +33,7 @@ enum class FrameType : uint8_t {
   kRefusal = 13,  // the keyguard refused a caller; to be recorded
   kBeginCustody = 14,
   kGetCustody = 15,
+  kDestroy = 16,
   kOk = 128,     // payload: the answer
   kError = 129,  // payload: ErrorFrame
 };
@@ -40,7 +41,7 @@ enum class FrameType : uint8_t {
 inline constexpr size_t kMaxFrame = 80 << 20;
 
 struct NamedKey {
-  std::string name;  // recovery | contingency
+  std::string name;  // recovery | contingency | symmetric
   std::string uri;   // of its token
 };
 // Sent first, once. Nothing in it is secret: the signer reads the identity key itself.
@@ -119,6 +120,10 @@ struct ProvedFrame {
 struct CloseFrame {
   Digest direction{};
   std::string why;
+};
+// The end of a pair that contingency has used up.
+struct DestroyFrame {
+  Digest direction{};
 };
 struct RefusalFrame {
   std::string reason, detail;

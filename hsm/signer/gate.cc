@@ -193,6 +193,14 @@ std::optional<size_t> Gate::GroupOfIssued(Eui64 device, uint64_t counter) const 
   return attempt.group;
 }
 
+bool Gate::finished() const {
+  return std::all_of(groups_.begin(), groups_.end(), [&](const Group& group) {
+    return std::all_of(group.devices.begin(), group.devices.end(), [&](const Device& device) {
+      return device.proven || device.attempts >= limits_.attempts_per_device;
+    });
+  });
+}
+
 bool Gate::IsProven(size_t group, Eui64 device) const {
   const auto rank = groups_[group].population.RankOf(device);
   return rank && groups_[group].devices[*rank].proven;

@@ -75,6 +75,8 @@ class Gate {
   std::optional<size_t> GroupOfIssued(Eui64 device, uint64_t counter) const;
   bool IsProven(size_t group, Eui64 device) const;
 
+  // Whether nothing is left to be signed: every Device is proven, or its attempts are spent.
+  bool finished() const;
   uint64_t burned() const { return attempts_.size(); }
   uint64_t outstanding() const { return outstanding_; }  // Devices with an attempt that are not proven
   uint64_t proven() const { return proven_; }

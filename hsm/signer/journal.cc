@@ -128,6 +128,17 @@ Status Journal::Apply(const ledger::Record& r) {
       history_.directions[o.direction].orders.push_back(std::move(o));
       return OkStatus();
     }
+    case JournalType::kSymmetricRead: {
+      SMKI_ASSIGN_OR_RETURN(const auto o, ledger::DecodeJournalOpened(r.payload));
+      Seen(o.time);
+      return OkStatus();
+    }
+    case JournalType::kDestroyed: {
+      SMKI_ASSIGN_OR_RETURN(const auto d, ledger::DecodeJournalDestroyed(r.payload));
+      Seen(d.time);
+      history_.destroyed.insert(d.identifier);
+      return OkStatus();
+    }
     case JournalType::kCustody: {
       SMKI_ASSIGN_OR_RETURN(auto c, ledger::DecodeJournalCustody(r.payload));
       Seen(c.time);
@@ -189,6 +200,14 @@ StatusOr<uint64_t> Journal::Append(ledger::JournalOrder record) {
 StatusOr<uint64_t> Journal::Append(ledger::JournalCustody record) {
   record.time = Lifted(record.time);
   return Write(JournalType::kCustody, Encode(record));
+}
+StatusOr<uint64_t> Journal::Append(ledger::JournalDestroyed record) {
+  record.time = Lifted(record.time);
+  return Write(JournalType::kDestroyed, Encode(record));
+}
+StatusOr<uint64_t> Journal::AppendSymmetricRead(ledger::JournalOpened record) {
+  record.time = Lifted(record.time);
+  return Write(JournalType::kSymmetricRead, Encode(record));
 }
 StatusOr<uint64_t> Journal::Append(const ledger::JournalSignatures& record) {
   SMKI_RETURN_IF_ERROR(Write(JournalType::kSignatures, Encode(record)).status());

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -53,6 +54,8 @@ struct History {
   // By policy that is in force no more: the change that made the next one. Tokens of other keys follow it
   // (admission.h).
   std::map<Digest, ledger::JournalCustody> succession;
+  // Key identifiers of keys that were destroyed, or whose destruction was begun: no Direction opens them again.
+  std::set<std::array<uint8_t, 8>> destroyed;
   UtcTime newest;                // of any record, approval or revocation list seen (I10)
   uint64_t epoch = 0;            // activations
   uint64_t ledger_sequence = 0;  // newest ledger head shown by the orchestrator
@@ -81,6 +84,9 @@ class Journal {
   StatusOr<uint64_t> Append(ledger::JournalClosed record);
   StatusOr<uint64_t> Append(ledger::JournalOrder record);
   StatusOr<uint64_t> Append(ledger::JournalCustody record);
+  StatusOr<uint64_t> Append(ledger::JournalDestroyed record);
+  // The Symmetric Key was read in this ceremony; opens nothing by itself.
+  StatusOr<uint64_t> AppendSymmetricRead(ledger::JournalOpened record);
   // Returns the offset in the file of the first signature.
   StatusOr<uint64_t> Append(const ledger::JournalSignatures& record);
   // Bounded: the first 100 of a code in a minute are records, the rest a count in the next one.

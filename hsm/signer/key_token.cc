@@ -80,6 +80,19 @@ class Pkcs11KeyToken : public KeyToken {
     return signer;
   }
 
+  StatusOr<Secret> OpenAndRead(const Secret& secret) override {
+    SMKI_ASSIGN_OR_RETURN(open_, slot_.OpenSession(pkcs11::Access::kReadWrite));
+    const Status in = open_->Login(PinOf(secret));
+    auto key = in.ok() ? open_->ReadSecretKey(label_) : StatusOr<Secret>(in);
+    if (!key.ok()) Close();
+    return key;
+  }
+
+  Status DestroyKey() override {
+    if (open_ == nullptr) return FailedPrecondition("token '{}' is closed", slot_.token_label());
+    return open_->DestroyKeys(label_);
+  }
+
   Status WriteWitness(const TokenWitness& witness) override { return Write(kWitnessLabel, Render(witness)); }
 
   // Also ends the login if C_Logout does not: it was the token's last session.

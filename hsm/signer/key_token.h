@@ -23,6 +23,10 @@ class KeyToken {
 
   // kPermissionDenied for a wrong secret. The key is open until the BatchSigner ends and Close is called.
   virtual StatusOr<std::unique_ptr<BatchSigner>> Open(const Secret& secret) = 0;
+  // Of the token of the Contingency Symmetric Key, which signs nothing: opens it and reads the key. As Open.
+  virtual StatusOr<Secret> OpenAndRead(const Secret& secret) = 0;
+  // The key itself, for good; the token stays, and says whose it was. Only while open.
+  virtual Status DestroyKey() = 0;
   virtual Status WriteWitness(const TokenWitness& witness) = 0;  // only while open
   virtual void Close() = 0;
 

@@ -54,7 +54,7 @@ Status CheckProof(const ProofItem& proof, const AdmittedDirection& admitted, con
   if (message->cra != gbcs::Cra::kResponse || message->message_code != gbcs::MessageCodeOf(admitted.mode)) {
     return Invalid(proof, "it is no response to a command of this mode");
   }
-  if (message->originator != proof.device || message->recipient != *admitted.key_certificate.subject_eui) {
+  if (message->originator != proof.device || message->recipient != admitted.originator) {
     return Invalid(proof, "the response is from {} to {}", message->originator.ToString(),
                    message->recipient.ToString());
   }

@@ -124,6 +124,10 @@ StatusOr<Bytes> Signer::Handle(const Frame& request) {
       SMKI_ASSIGN_OR_RETURN(const CloseFrame frame, DecodePayload<CloseFrame>(request.payload));
       return Answer(Close(frame));
     }
+    case FrameType::kDestroy: {
+      SMKI_ASSIGN_OR_RETURN(const DestroyFrame frame, DecodePayload<DestroyFrame>(request.payload));
+      return Answer(Destroy(frame));
+    }
     case FrameType::kStatus: {
       StatusFrame status = MakeStatus();
       if (!request.payload.empty()) {
@@ -231,11 +235,23 @@ StatusOr<CeremonyFrame> Signer::Prepare() {
   FailPoint("signer.prepare.journalled");
   // An incident waits for nobody. Nothing has changed in the token yet.
   EndCustody("an incident came first");
-  SMKI_ASSIGN_OR_RETURN(Ceremony ceremony, Ceremony::Begin(AskedForBy(admitted), *journal_, parts_.identity,
+  if (activation_ != nullptr) AbandonActivation();
+  if (ended_) return Refuse(Reason::kCEREMONY_EXPIRED, "the Symmetric Key was open and is closed again");
+  const std::string asked = admitted.discloses() ? kSymmetricKeyName : admitted.direction.key;
+  SMKI_ASSIGN_OR_RETURN(Ceremony ceremony, Ceremony::Begin(AskedForBy(admitted, asked), *journal_, parts_.identity,
                                                            parts_.identity_certificate, parts_.random, now));
   KeyToken* const token = parts_.tokens.at(admitted.direction.key).get();
-  activation_.reset(new Activation{std::move(admitted), token, std::move(ceremony), nullptr, nullptr, {}, {}});
+  activation_.reset(
+      new Activation{std::move(admitted), token, std::move(ceremony), asked, nullptr, nullptr, nullptr, {}, {}});
   return activation_->ceremony.frame(false);
+}
+
+void Signer::AbandonActivation() {
+  if (activation_->symmetric != nullptr) {
+    activation_->symmetric->Close();
+    ended_ = true;
+  }
+  activation_.reset();
 }
 
 // --- Ceremony ---
@@ -250,7 +266,7 @@ StatusOr<CeremonyFrame> Signer::Present(const PresentFrame& request) {
   }
   Ceremony& ceremony = activation_->ceremony;
   SMKI_ASSIGN_OR_RETURN(Ceremony::Presented presented,
-                        ceremony.Judge(request, AskedForBy(activation_->admitted), Now()));
+                        ceremony.Judge(request, AskedForBy(activation_->admitted, activation_->asked), Now()));
   ForgetLeftovers();
   SMKI_RETURN_IF_ERROR(
       journal_->Append(ledger::JournalAttendance{Now(), ceremony.request_digest(), presented.person}).status());
@@ -258,14 +274,54 @@ StatusOr<CeremonyFrame> Signer::Present(const PresentFrame& request) {
   FailPoint("signer.present.journalled");
   ceremony.Accept(std::move(presented));
   if (!ceremony.complete()) return ceremony.frame(false);
-  const Status opened = OpenKey();
+  const bool another = activation_->asked != activation_->admitted.direction.key;
+  const Status opened = another ? OpenSymmetricKey() : OpenKey();
   ceremony.Forget();
   if (!opened.ok()) {
     // Its shares are of no use to anybody now: the next attempt is a new ceremony.
-    activation_.reset();
+    AbandonActivation();
     return opened;
   }
+  if (another) return AskForDirectedKey();
   return ceremony.frame(true);
+}
+
+StatusOr<CeremonyFrame> Signer::AskForDirectedKey() {
+  Activation& a = *activation_;
+  a.asked = a.admitted.direction.key;
+  auto next = Ceremony::Begin(AskedForBy(a.admitted, a.asked), *journal_, parts_.identity, parts_.identity_certificate,
+                              parts_.random, Now());
+  if (!next.ok()) {
+    AbandonActivation();
+    return next.status();
+  }
+  a.ceremony = *std::move(next);
+  return a.ceremony.frame(false);
+}
+
+// I5: the custodians of the Symmetric Key have shown their shares; it stays here until its commands are made.
+Status Signer::OpenSymmetricKey() {
+  Activation& a = *activation_;
+  KeyToken& token = *parts_.tokens.at(kSymmetricKeyName);
+  SMKI_ASSIGN_OR_RETURN(const TokenWitness witness, token.ReadWitness());
+  SMKI_RETURN_IF_ERROR(CheckWitness(witness, *journal_));
+  auto secret = a.ceremony.Combine();
+  if (!secret.ok()) return Refuse(Reason::kSHARE_WRONG, Message(secret.status()));
+  const auto key = token.OpenAndRead(*secret);
+  if (key.status().code() == StatusCode::kPermissionDenied)
+    return Refuse(Reason::kSHARE_WRONG, "the shares do not open the token: " + Message(key.status()));
+  SMKI_RETURN_IF_ERROR(key.status());
+  a.symmetric = &token;  // from here on the process ends with this activation
+  const procedures::TrustPolicy& policy = a.admitted.policy;
+  SMKI_RETURN_IF_ERROR(
+      ConcludeCustody(PartsForCustody(), token,
+                      {policy.environment, kSymmetricKeyName, policy.version, a.admitted.policy_digest}, Now()));
+  SMKI_RETURN_IF_ERROR(DiscloseIn(a.admitted, *key));
+  ledger::JournalOpened record{Now(), a.admitted.digest, a.ceremony.request_digest(), journal_->history().epoch};
+  SMKI_RETURN_IF_ERROR(journal_->AppendSymmetricRead(record).status());
+  journal_->Sync();
+  FailPoint("signer.symmetric.journalled");
+  return token.WriteWitness({record.epoch, journal_->records(), journal_->head()});
 }
 
 Status Signer::OpenKey() {
@@ -387,7 +443,7 @@ void Signer::Tick() {
   if (activation_->open()) {
     Refused(CheckTime()).IgnoreError();
   } else if (activation_->ceremony.IsExpired(Now())) {
-    activation_.reset();  // shares and ceremony key with it; the next Prepare begins another ceremony
+    AbandonActivation();  // shares and ceremony key with it; the next Prepare begins another ceremony
   }
 }
 
@@ -398,6 +454,7 @@ Status Signer::EndActivation(const std::string& why) {
   // Moved away first: nothing that fails below may find the key still open.
   const std::unique_ptr<Activation> ending = std::move(activation_);
   ended_ = true;
+  if (ending->symmetric != nullptr) ending->symmetric->Close();
   if (!ending->open()) return OkStatus();
   ending->signers.reset();
   Status status = journal_->FlushRefusals(Now());
@@ -419,6 +476,7 @@ void Signer::FailClosed(const Status& why) {
     if (!pending.answer) pending.answer = MakeErrorFrame(why);
     pending.job.reset();
   }
+  if (ending->symmetric != nullptr) ending->symmetric->Close();
   if (!ending->open()) return;
   ending->signers.reset();
   ending->token->Close();
@@ -464,6 +522,38 @@ StatusOr<StatusFrame> Signer::Close(const CloseFrame& request) {
   }
   // The key is closed either way; that it was asked for is said only if it is written down (I2).
   SMKI_RETURN_IF_ERROR(EndActivation(request.why.empty() ? kAsked : fmt::format("{}: {}", kAsked, request.why)));
+  return MakeStatus();
+}
+
+// --- The end of a key ---
+
+// What the Symmetric Key disclosed is known to every Device now: the pair has done what it was for (SEC L10).
+StatusOr<StatusFrame> Signer::Destroy(const DestroyFrame& request) {
+  SMKI_RETURN_IF_ERROR(CheckTime());
+  SMKI_RETURN_IF_ERROR(CheckOpenFor(request.direction));
+  Activation& a = *activation_;
+  if (!a.admitted.discloses())
+    return Refuse(Reason::kBAD_REQUEST, fmt::format("{} directs the {} key, which is not used up by its use",
+                                                    a.admitted.direction.id, a.admitted.direction.key));
+  FinishJobs(true);
+  if (activation_ == nullptr) return Refuse(Reason::kKEY_CLOSED, "the signatures under way could not be made");
+  if (!a.gate->finished()) {
+    return Refuse(Reason::kKEY_STILL_NEEDED,
+                  fmt::format("{} of the Devices of {} are proven, and others have attempts left", a.gate->proven(),
+                              a.admitted.direction.id));
+  }
+  // Intent first: a crash between leaves a key that no signer opens any more.
+  SMKI_RETURN_IF_ERROR(journal_
+                           ->Append(ledger::JournalDestroyed{Now(), a.admitted.digest, a.admitted.direction.key,
+                                                             a.admitted.key.identifier()})
+                           .status());
+  journal_->Sync();
+  FailPoint("signer.destroy.journalled");
+  Status destroyed = a.token->DestroyKey();
+  if (destroyed.ok()) destroyed = a.symmetric->DestroyKey();
+  SMKI_RETURN_IF_ERROR(EndActivation(destroyed.ok() ? "the contingency pair and the Symmetric Key were destroyed"
+                                                    : "not destroyed: " + Message(destroyed)));
+  SMKI_RETURN_IF_ERROR(destroyed);
   return MakeStatus();
 }
 
@@ -542,7 +632,7 @@ StatusFrame Signer::MakeStatus() const {
   if (activation_ == nullptr) return s;
   const Activation& a = *activation_;
   const CeremonyFrame ceremony = a.ceremony.frame(a.open());
-  s.key = a.admitted.direction.key;
+  s.key = a.asked;
   s.ceremony = a.ceremony.request().id;
   s.presented = ceremony.presented;
   s.threshold = ceremony.threshold;

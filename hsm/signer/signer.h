@@ -68,7 +68,9 @@ class Signer {
   struct Activation {
     AdmittedDirection admitted;
     KeyToken* token = nullptr;
-    Ceremony ceremony;
+    Ceremony ceremony;  // of the key that is being asked for; mode 9 asks for the Symmetric Key first
+    std::string asked;
+    KeyToken* symmetric = nullptr;  // open, once its custodians have shown their shares
     std::unique_ptr<Gate> gate;  // from here on only while open
     std::unique_ptr<BatchSigner> signers;
     UtcTime opened_at;
@@ -97,10 +99,15 @@ class Signer {
   StatusOr<CeremonyFrame> Present(const PresentFrame& request);
   StatusOr<ProvedFrame> Prove(const ProveFrame& request);
   StatusOr<StatusFrame> Close(const CloseFrame& request);
+  StatusOr<StatusFrame> Destroy(const DestroyFrame& request);
   StatusOr<StatusFrame> Order(const OrderFrame& request);
   std::vector<GivenOrderFrame> OrdersOf(const Digest& direction) const;
   Status TakePart(const Frame& part);
+  StatusOr<CeremonyFrame> AskForDirectedKey();
   Status OpenKey();
+  Status OpenSymmetricKey();
+  // Before the key was open. What a token was opened for is not used again: the process ends.
+  void AbandonActivation();
   StatusFrame MakeStatus() const;
   // OK if the key is open for `direction`; else why not.
   Status CheckOpenFor(const Digest& direction);

@@ -132,7 +132,7 @@ void Signer::FinishSign(Pending& pending, SigningBatch& batch) {
 Status Signer::RecordSignatures(const SignJob& job, const SigningBatch& batch) {
   Activation& a = *activation_;
   // One of each batch is checked: a token whose private key is not the directed one shows at once.
-  const pki::PublicKey& key = *a.admitted.key_certificate.public_key;
+  const pki::PublicKey& key = a.admitted.key;
   if (!key.Verify(gbcs::CommandTemplate::ToBeSigned(batch.commands[0]), batch.signatures[0])) {
     return Refuse(Reason::kKEY_MISMATCH, "the token's signature does not verify with the directed certificate");
   }

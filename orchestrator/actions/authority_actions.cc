@@ -1,8 +1,11 @@
 // authority.revoke-replaced and authority.publish-crl: what makes the old certificates worthless for everybody else.
 #include <deque>
+#include <set>
 
 #include "orchestrator/actions/action.h"
 #include "orchestrator/actions/draft.h"
+#include "orchestrator/actions/hierarchy.h"
+#include "orchestrator/actions/new_hierarchy.h"
 #include "orchestrator/actions/replacements.h"
 #include "pki/digest.h"
 #include "proto/rpc/channel.h"
@@ -32,7 +35,32 @@ class RevokeAction : public Action {
   }
 
  private:
+  // Contingency: everything In Use of the directed organisations that the new hierarchy did not issue.
+  Status FindHierarchy() {
+    SMKI_ASSIGN_OR_RETURN(const auto root, AcceptedRoot(core().book, incident()));
+    if (!root) return FailedPrecondition("no new Root OCA Certificate was accepted from its key ceremony");
+    SMKI_ASSIGN_OR_RETURN(const DirectedUse use, LoadDirectedUse(core().book, incident()));
+    SMKI_ASSIGN_OR_RETURN(const auto store, core().repository.Current());
+    SMKI_ASSIGN_OR_RETURN(const NewHierarchy hierarchy, NewHierarchy::Find(*store, *root, core().site.direction));
+    std::set<Eui64> organisations;
+    for (const auto& [digest, der] : use.certificates) {
+      SMKI_ASSIGN_OR_RETURN(const pki::Certificate certificate, pki::Certificate::Parse(der));
+      if (certificate.subject_eui) organisations.insert(*certificate.subject_eui);
+    }
+    for (const Eui64 organisation : organisations) {
+      SMKI_ASSIGN_OR_RETURN(const auto records, store->ByEui(organisation));
+      for (const repository::CertificateRecord& record : records) {
+        if (record.kind != repository::CertificateKind::kOrganisation ||
+            record.status != repository::CertificateStatus::kInUse)
+          continue;
+        SMKI_ASSIGN_OR_RETURN(pki::Certificate certificate, pki::Certificate::Parse(record.der));
+        if (!hierarchy.Issued(certificate)) left_.push_back(std::move(certificate));
+      }
+    }
+    return OkStatus();
+  }
   Status Find() {
+    if (incident().runbook.key == "contingency") return FindHierarchy();
     SMKI_ASSIGN_OR_RETURN(const Eui64 organisation, OrganisationOf(incident().state));
     SMKI_ASSIGN_OR_RETURN(const UtcTime compromised, CompromiseOf(incident().state));
     SMKI_ASSIGN_OR_RETURN(const auto store, core().repository.Current());

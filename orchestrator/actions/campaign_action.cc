@@ -106,6 +106,7 @@ StatusOr<Campaigns::Running*> Campaigns::For(Core& core, Incident& incident) {
     SMKI_ASSIGN_OR_RETURN(GroupIntent intent, IntentOf(use.direction, group, use.certificates));
     plan.intents.push_back(std::move(intent));
   }
+  const bool discloses = use.direction.key == "contingency";
   plan.direction = std::move(use.direction);
   SMKI_ASSIGN_OR_RETURN(std::shared_ptr<const repository::Store> store, core.repository.Current());
 
@@ -126,6 +127,12 @@ StatusOr<Campaigns::Running*> Campaigns::For(Core& core, Incident& incident) {
                           return std::move(written.front());
                         },
                         [opener](std::function<void(Status)> done) { opener->Open(std::move(done)); }};
+  if (discloses) {
+    seams.disclosed = [&core, &incident](ByteSpan key) -> Status {
+      if (incident.Find(kSymmetricKeyArtefact) != nullptr) return OkStatus();
+      return core.book.AddArtefact(incident, kSymmetricKeyArtefact, kSymmetricKeyFile, key, "");
+    };
+  }
   const std::string path = CampaignLogOf(incident);
   SMKI_RETURN_IF_ERROR(core.outside.files.CreateDirectories(DirectoryOf(path)));
   SMKI_ASSIGN_OR_RETURN(running.campaign, Campaign::Open(std::move(seams), std::move(plan), path));

@@ -11,6 +11,10 @@
 
 namespace smki::orchestrator {
 
+// What contingency commands disclosed (docs/formats/evidence.md).
+inline constexpr char kSymmetricKeyArtefact[] = "symmetric-key";
+inline constexpr char kSymmetricKeyFile[] = "direction/symmetric-key.bin";
+
 class Campaigns {
  public:
   struct Running {

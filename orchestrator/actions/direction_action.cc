@@ -4,6 +4,7 @@
 
 #include "base/fail_point.h"
 #include "orchestrator/actions/draft.h"
+#include "orchestrator/actions/hierarchy.h"
 #include "orchestrator/actions/party.h"
 #include "pki/digest.h"
 #include "procedures/documents.h"
@@ -60,7 +61,8 @@ void DirectionAction::ListDevices(uint64_t after) {
   estate::v1::ListDevicesRequest request;
   request.set_after(after);
   request.set_limit(kDevicesInPage);
-  request.set_supplier(organisation->value());
+  // Under contingency every Device is concerned, whosever it is.
+  if (incident().runbook.key != "contingency") request.set_supplier(organisation->value());
   rpc::Call<estate::v1::ListDevicesResponse>(
       core().outside.estate, "/smki.estate.v1.Inventory/ListDevices", request, kCallDeadline,
       Guard([this, after](StatusOr<estate::v1::ListDevicesResponse> page) {
@@ -94,9 +96,20 @@ Status DirectionAction::MakeDraft(uint64_t counter_floor) {
   const procedures::IncidentState& state = incident().state;
   const IncidentBook::Newest newest = core().book.newest();
   const std::string requester = step_state().person.empty() ? state.opened_by : step_state().person;
-  DraftInputs inputs{core().policy(), incident().runbook,    state,        *store,
-                     devices_,        core().site.direction, requester,    counter_floor,
-                     newest.sequence, newest.hash,           core().Now(), core().outside.random.Take(kNonceOctets)};
+  SMKI_ASSIGN_OR_RETURN(const auto root, AcceptedRoot(core().book, incident()));
+  DraftInputs inputs{core().policy(),
+                     incident().runbook,
+                     state,
+                     *store,
+                     devices_,
+                     core().site.direction,
+                     requester,
+                     root ? &*root : nullptr,
+                     counter_floor,
+                     newest.sequence,
+                     newest.hash,
+                     core().Now(),
+                     core().outside.random.Take(kNonceOctets)};
   SMKI_ASSIGN_OR_RETURN(const DirectedUse use, DraftDirection(inputs));
   devices_.clear();
   return SaveDraft(core().book, incident(), use, requester);

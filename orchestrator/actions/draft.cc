@@ -4,6 +4,7 @@
 #include <set>
 
 #include "gbcs/credentials.h"
+#include "orchestrator/actions/new_hierarchy.h"
 #include "orchestrator/actions/replacements.h"
 #include "pki/digest.h"
 #include "procedures/population.h"
@@ -56,11 +57,15 @@ class Draft {
   StatusOr<DirectedUse> Run() {
     SMKI_ASSIGN_OR_RETURN(organisation_, OrganisationOf(in_.incident));
     SMKI_ASSIGN_OR_RETURN(party_, Fact(in_.incident, "party"));
-    SMKI_ASSIGN_OR_RETURN(const UtcTime compromised, CompromiseOf(in_.incident));
-    SMKI_ASSIGN_OR_RETURN(const auto records, in_.store.ByEui(organisation_));
-    SMKI_ASSIGN_OR_RETURN(certificates_, ChooseReplacements(records, compromised));
-    SMKI_RETURN_IF_ERROR(AddGroups());
-    SMKI_RETURN_IF_ERROR(AddKeyCertificate());
+    if (in_.runbook.key == "contingency") {
+      SMKI_RETURN_IF_ERROR(AddHierarchy());
+    } else {
+      SMKI_ASSIGN_OR_RETURN(const UtcTime compromised, CompromiseOf(in_.incident));
+      SMKI_ASSIGN_OR_RETURN(const auto records, in_.store.ByEui(organisation_));
+      SMKI_ASSIGN_OR_RETURN(certificates_, ChooseReplacements(records, compromised));
+      SMKI_RETURN_IF_ERROR(AddGroups());
+      SMKI_RETURN_IF_ERROR(AddKeyCertificate());
+    }
     AddHead();
     AddLimits();
     AddReasons();
@@ -108,8 +113,9 @@ class Draft {
     return OkStatus();
   }
 
-  Status AddGroup(const std::string& name, const std::string& device_type, const std::vector<std::string>& cells,
-                  std::vector<Eui64> devices) {
+  // With its population; nothing is replaced yet.
+  StatusOr<DirectedGroup> NewGroup(const std::string& name, const std::string& device_type,
+                                   std::vector<Eui64> devices) {
     std::sort(devices.begin(), devices.end());
     if (std::adjacent_find(devices.begin(), devices.end()) != devices.end()) {
       return FailedPrecondition("the Inventory lists a Device of {} twice", device_type);
@@ -122,6 +128,12 @@ class Draft {
     Bytes file = procedures::EncodePopulation({in_.policy.environment, name, std::move(devices)});
     group.population_digest = procedures::PopulationDigest(file);
     use_.populations[name] = std::move(file);
+    return group;
+  }
+
+  Status AddGroup(const std::string& name, const std::string& device_type, const std::vector<std::string>& cells,
+                  std::vector<Eui64> devices) {
+    SMKI_ASSIGN_OR_RETURN(DirectedGroup group, NewGroup(name, device_type, std::move(devices)));
     procedures::DirectedFloor floor{"supplier", 0, std::nullopt};  // a new key has signed nothing: GBCS.md 4.3
     for (const std::string& cell : cells) {
       const pki::Certificate& certificate = certificates_.replacements.at(cell);
@@ -130,6 +142,43 @@ class Draft {
       SMKI_RETURN_IF_ERROR(AddPath(certificate, &group));
     }
     group.floors.push_back(floor);
+    direction_.groups.push_back(std::move(group));
+    return OkStatus();
+  }
+
+  // Contingency: the new root and everything under it, for every Device.
+  Status AddHierarchy() {
+    if (in_.new_root == nullptr)
+      return FailedPrecondition("no new Root OCA Certificate was accepted from its key ceremony in {}",
+                                in_.incident.id);
+    SMKI_ASSIGN_OR_RETURN(NewHierarchy hierarchy, NewHierarchy::Find(in_.store, *in_.new_root, in_.settings));
+    SMKI_ASSIGN_OR_RETURN(std::vector<HierarchyGroup> groups, hierarchy.GroupsOf(in_.devices));
+    std::map<std::string, int> kinds;
+    for (HierarchyGroup& kind : groups) {
+      const int number = ++kinds[kind.device_type];
+      std::string name = Lower(kind.device_type) + (number > 1 ? fmt::format("-{}", number) : "");
+      SMKI_RETURN_IF_ERROR(AddHierarchyGroup(std::move(name), hierarchy, std::move(kind)));
+    }
+    std::sort(direction_.groups.begin(), direction_.groups.end(),
+              [](const auto& a, const auto& b) { return a.name < b.name; });
+    direction_.originator = in_.settings.contingency_originator;
+    SMKI_ASSIGN_OR_RETURN(const pki::Certificate root, pki::Certificate::Parse(in_.policy.organisation_root.bytes));
+    direction_.key_certificate = Keep(root);
+    return OkStatus();
+  }
+
+  Status AddHierarchyGroup(std::string name, const NewHierarchy& hierarchy, HierarchyGroup kind) {
+    SMKI_ASSIGN_OR_RETURN(DirectedGroup group, NewGroup(std::move(name), kind.device_type, std::move(kind.devices)));
+    std::map<std::string, procedures::DirectedFloor> floors;
+    for (const auto& [text, certificate] : kind.replacements) {
+      group.replacements.push_back({text, Keep(certificate)});
+      const std::string role = text.substr(0, text.find('/'));
+      if (role == "root" || role == "recovery") continue;  // CheckFloors
+      procedures::DirectedFloor& floor = floors.try_emplace(role, procedures::DirectedFloor{role, 0, {}}).first->second;
+      if (text == kSupplierTopUp) floor.prepayment_top_up = 0;
+    }
+    for (const pki::Certificate& issuer : hierarchy.issuers()) group.path_certificates.push_back(Keep(issuer));
+    for (const auto& [role, floor] : floors) group.floors.push_back(floor);
     direction_.groups.push_back(std::move(group));
     return OkStatus();
   }
@@ -240,6 +289,15 @@ class Draft {
       const auto it = in_.incident.facts.find(key);
       return it == in_.incident.facts.end() ? std::string("not stated") : it->second;
     };
+    if (in_.runbook.key == "contingency") {
+      direction_.rationale = procedures::CleanText(fmt::format(
+          "{} ({}) notified: {}. Reported by {}. No Device can believe its Root OCA Certificate any more. The "
+          "contingency key is to place the new root and the certificates under it on {} Devices in {} groups; its "
+          "Symmetric Key is disclosed by that, for good.",
+          fact("party"), organisation_.ToString(), fact("what"), fact("reportedBy"), total_devices_,
+          direction_.groups.size()));
+      return;
+    }
     direction_.rationale = procedures::CleanText(
         fmt::format("{} ({}) notified: {}. Reported by {}. Its new certificates are in the Repository (delta of {}). "
                     "The {} key is to place them on {} "

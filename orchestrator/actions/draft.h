@@ -22,7 +22,8 @@ struct DraftInputs {
   const std::vector<estate::v1::Device>& devices;  // of the organisation, from the Inventory
   const DirectionSettings& settings;
   std::string requested_by;
-  uint64_t counter_floor = 0;    // of the keyguard: every counter must be above
+  const pki::Certificate* new_root = nullptr;  // contingency: accepted from its key ceremony
+  uint64_t counter_floor = 0;                  // of the keyguard: every counter must be above
   uint64_t ledger_sequence = 0;  // the newest entry (I3)
   Digest ledger_head{};
   UtcTime now;

@@ -1,4 +1,4 @@
-// keyguard.prepare and keyguard.close.
+// keyguard.prepare, keyguard.close and keyguard.destroy.
 #include "orchestrator/actions/action.h"
 #include "orchestrator/actions/key_opener.h"
 #include "procedures/reason.h"
@@ -67,10 +67,54 @@ class CloseAction : public Action {
   }
 };
 
+// The contingency pair and its Symmetric Key have done what they were for. What is gone cannot be asked for twice:
+// after a lost answer the keyguard's word for the closing tells.
+class DestroyAction : public Action {
+ public:
+  using Action::Action;
+
+  void Start() override {
+    const Artefact* direction = incident().Find(kDirectionArtefact);
+    if (direction == nullptr) return Fail(FailedPrecondition("no Direction, and no key, was used in this incident"));
+    keyguard::v1::DestroyRequest request;
+    request.set_direction_digest(ToString(direction->sha256));
+    rpc::Call<keyguard::v1::DestroyResponse>(core().outside.keyguard, "/smki.keyguard.v1.Keyguard/Destroy", request,
+                                             kCallDeadline,
+                                             Guard([this](StatusOr<keyguard::v1::DestroyResponse> response) {
+                                               if (response.ok()) return Confirm(response->status());
+                                               Look(response.status());
+                                             }));
+  }
+
+ private:
+  void Look(const Status& why) {
+    rpc::Call<keyguard::v1::Status>(core().outside.keyguard, "/smki.keyguard.v1.Keyguard/GetStatus",
+                                    keyguard::v1::GetStatusRequest(), kCallDeadline,
+                                    Guard([this, why](StatusOr<keyguard::v1::Status> now) {
+                                      if (!now.ok()) return After(kRetryDelay, [this] { Start(); });
+                                      if (now->state() == keyguard::v1::Status::OPEN && ReasonOf(why).empty())
+                                        return After(kRetryDelay, [this] { Start(); });
+                                      if (now->closed_because().find("were destroyed") == std::string::npos)
+                                        return Fail(why);
+                                      Confirm(*now);
+                                    }));
+  }
+  void Confirm(const keyguard::v1::Status& status) {
+    std::vector<ledger::NewEntry> entries;
+    entries.push_back(KeyguardEntry(incident(), "closed", status, status.closed_because()));
+    if (const auto appended = core().book.Append(std::move(entries)); !appended.ok()) return Fail(appended.status());
+    Succeed(fmt::format("{} after {} signatures", status.closed_because(), status.signatures()),
+            {{"keyguard.signatures", fmt::format("{}", status.signatures())},
+             {"keyguard.refusals", fmt::format("{}", status.refusals())},
+             {"keyguard.journal", ToHex(AsBytes(status.journal_head()))}});
+  }
+};
+
 }  // namespace
 
 std::unique_ptr<Action> MakeKeyguardAction(Action::Context context) {
   if (context.step.action == "keyguard.prepare") return std::make_unique<PrepareAction>(std::move(context));
+  if (context.step.action == "keyguard.destroy") return std::make_unique<DestroyAction>(std::move(context));
   if (context.step.action == "keyguard.close") return std::make_unique<CloseAction>(std::move(context));
   return nullptr;
 }

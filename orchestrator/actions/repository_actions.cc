@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "orchestrator/actions/action.h"
 #include "orchestrator/actions/draft.h"
+#include "orchestrator/actions/hierarchy.h"
+#include "orchestrator/actions/new_hierarchy.h"
 #include "orchestrator/actions/replacements.h"
 #include "procedures/reason.h"
 #include "repository/rebuild.h"
@@ -17,13 +19,16 @@ constexpr Millis kDefaultDeadline = std::chrono::hours(24);
 using Build = StatusOr<repository::RebuildReport> (*)(const repository::RebuildOptions&, repository::RebuildReport*);
 
 // The roots every certificate must chain to are the trust policy's, not the files'.
-StatusOr<repository::RebuildOptions> OptionsFor(Core& core) {
+StatusOr<repository::RebuildOptions> OptionsFor(Core& core, const Incident& incident) {
   const procedures::PolicyVerifier& verifier = core.trust.VerifierAt(core.Now());
   for (const pki::Certificate& authority : verifier.DeviceAuthorities()) {
     if (authority.issuer != authority.subject) continue;
     repository::RebuildOptions options{core.site.extracts, core.site.store, "",
                                        pki::AnchorOf(verifier.OrganisationRoot()), pki::AnchorOf(authority)};
     options.today = FormatDate(core.Now());
+    // Contingency: the root that is to take the old one's place, from its witnessed ceremony.
+    SMKI_ASSIGN_OR_RETURN(const auto accepted, AcceptedRoot(core.book, incident));
+    if (accepted) options.more_organisation_roots.push_back(pki::AnchorOf(*accepted));
     return options;
   }
   return procedures::Refuse(procedures::Reason::kPOLICY_INCOMPLETE, "deviceAuthorities names no root");
@@ -36,7 +41,7 @@ class RepositoryAction : public Action {
  protected:
   // Builds on the worker; `then` runs here with the report.
   void RunBuild(Build build, uint64_t tolerance, std::function<void(StatusOr<repository::RebuildReport>)> then) {
-    auto options = OptionsFor(core());
+    auto options = OptionsFor(core(), incident());
     if (!options.ok()) return then(options.status());
     options->tolerance = tolerance;
     options->on_progress = [progress = progress_, start = SystemClock().SinceBoot()](const auto& now) {
@@ -139,7 +144,28 @@ class HoldsCertificatesAction : public RepositoryAction {
                                            incident().state.facts.at("party"), outputs.at("store.date"));
     Succeed(detail, std::move(outputs));
   }
+  // Contingency: the new hierarchy is there; what each Device needs of it the draft will look for, with the Inventory.
+  StatusOr<OrganisationCertificates> FindHierarchy(const repository::Store& store) {
+    SMKI_ASSIGN_OR_RETURN(const auto root, AcceptedRoot(core().book, incident()));
+    if (!root) return FailedPrecondition("no new Root OCA Certificate was accepted from its key ceremony");
+    SMKI_ASSIGN_OR_RETURN(NewHierarchy hierarchy, NewHierarchy::Find(store, *root, core().site.direction));
+    OrganisationCertificates out;
+    for (const auto& [role, organisation] : core().site.direction.dcc_organisations) {
+      if (role != "recovery" && role != "accessControlBroker") continue;  // which every Device has
+      const char* usage = role == "recovery" ? "digitalSignature" : "keyAgreement";
+      const std::string cell = fmt::format("{}/{}", role, usage);
+      SMKI_ASSIGN_OR_RETURN(pki::Certificate certificate,
+                            hierarchy.CertificateFor(*gbcs::TrustAnchorCell::Parse(cell), organisation));
+      out.replacements.emplace(cell, std::move(certificate));
+    }
+    out.replacements.emplace("root/keyCertSign", *root);
+    return out;
+  }
   StatusOr<OrganisationCertificates> Find() {
+    if (incident().runbook.key == "contingency") {
+      SMKI_ASSIGN_OR_RETURN(const auto current, core().repository.Current());
+      return FindHierarchy(*current);
+    }
     SMKI_ASSIGN_OR_RETURN(const Eui64 organisation, OrganisationOf(incident().state));
     SMKI_ASSIGN_OR_RETURN(const UtcTime compromised, CompromiseOf(incident().state));
     SMKI_ASSIGN_OR_RETURN(const auto store, core().repository.Current());

@@ -335,6 +335,22 @@ Status Campaign::CheckCommand(const keyguard::v1::SignedCommand& item, Rank rank
 }
 
 // Logs what came of the batch. The status is what stopped some of its items, if that concerns the whole campaign.
+// What all commands disclose is kept from the first: an auditor needs it to see what was signed.
+Status Campaign::NoteDisclosure(const keyguard::v1::SignResponse& response) {
+  if (disclosure_noted_ || !seams_.disclosed) return OkStatus();
+  for (const keyguard::v1::SignedCommand& item : response.commands()) {
+    if (item.command().empty()) continue;
+    SMKI_ASSIGN_OR_RETURN(const gbcs::Message message, gbcs::ParseMessage(AsBytes(item.command())));
+    SMKI_ASSIGN_OR_RETURN(const gbcs::CommandPayload payload, gbcs::ParseCommandPayload(message.payload));
+    if (!payload.plaintext_symmetric_key)
+      return Internal("the keyguard's command for {} discloses no Symmetric Key", Eui64(item.device()).ToString());
+    SMKI_RETURN_IF_ERROR(seams_.disclosed(*payload.plaintext_symmetric_key));
+    disclosure_noted_ = true;
+    return OkStatus();
+  }
+  return OkStatus();
+}
+
 Status Campaign::LogSigned(const Batch& batch, const keyguard::v1::SignResponse& response, std::vector<Rank>& deliver) {
   if (static_cast<size_t>(response.commands_size()) != batch.ranks.size()) {
     return Internal("the keyguard answered {} of {} items", response.commands_size(), batch.ranks.size());
@@ -342,6 +358,7 @@ Status Campaign::LogSigned(const Batch& batch, const keyguard::v1::SignResponse&
   // All of them first: nothing of a batch is delivered if something in it is wrong.
   for (size_t i = 0; i < batch.ranks.size(); ++i)
     SMKI_RETURN_IF_ERROR(CheckCommand(response.commands(static_cast<int>(i)), batch.ranks[i], batch.attempts[i]));
+  SMKI_RETURN_IF_ERROR(NoteDisclosure(response));
   ledger::CampaignSigned logged{batch.number, {}};
   ledger::CampaignRefused refused{batch.number, {}};
   Status held = OkStatus();

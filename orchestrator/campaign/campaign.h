@@ -55,6 +55,9 @@ class Campaign {
     // The key is closed although it is needed: have it opened again (one more ceremony), then call back. An error ends
     // the wave.
     std::function<void(std::function<void(Status)>)> reopen_key;
+    // Contingency: the Symmetric Key, as the first command signed discloses it to its Device; kept as evidence before
+    // any is delivered. May be called again after a restart.
+    std::function<Status(ByteSpan)> disclosed = {};
   };
   struct Plan {
     std::string incident;
@@ -120,6 +123,7 @@ class Campaign {
   void BeginWave(const std::string& wave);
   void OnSigned(const Batch& batch, StatusOr<keyguard::v1::SignResponse> response);
   Status LogSigned(const Batch& batch, const keyguard::v1::SignResponse& response, std::vector<Rank>& deliver);
+  Status NoteDisclosure(const keyguard::v1::SignResponse& response);
   Status CheckCommand(const keyguard::v1::SignedCommand& item, Rank rank, uint32_t attempt) const;
   void Deliver(std::vector<Rank> ranks);
   void OnDelivered(const std::vector<Rank>& ranks, const ledger::CampaignSent& sent,
@@ -165,6 +169,7 @@ class Campaign {
   bool wave_open_ = false;          // begun in the log, and not done there
   uint64_t wave_done_records_ = 0;  // records of the log up to the newest wave-done
   bool paused_ = false, key_lost_ = false, spoiled_ = false;
+  bool disclosure_noted_ = false;
   std::string held_by_;
   std::vector<std::deque<Rank>> ready_;             // by group: a command is wanted
   std::vector<Want> want_;                          // by rank

@@ -44,8 +44,9 @@ StatusOr<GroupIntent> IntentOf(const procedures::Direction& direction, const pro
   GroupIntent intent;
   SMKI_ASSIGN_OR_RETURN(intent.mode, ModeOf(direction.mode));
   SMKI_ASSIGN_OR_RETURN(const pki::Certificate key, Find(certificates, direction.key_certificate, "key certificate"));
-  if (!key.subject_eui) return InvalidArgument("key certificate {}: names no organisation (EUI-64)", key.Describe());
-  intent.originator = *key.subject_eui;
+  const std::optional<Eui64> originator = direction.originator ? direction.originator : key.subject_eui;
+  if (!originator) return InvalidArgument("key certificate {}: names no organisation (EUI-64)", key.Describe());
+  intent.originator = *originator;
   for (const procedures::DirectedReplacement& replacement : group.replacements) {
     const auto cell = gbcs::TrustAnchorCell::Parse(replacement.cell);
     if (!cell) return InvalidArgument("group {}: '{}' is no trust anchor cell", group.name, replacement.cell);

@@ -105,16 +105,18 @@ class MaterialCheck {
   }
 
   // A recovery command is verified with the recovery cell (GBCS.md 4.2): role 01, digitalSignature, and an EUI-64 to
-  // be the Business Originator ID. No cell holds the contingency key.
+  // be the Business Originator ID. No cell holds the contingency key: the root that Devices hold carries it (4.6).
   StatusOr<pki::Certificate> CheckKeyCertificate() const {
     const std::string where = fmt::format("certificate of the {} key", direction_.key);
     SMKI_ASSIGN_OR_RETURN(const pki::Certificate certificate, Find(direction_.key_certificate, where));
-    const bool role_fits = direction_.key != "recovery" || certificate.subject_ou == "01";
-    if (!role_fits || certificate.key_usage != pki::kDigitalSignature || !certificate.subject_eui) {
-      return Refuse(Reason::kCERTIFICATE_NOT_FOR_CELL,
-                    fmt::format("{}: {} cannot authorise commands", where, certificate.Describe()));
-    }
-    return certificate;
+    const bool authorises =
+        direction_.key == "contingency"
+            ? certificate.der() == policy_.organisation_root.bytes && certificate.apex_key.has_value()
+            : certificate.subject_ou == "01" && certificate.key_usage == pki::kDigitalSignature &&
+                  certificate.subject_eui.has_value();
+    if (authorises) return certificate;
+    return Refuse(Reason::kCERTIFICATE_NOT_FOR_CELL,
+                  fmt::format("{}: {} cannot authorise commands", where, certificate.Describe()));
   }
 
   // The key's issuers are not directed, only handed over with the rest: what counts is that they end at the root.
@@ -162,9 +164,7 @@ class MaterialCheck {
       const std::string where = fmt::format("group {}, {}", group.name, r.cell);
       SMKI_ASSIGN_OR_RETURN(pki::Certificate certificate, Find(r.certificate, where));
       if (RoleAndUsage(r.cell).first == "root") {
-        if (!certificate.is_ca || (certificate.key_usage & pki::kKeyCertSign) == 0) {
-          return Refuse(Reason::kCERTIFICATE_NOT_FOR_CELL, where + ": not a CA certificate");
-        }
+        SMKI_RETURN_IF_ERROR(CheckRoot(where, certificate));
         // GBCS.md 3.3 (d): what is replaced beside the root chains to the new root.
         anchor = pki::AnchorOf(certificate);
         continue;
@@ -182,6 +182,21 @@ class MaterialCheck {
         return Refuse(Reason::kCERTIFICATE_PATH_INVALID,
                       fmt::format("{}: {}: {}", where, certificate.Describe(), result.detail));
     }
+    return OkStatus();
+  }
+
+  // Under contingency the new root answers to nobody but itself, and carries the next contingency key: without one its
+  // Devices could never be helped again.
+  Status CheckRoot(const std::string& where, const pki::Certificate& certificate) const {
+    const auto unfit = [&](const char* why) {
+      return Refuse(Reason::kCERTIFICATE_NOT_FOR_CELL, fmt::format("{}: {}: {}", where, certificate.Describe(), why));
+    };
+    if (!certificate.is_ca || (certificate.key_usage & pki::kKeyCertSign) == 0) return unfit("not a CA certificate");
+    if (direction_.key != "contingency") return OkStatus();
+    if (certificate.issuer != certificate.subject || !certificate.IsSignedBy(*certificate.public_key))
+      return unfit("not signed by itself");
+    if (!certificate.apex_key) return unfit("it carries no contingency key");
+    if (certificate.der() == policy_.organisation_root.bytes) return unfit("Devices hold it already");
     return OkStatus();
   }
 

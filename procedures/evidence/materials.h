@@ -20,8 +20,8 @@ struct Materials {
 //   every certificate of its digest, with role and key usage of the cell it goes into, one organisation for each role
 //   in a group, and a path over the group's path certificates to the policy's organisation root (or to the root
 //   certificate that the group itself installs);
-//   the certificate of the recovery key with a path to that root, over whatever issuers were handed over. Validity is
-//   looked at only where the group's timeChecks are on.
+//   the certificate of the recovery key with a path to that root, over whatever issuers were handed over; of the
+//   contingency key the policy's organisation root itself. Validity is looked at only where timeChecks are on.
 // Reasons: POPULATION_MALFORMED, POPULATION_DIGEST_MISMATCH, POPULATIONS_OVERLAP, ENVIRONMENT_MISMATCH,
 // CERTIFICATE_DIGEST_MISMATCH, CERTIFICATE_NOT_FOR_CELL, CERTIFICATE_PATH_INVALID.
 Status CheckMaterials(const TrustPolicy& policy, const Direction& direction, const Materials& materials, UtcTime now);

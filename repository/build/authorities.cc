@@ -32,6 +32,11 @@ Issuer::EntryKey EntryKeyOf(const pki::Certificate& certificate) {
   return out;
 }
 
+std::vector<pki::TrustAnchor> With(const pki::TrustAnchor& first, std::vector<pki::TrustAnchor> more) {
+  more.insert(more.begin(), first);
+  return more;
+}
+
 }  // namespace
 
 void Issuer::Verify(std::span<const pki::IssuerVerifier::Claim> claims, std::span<uint8_t> valid) const {
@@ -45,31 +50,40 @@ void Issuer::Verify(std::span<const pki::IssuerVerifier::Claim> claims, std::spa
   for (size_t i = 0; i < claims.size(); ++i) valid[i] = key_.VerifyDigest(claims[i].digest, claims[i].signature);
 }
 
-Authorities::Authorities(const pki::TrustAnchor& organisation_root, const pki::TrustAnchor& device_root)
-    : roots_{organisation_root, device_root} {
+Authorities::Authorities(const RebuildOptions& options)
+    : roots_{With(options.organisation_root, options.more_organisation_roots), {options.device_root}} {
   for (const bool device : {false, true}) {
-    const pki::TrustAnchor& root = roots_[device ? 1 : 0];
-    by_name_[{device, root.name}].push_back(
-        {ToBytes(root.identifier), std::make_shared<Issuer>(root.key, Issuer::EntryKey{}, Digest{})});
+    for (const pki::TrustAnchor& root : RootsOf(device)) {
+      by_name_[{device, root.name}].push_back(
+          {ToBytes(root.identifier), std::make_shared<Issuer>(root.key, Issuer::EntryKey{}, Digest{})});
+    }
   }
 }
 
 // With mutex_ held.
 bool Authorities::Trust(Known& known) {
-  const pki::TrustAnchor& root = roots_[known.device ? 1 : 0];
-  if (IsRoot(known.certificate, root)) {
+  for (const pki::TrustAnchor& root : RootsOf(known.device)) {
+    if (!IsRoot(known.certificate, root)) continue;
     known.issuer = std::make_shared<Issuer>(root.key, Issuer::EntryKey{}, Digest{});
     return true;
   }
   // Its issuer may be an authority too, but no deeper: SMKI has a root and issuing authorities, and path validation
   // takes three.
+  const auto is_root = [&](const pki::Certificate& certificate) {
+    return std::any_of(RootsOf(known.device).begin(), RootsOf(known.device).end(),
+                       [&](const pki::TrustAnchor& root) { return IsRoot(certificate, root); });
+  };
   std::vector<pki::Certificate> between;
   for (const Known& other : known_) {
     if (other.issuer && other.device == known.device && Same(other.certificate.subject, known.certificate.issuer) &&
-        between.size() < pki::kMaxIntermediates && !IsRoot(other.certificate, root))
+        between.size() < pki::kMaxIntermediates && !is_root(other.certificate))
       between.push_back(other.certificate);
   }
-  if (!pki::ValidatePath(known.certificate, between, root, std::nullopt).ok()) return false;
+  const bool chains =
+      std::any_of(RootsOf(known.device).begin(), RootsOf(known.device).end(), [&](const pki::TrustAnchor& root) {
+        return pki::ValidatePath(known.certificate, between, root, std::nullopt).ok();
+      });
+  if (!chains) return false;
   known.issuer = std::make_shared<Issuer>(*known.certificate.public_key, EntryKeyOf(known.certificate),
                                           known.certificate.sha256());
   by_name_[{known.device, known.certificate.subject}].push_back(

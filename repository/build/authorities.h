@@ -1,4 +1,4 @@
-// Who may have issued what, while a Repository is rebuilt: the two pinned roots, and below them the authorities whose
+// Who may have issued what, while a Repository is rebuilt: the pinned roots, and below them the authorities whose
 // certificates the files hold. Private to this room. Any thread.
 #pragma once
 
@@ -13,6 +13,7 @@
 #include "pki/certificate.h"
 #include "pki/issuer_verifier.h"
 #include "repository/profile/certificate_view.h"
+#include "repository/rebuild.h"
 
 namespace smki::repository {
 
@@ -43,7 +44,8 @@ using Issuers = std::vector<std::shared_ptr<const Issuer>>;
 
 class Authorities {
  public:
-  Authorities(const pki::TrustAnchor& organisation_root, const pki::TrustAnchor& device_root);
+  // Of `options` only the pinned roots are used.
+  explicit Authorities(const RebuildOptions& options);
 
   static constexpr size_t kMost = 4096;  // SMKI has a dozen
 
@@ -71,7 +73,9 @@ class Authorities {
   };
   bool Trust(Known& known);
 
-  const pki::TrustAnchor roots_[2];  // organisations, Devices
+  const std::vector<pki::TrustAnchor>& RootsOf(bool device) const { return roots_[device ? 1 : 0]; }
+
+  const std::vector<pki::TrustAnchor> roots_[2];  // organisations, Devices
   mutable std::shared_mutex mutex_;  // of what follows
   std::vector<Known> known_;
   std::map<Digest, size_t> by_digest_;  // SHA-256 of the DER: index into known_

@@ -146,6 +146,7 @@ void KeyguardMachine::ServeKeyguard(const Server::Call& call, const Server::Repl
   if (method == "Sign") return Unary(calls, call, reply, &KeyguardCalls::Sign);
   if (method == "Prove") return Unary(calls, call, reply, &KeyguardCalls::Prove);
   if (method == "Close") return Unary(calls, call, reply, &KeyguardCalls::Close);
+  if (method == "Destroy") return Unary(calls, call, reply, &KeyguardCalls::Destroy);
   if (method == "GetStatus") return Unary(calls, call, reply, &KeyguardCalls::GetStatus);
   if (method == "Countersign") return Unary(calls, call, reply, &KeyguardCalls::Countersign);
   if (method != "Prepare") return reply(Error(StatusCode::kUnimplemented, "there is no call {}", method));
