@@ -783,7 +783,7 @@ ledger::JournalOrder History::Order(const std::string& order, const std::string&
   event.messages = {text};
   event.now = event.true_time = events.front().now;
   if (really_signed) events.insert(events.begin(), event);
-  return {time, order, person, estate->DirectionDigest(), ToBytes(AsBytes(text)), Bytes{1}};
+  return {time, order, person, estate->DirectionDigest(), ToBytes(AsBytes(text)), Bytes{1}, ""};
 }
 
 const History& Honest() {
