@@ -6,6 +6,7 @@
 #include "base/usage.h"
 #include "sim/estate/generate.h"
 #include "sim/estate/plan.h"
+#include "sim/program/adopt.h"
 #include "sim/program/fleet_report.h"
 #include "sim/program/serve.h"
 #include "sim/program/supplier.h"
@@ -44,7 +45,7 @@ void AddGenerate(CLI::App& app) {
   command->add_option("--seed", options->seed, "fixes layout, names, counts and order; never keys")
       ->check(smki::WholeNumber())
       ->capture_default_str();
-  command->add_option("--runbooks", options->runbooks, "folder with appendix-l/method-3.yaml")->required();
+  command->add_option("--runbooks", options->runbooks, "folder with appendix-l/")->required();
   command->callback([options] {
     options->on_stage = [](const std::string& stage) { fmt::print(stderr, "smki-sim: {}\n", stage); };
     const auto estate = Generate(*options, SystemClock(), SystemRandom());
@@ -91,6 +92,7 @@ void AddOutput(CLI::App* command, std::string& output) {
 void AddSupplier(CLI::App& app) {
   struct Options {
     std::string estate, party = kRecoveredSupplier, output = "text";
+    bool hold = false;
   };
   auto options = std::make_shared<Options>();
   CLI::App* supplier = app.add_subcommand("supplier", "act as the staff of a party");
@@ -98,26 +100,55 @@ void AddSupplier(CLI::App& app) {
   CLI::App* command = supplier->add_subcommand("new-certificates", "make new keys, have them certified and published");
   command->add_option("--estate", options->estate, "the estate's folder")->required();
   command->add_option("--party", options->party, "for example supplier-a")->capture_default_str();
+  command->add_flag("--hold", options->hold, "do not ask for a delta: others will");
   AddOutput(command, options->output);
   command->callback([options] {
-    const auto made = MakeNewCertificates(options->estate, options->party);
+    const auto made = MakeNewCertificates(options->estate, options->party, !options->hold);
     Finish(made.status());
     Print(options->output == "json" ? ToJson(*made) : ToText(*made));
   });
 }
 
+void AddAuthority(CLI::App& app) {
+  auto estate = std::make_shared<std::string>();
+  auto names = std::make_shared<NewHierarchyNames>();
+  CLI::App* authority = app.add_subcommand("authority", "act as the staff of the certificate authority");
+  authority->require_subcommand(1);
+  CLI::App* command = authority->add_subcommand(
+      "adopt", "take a new hierarchy from its key ceremonies into service; the estate's server is down");
+  command->add_option("--estate", *estate, "the estate's folder")->required();
+  command->add_option("--root", names->root, "ceremony of the Root OCA")->capture_default_str();
+  command->add_option("--issuing", names->issuing, "ceremony of the Issuing OCA")->capture_default_str();
+  command->add_option("--recovery", names->recovery, "ceremony of the Recovery key")->capture_default_str();
+  command->callback([estate, names] { Finish(AdoptHierarchy(*estate, *names)); });
+}
+
+void AddVerifyHierarchy(CLI::App& app) {
+  auto estate = std::make_shared<std::string>();
+  auto names = std::make_shared<NewHierarchyNames>();
+  CLI::App* command =
+      app.add_subcommand("verify-hierarchy", "tell how many Devices really are under a new root (JSON)");
+  command->add_option("--estate", *estate, "the estate's folder")->required();
+  command->add_option("--root", names->root, "ceremony of the Root OCA")->capture_default_str();
+  command->add_option("--issuing", names->issuing, "ceremony of the Issuing OCA")->capture_default_str();
+  command->callback([estate, names] { Print(HierarchyReportJson(*estate, names->root, names->issuing)); });
+}
+
 void AddVerifyFleet(CLI::App& app) {
   struct Options {
-    std::string estate, party = kRecoveredSupplier, output = "text";
+    std::string estate, party = kRecoveredSupplier, holder, output = "text";
   };
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("verify-fleet", "tell what every Device really holds");
   command->add_option("--estate", options->estate, "the estate's folder")->required();
-  command->add_option("--party", options->party, "whose recovery it is about")->capture_default_str();
+  command->add_option("--party", options->party, "whose Devices it is about")->capture_default_str();
+  command->add_option("--holder", options->holder,
+                      "whose certificates they shall hold (default: the party's new ones)");
   AddOutput(command, options->output);
   command->callback([options] {
-    Print(options->output == "json" ? FleetReportJson(options->estate, options->party)
-                                    : FleetReportText(options->estate, options->party));
+    const std::string& holder = options->holder.empty() ? options->party : options->holder;
+    Print(options->output == "json" ? FleetReportJson(options->estate, options->party, holder)
+                                    : FleetReportText(options->estate, options->party, holder));
   });
 }
 
@@ -132,6 +163,8 @@ int main(int argc, char** argv) {
   smki::sim::AddServe(app);
   smki::sim::AddSupplier(app);
   smki::sim::AddVerifyFleet(app);
+  smki::sim::AddAuthority(app);
+  smki::sim::AddVerifyHierarchy(app);
 #ifdef SMKI_HAS_SCENARIO
   smki::sim::AddDrillCommand(app);
 #endif

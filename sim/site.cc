@@ -37,11 +37,20 @@ StatusOr<SimSite> ReadSimSite(const std::string& path) {
   SMKI_ASSIGN_OR_RETURN(site.tls.key, file(*tls, "key"));
 
   SMKI_ASSIGN_OR_RETURN(const YamlNode* authority, root.Mapping("authority"));
-  SMKI_RETURN_IF_ERROR(authority->CheckKeys({"state", "certificate", "token", "pin"}));
+  SMKI_RETURN_IF_ERROR(authority->CheckKeys({"state", "certificate", "token", "pin"}, {"next"}));
   SMKI_ASSIGN_OR_RETURN(site.authority.state, file(*authority, "state"));
   SMKI_ASSIGN_OR_RETURN(site.authority.certificate, file(*authority, "certificate"));
   SMKI_ASSIGN_OR_RETURN(site.authority.token, authority->Text("token"));
   SMKI_ASSIGN_OR_RETURN(site.authority.pin, file(*authority, "pin"));
+
+  if (authority->Find("next") != nullptr) {
+    SMKI_ASSIGN_OR_RETURN(const YamlNode* next, authority->Mapping("next"));
+    SMKI_RETURN_IF_ERROR(next->CheckKeys({"certificate", "token", "pin"}));
+    SimSite::AuthorityKey& key = site.authority.next.emplace();
+    SMKI_ASSIGN_OR_RETURN(key.certificate, file(*next, "certificate"));
+    SMKI_ASSIGN_OR_RETURN(key.token, next->Text("token"));
+    SMKI_ASSIGN_OR_RETURN(key.pin, file(*next, "pin"));
+  }
 
   SMKI_ASSIGN_OR_RETURN(const YamlNode* pkcs11, root.Mapping("pkcs11"));
   SMKI_RETURN_IF_ERROR(pkcs11->CheckKeys({"module", "config"}));

@@ -2,6 +2,7 @@
 // file.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "base/status.h"
@@ -15,8 +16,12 @@ struct SimSite {
   rpc::TlsFiles tls;
   std::string fleet;
   std::string extracts;
+  struct AuthorityKey {
+    std::string certificate, token, pin;
+  };
   struct {
     std::string state, certificate, token, pin;
+    std::optional<AuthorityKey> next;  // issues from now on; revocation lists stay the first one's
   } authority;
   std::string pkcs11_module, pkcs11_config;
   Faults faults;

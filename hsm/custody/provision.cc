@@ -46,4 +46,14 @@ StatusOr<Secret> ProvisionSymmetricToken(pkcs11::Module& module, const std::stri
   return key;
 }
 
+Status BindToken(pkcs11::Module& module, const std::string& token_label, const Secret& secret,
+                 const TokenBinding& binding) {
+  SMKI_ASSIGN_OR_RETURN(const pkcs11::TokenUri uri, pkcs11::TokenUri::Parse("pkcs11:token=" + token_label));
+  SMKI_ASSIGN_OR_RETURN(const pkcs11::Slot slot, module.FindToken(uri));
+  SMKI_ASSIGN_OR_RETURN(const auto session, slot.OpenSession(pkcs11::Access::kReadWrite));
+  SMKI_RETURN_IF_ERROR(session->Login(PinOf(secret)));
+  SMKI_RETURN_IF_ERROR(session->WriteData(kBindingLabel, AsBytes(Render(binding))));
+  return session->Logout();
+}
+
 }  // namespace smki::hsm

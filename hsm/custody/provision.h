@@ -19,4 +19,8 @@ StatusOr<pki::PublicKey> ProvisionToken(pkcs11::Module& module, const std::strin
 StatusOr<Secret> ProvisionSymmetricToken(pkcs11::Module& module, const std::string& token_label, const Secret& secret,
                                          const TokenBinding& binding, Random& random);
 
+// Writes the binding of a token made before its trust policy was.
+Status BindToken(pkcs11::Module& module, const std::string& token_label, const Secret& secret,
+                 const TokenBinding& binding);
+
 }  // namespace smki::hsm

@@ -25,9 +25,10 @@ Status Hold(const Options& options) {
   SMKI_ASSIGN_OR_RETURN(const CeremonyResult made,
                         HoldKeyCeremony(site, options.file, PosixFiles(), SystemClock(), SystemRandom()));
   Show(made);
-  std::printf("Next: everybody who saw it compares these lines with the screen and signs:\n"
-              "  smki-key-ceremony sign %s --site %s --person ...\n",
-              made.transcript.id.c_str(), options.site.c_str());
+  std::printf(
+      "Next: everybody who saw it compares these lines with the screen and signs:\n"
+      "  smki-key-ceremony sign %s --site %s --person ...\n",
+      made.transcript.id.c_str(), options.site.c_str());
   return OkStatus();
 }
 

@@ -122,8 +122,7 @@ class Holding {
       const Secret record = procedures::EncodeShareRecord(share);
       SMKI_ASSIGN_OR_RETURN(const Bytes envelope, pki::Envelop(record.span(), certificate));
       SMKI_RETURN_IF_ERROR(Write(fmt::format("shares/{}-{}.cms", key, share.person), envelope));
-      commitments +=
-          fmt::format("{} {} {}\n", share.index, share.person, ToHex(procedures::CommitmentOf(share)));
+      commitments += fmt::format("{} {} {}\n", share.index, share.person, ToHex(procedures::CommitmentOf(share)));
     }
     SMKI_RETURN_IF_ERROR(Write(fmt::format("shares/{}-commitments.txt", key), AsBytes(commitments)));
     return custody;
@@ -300,8 +299,8 @@ StatusOr<std::string> SignKeyCeremony(const CeremonySite& site, const std::strin
   SMKI_ASSIGN_OR_RETURN(const Bytes pem, files.Read(certificate_file, kMaxFile));
   SMKI_ASSIGN_OR_RETURN(const pki::Certificate certificate, pki::Certificate::FromPem(AsText(pem)));
   const std::string text = procedures::Render(made.transcript);
-  SMKI_ASSIGN_OR_RETURN(const Bytes cms, pki::SignDetached(AsBytes(text), key, certificate, clock.Now(),
-                                                           procedures::kKeyCeremonyHint));
+  SMKI_ASSIGN_OR_RETURN(const Bytes cms,
+                        pki::SignDetached(AsBytes(text), key, certificate, clock.Now(), procedures::kKeyCeremonyHint));
   const std::string path = fmt::format("{}/signatures/{}.cms", made.folder, person);
   if (files.Exists(path)) return Error(StatusCode::kAlreadyExists, "{} has signed already: {}", person, path);
   SMKI_RETURN_IF_ERROR(files.CreateDirectories(DirectoryOf(path)));

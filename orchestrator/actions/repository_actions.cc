@@ -3,10 +3,9 @@
 
 #include "base/clock.h"
 #include "orchestrator/actions/action.h"
-#include "orchestrator/actions/draft.h"
 #include "orchestrator/actions/hierarchy.h"
+#include "orchestrator/actions/holder.h"
 #include "orchestrator/actions/new_hierarchy.h"
-#include "orchestrator/actions/replacements.h"
 #include "procedures/reason.h"
 #include "repository/rebuild.h"
 
@@ -117,7 +116,7 @@ class BuildAction : public RepositoryAction {
   Build build_;
 };
 
-// Until the store has the organisation's new certificates: applies what deltas there are, looks, waits, looks again.
+// Until the store has the certificates that the step names: applies what deltas there are, looks, waits, looks again.
 class HoldsCertificatesAction : public RepositoryAction {
  public:
   using RepositoryAction::RepositoryAction;
@@ -138,39 +137,38 @@ class HoldsCertificatesAction : public RepositoryAction {
     const auto found = Find();
     if (!found.ok()) return Wait(found.status());
     Outputs outputs = OutputsOf(summary);
-    for (const auto& [cell, certificate] : found->replacements)
-      outputs["certificate." + cell] = ToHex(certificate.sha256());
-    const std::string detail = fmt::format("the new certificates of {} are in the Repository ({})",
-                                           incident().state.facts.at("party"), outputs.at("store.date"));
+    for (const auto& [cell, certificate] : *found) outputs["certificate." + cell] = ToHex(certificate.sha256());
+    const auto holder = HolderFor(HolderOf(step()), incident().state, core().site.direction);
+    if (!holder.ok()) return Fail(holder.status());
+    const std::string detail =
+        fmt::format("the {}certificates of {} are in the Repository ({})",
+                    HolderOf(step()) == procedures::kSubscriber ? "new " : "", holder->party, outputs.at("store.date"));
     Succeed(detail, std::move(outputs));
   }
   // Contingency: the new hierarchy is there; what each Device needs of it the draft will look for, with the Inventory.
-  StatusOr<OrganisationCertificates> FindHierarchy(const repository::Store& store) {
+  StatusOr<CellCertificates> FindHierarchy(const repository::Store& store) {
     SMKI_ASSIGN_OR_RETURN(const auto root, AcceptedRoot(core().book, incident()));
     if (!root) return FailedPrecondition("no new Root OCA Certificate was accepted from its key ceremony");
     SMKI_ASSIGN_OR_RETURN(NewHierarchy hierarchy, NewHierarchy::Find(store, *root, core().site.direction));
-    OrganisationCertificates out;
+    CellCertificates out;
     for (const auto& [role, organisation] : core().site.direction.dcc_organisations) {
       if (role != "recovery" && role != "accessControlBroker") continue;  // which every Device has
       const char* usage = role == "recovery" ? "digitalSignature" : "keyAgreement";
       const std::string cell = fmt::format("{}/{}", role, usage);
       SMKI_ASSIGN_OR_RETURN(pki::Certificate certificate,
                             hierarchy.CertificateFor(*gbcs::TrustAnchorCell::Parse(cell), organisation));
-      out.replacements.emplace(cell, std::move(certificate));
+      out.emplace(cell, std::move(certificate));
     }
-    out.replacements.emplace("root/keyCertSign", *root);
+    out.emplace("root/keyCertSign", *root);
     return out;
   }
-  StatusOr<OrganisationCertificates> Find() {
+  StatusOr<CellCertificates> Find() {
     if (incident().runbook.key == "contingency") {
       SMKI_ASSIGN_OR_RETURN(const auto current, core().repository.Current());
       return FindHierarchy(*current);
     }
-    SMKI_ASSIGN_OR_RETURN(const Eui64 organisation, OrganisationOf(incident().state));
-    SMKI_ASSIGN_OR_RETURN(const UtcTime compromised, CompromiseOf(incident().state));
     SMKI_ASSIGN_OR_RETURN(const auto store, core().repository.Current());
-    SMKI_ASSIGN_OR_RETURN(const auto records, store->ByEui(organisation));
-    return ChooseReplacements(records, compromised);
+    return CertificatesFor(HolderOf(step()), incident().state, *store, core().site.direction);
   }
   void Wait(const Status& why) {
     missing_ = Message(why);

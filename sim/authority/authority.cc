@@ -79,7 +79,7 @@ StatusOr<Authority::PublishedList> Authority::PublishRevocationList() {
   SMKI_ASSIGN_OR_RETURN(std::vector<pki::Revoked> revoked, state_.Revocations());
   const UtcTime now = clock_.Now();
   SMKI_ASSIGN_OR_RETURN(pki::RevocationList list,
-                        pki::IssueRevocationList(issuing_, number, now, now + kCrlLife, std::move(revoked)));
+                        pki::IssueRevocationList(revoking_, number, now, now + kCrlLife, std::move(revoked)));
   // The number first: one that was used is never used again for another list.
   SMKI_ASSIGN_OR_RETURN(Transaction transaction, state_.Begin());
   SMKI_RETURN_IF_ERROR(state_.Set(kCrlNumber, std::to_string(number)));

@@ -73,7 +73,14 @@ class Authority {
  public:
   // All must outlive it. `issuing` is the Issuing OCA's name and key; files go to the folder `extracts`.
   Authority(AuthorityState& state, pki::IssuerIdentity issuing, std::string extracts, Clock& clock, Random& random)
-      : state_(state), issuing_(std::move(issuing)), extracts_(std::move(extracts)), clock_(clock), random_(random) {}
+      : state_(state),
+        issuing_(std::move(issuing)),
+        revoking_(issuing_),
+        extracts_(std::move(extracts)),
+        clock_(clock),
+        random_(random) {}
+  // From now on another Issuing OCA issues; what was issued before is still revoked by the first.
+  void IssueFrom(pki::IssuerIdentity next) { issuing_ = std::move(next); }
 
   // Checks proof of possession, the party's EUI-64 and role, and that exactly one of digitalSignature and keyAgreement
   // is asked for. The same octets again give the same certificate. `caller` is the transport identity: a party asks for
@@ -101,6 +108,7 @@ class Authority {
 
   AuthorityState& state_;
   pki::IssuerIdentity issuing_;
+  const pki::IssuerIdentity revoking_;
   const std::string extracts_;
   Bytes NextSerial();
 

@@ -21,36 +21,51 @@ using repository::CertificateKind;
 using repository::CertificateStatus;
 
 constexpr int kFullAgeDays = kDeltas + 1;  // the newest delta is yesterday's
-constexpr char kMethod3[] = "appendix-l/method-3.yaml";
+constexpr char kAppendixL[] = "appendix-l";
 constexpr size_t kMaxRunbook = 1 << 20;
+constexpr size_t kMaxRunbooks = 64;
 
-StatusOr<procedures::Runbook> ReadMethod3(const std::string& runbooks) {
-  const std::string path = runbooks + "/" + kMethod3;
-  const auto text = PosixFiles().Read(path, kMaxRunbook);
-  if (!text.ok())
-    return WithContext(text.status(),
-                       "the trust policy allows the runbook by its digest; name its folder with --runbooks");
-  return procedures::LoadRunbook(AsText(*text), path);
+// The procedures of Appendix L: the trust policy allows by digest those that use a key.
+StatusOr<std::vector<procedures::Runbook>> ReadAppendixL(const std::string& runbooks) {
+  const std::string folder = runbooks + "/" + kAppendixL;
+  auto names = PosixFiles().List(folder);
+  if (!names.ok())
+    return WithContext(names.status(),
+                       "the trust policy allows runbooks by their digests; name their folder with --runbooks");
+  if (names->size() > kMaxRunbooks) return InvalidArgument("{} holds more than {} files", folder, kMaxRunbooks);
+  std::sort(names->begin(), names->end());
+  std::vector<procedures::Runbook> out;
+  for (const std::string& name : *names) {
+    if (!name.ends_with(".yaml")) continue;
+    const std::string path = folder + "/" + name;
+    SMKI_ASSIGN_OR_RETURN(const Bytes text, PosixFiles().Read(path, kMaxRunbook));
+    SMKI_ASSIGN_OR_RETURN(procedures::Runbook runbook, procedures::LoadRunbook(AsText(text), path));
+    out.push_back(std::move(runbook));
+  }
+  if (out.empty()) return NotFound("{} holds no runbook", folder);
+  return out;
 }
 
 // Makes the estate, step by step; each step finds what the one before it made. One PKCS#11 module can be open at a
 // time, and the authority's tokens and the keyguard's are in folders of their own.
 class Generation {
  public:
-  Generation(const GenerateOptions& options, EstateFolder folder, EstatePlan plan, procedures::Runbook method3,
-             UtcTime now, Random& random)
+  Generation(const GenerateOptions& options, EstateFolder folder, EstatePlan plan,
+             std::vector<procedures::Runbook> runbooks, UtcTime now, Random& random)
       : options_(options),
         folder_(std::move(folder)),
         plan_(std::move(plan)),
-        method3_(std::move(method3)),
+        runbooks_(std::move(runbooks)),
         now_(now),
         random_(random) {}
 
   StatusOr<EstateFile> Run() {
     SMKI_RETURN_IF_ERROR(MakeFolders());
+    Say("persons, contingency pair");
+    SMKI_RETURN_IF_ERROR(MakeContingency());
     Say("authorities");
     SMKI_RETURN_IF_ERROR(MakeAuthorities());
-    Say("persons, trust policy, key tokens");
+    Say("trust policy, key tokens");
     SMKI_RETURN_IF_ERROR(MakePolicyAndTokens());
     Say("organisations and Devices");
     SMKI_RETURN_IF_ERROR(MakeFleet());
@@ -83,31 +98,47 @@ class Generation {
 
   Status MakeAuthorities() {
     SMKI_ASSIGN_OR_RETURN(const std::shared_ptr<Module> module, LoadModule("authority"));
-    SMKI_ASSIGN_OR_RETURN(hierarchy_, MakeHierarchy(folder_, *module, plan_.estate, Today(), random_));
+    SMKI_ASSIGN_OR_RETURN(hierarchy_, MakeHierarchy(folder_, *module, plan_.estate, Today(), apex_, random_));
     return OkStatus();
   }
 
+  procedures::Environment Drill() const { return {"drill", plan_.estate}; }
+
+  // The Root OCA carries the contingency key, the policy names that root, and the tokens are bound to the policy: so
+  // the tokens are made first and bound last.
+  Status MakeContingency() {
+    SMKI_ASSIGN_OR_RETURN(people_, MakePeople(folder_, now_, random_));
+    SMKI_ASSIGN_OR_RETURN(custodies_, MakeCustodies(Drill(), random_));
+    SMKI_ASSIGN_OR_RETURN(const std::shared_ptr<Module> module, LoadModule("keyguard"));
+    SMKI_ASSIGN_OR_RETURN(const pki::PublicKey key,
+                          hsm::ProvisionToken(*module, TokenLabel("contingency", plan_.estate),
+                                              custodies_->contingency.secret, Binding("contingency"), random_));
+    SMKI_ASSIGN_OR_RETURN(const Secret symmetric,
+                          hsm::ProvisionSymmetricToken(*module, TokenLabel("symmetric", plan_.estate),
+                                                       custodies_->symmetric.secret, Binding("symmetric"), random_));
+    SMKI_ASSIGN_OR_RETURN(apex_, pki::WrapApexKey(key, symmetric.span()));
+    return OkStatus();
+  }
+  hsm::TokenBinding Binding(const std::string& key) const { return {Drill(), key, policy_version_, policy_digest_}; }
+
   // The policy commits to the shares, the tokens to the policy.
   Status MakePolicyAndTokens() {
-    SMKI_ASSIGN_OR_RETURN(const People people, MakePeople(folder_, now_, random_));
-    const procedures::Environment environment{"drill", plan_.estate};
-    SMKI_ASSIGN_OR_RETURN(const KeyCustodies custodies, MakeCustodies(environment, random_));
-    const procedures::TrustPolicy policy = MakePolicy(plan_, people, custodies, hierarchy_, method3_, now_);
+    const procedures::TrustPolicy policy = MakePolicy(plan_, *people_, *custodies_, hierarchy_, runbooks_, now_);
     const std::string text = procedures::RenderPolicy(policy);
     SMKI_RETURN_IF_ERROR(WithContext(procedures::ParsePolicy(text).status(), "the trust policy just made"));
     policy_digest_ = pki::Sha256(text);
+    policy_version_ = policy.version;
     SMKI_RETURN_IF_ERROR(folder_.Write("policy/trust-policy.yaml", text));
-    SMKI_RETURN_IF_ERROR(WriteShares(folder_, people, custodies.recovery));
-    SMKI_RETURN_IF_ERROR(WriteShares(folder_, people, custodies.contingency));
+    for (const hsm::Custody* custody : {&custodies_->recovery, &custodies_->contingency, &custodies_->symmetric})
+      SMKI_RETURN_IF_ERROR(WriteShares(folder_, *people_, *custody));
 
     SMKI_ASSIGN_OR_RETURN(const std::shared_ptr<Module> module, LoadModule("keyguard"));
-    SMKI_ASSIGN_OR_RETURN(recovery_, Provision(*module, "recovery", custodies.recovery, policy));
-    return Provision(*module, "contingency", custodies.contingency, policy).status();
-  }
-  StatusOr<pki::PublicKey> Provision(Module& module, const std::string& key, const hsm::Custody& custody,
-                                     const procedures::TrustPolicy& policy) {
-    return hsm::ProvisionToken(module, TokenLabel(key, plan_.estate), custody.secret,
-                               {policy.environment, key, policy.version, policy_digest_}, random_);
+    SMKI_ASSIGN_OR_RETURN(recovery_, hsm::ProvisionToken(*module, TokenLabel("recovery", plan_.estate),
+                                                         custodies_->recovery.secret, Binding("recovery"), random_));
+    SMKI_RETURN_IF_ERROR(hsm::BindToken(*module, TokenLabel("contingency", plan_.estate),
+                                        custodies_->contingency.secret, Binding("contingency")));
+    return hsm::BindToken(*module, TokenLabel("symmetric", plan_.estate), custodies_->symmetric.secret,
+                          Binding("symmetric"));
   }
 
   Status MakeFleet() {
@@ -199,11 +230,15 @@ class Generation {
   const GenerateOptions& options_;
   EstateFolder folder_;
   EstatePlan plan_;
-  procedures::Runbook method3_;
+  std::vector<procedures::Runbook> runbooks_;
   UtcTime now_;
   Random& random_;
   Hierarchy hierarchy_;
   std::optional<pki::PublicKey> recovery_;
+  std::optional<People> people_;
+  std::optional<KeyCustodies> custodies_;
+  pki::WrappedApexKey apex_;
+  uint64_t policy_version_ = 0;
   Digest policy_digest_{};
   EstateFile file_;
 };
@@ -216,10 +251,10 @@ StatusOr<EstateFile> Generate(const GenerateOptions& options, Clock& clock, Rand
     return InvalidArgument("{} Devices and {} bystanders: from 1 to {} can be made", options.devices, bystanders,
                            kMaxPlanned);
   }
-  SMKI_ASSIGN_OR_RETURN(procedures::Runbook method3, ReadMethod3(options.runbooks));
+  SMKI_ASSIGN_OR_RETURN(std::vector<procedures::Runbook> runbooks, ReadAppendixL(options.runbooks));
   SMKI_ASSIGN_OR_RETURN(EstateFolder folder, EstateFolder::Create(options.out));
   return Generation(options, std::move(folder), PlanEstate(options.devices, bystanders, options.seed),
-                    std::move(method3), clock.Now(), random)
+                    std::move(runbooks), clock.Now(), random)
       .Run();
 }
 

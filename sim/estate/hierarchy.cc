@@ -40,7 +40,7 @@ struct Pair {
 
 StatusOr<Pair> MakePair(const EstateFolder& folder, Module& module, const std::string& estate, const std::string& kind,
                         const pki::AuthoritySubject& root_subject, const pki::AuthoritySubject& issuing_subject,
-                        const std::string& policy, UtcTime day, Random& random) {
+                        const std::string& policy, UtcTime day, const pki::WrappedApexKey* apex, Random& random) {
   Pair out;
   out.root.token = fmt::format("smki-root-{}-{}", kind, estate);
   out.issuing.token = fmt::format("smki-issuing-{}-{}", kind, estate);
@@ -51,7 +51,7 @@ StatusOr<Pair> MakePair(const EstateFolder& folder, Module& module, const std::s
   SMKI_ASSIGN_OR_RETURN(
       out.root.certificate,
       pki::IssueAuthorityCertificate(root, root_subject, root_key->public_key(), 1, policy, NewSerial(random), start,
-                                     AddYears(start, kRootYears) - std::chrono::seconds(1)));
+                                     AddYears(start, kRootYears) - std::chrono::seconds(1), apex));
   SMKI_ASSIGN_OR_RETURN(
       out.issuing.certificate,
       pki::IssueAuthorityCertificate(root, issuing_subject, issuing_key->public_key(), 0, policy, NewSerial(random),
@@ -69,11 +69,12 @@ StatusOr<Pair> MakePair(const EstateFolder& folder, Module& module, const std::s
 }  // namespace
 
 StatusOr<Hierarchy> MakeHierarchy(const EstateFolder& folder, Module& module, const std::string& estate, UtcTime day,
-                                  Random& random) {
-  SMKI_ASSIGN_OR_RETURN(Pair oca, MakePair(folder, module, estate, "oca", {"Root OCA " + estate, "00"},
-                                           {"Issuing OCA " + estate, "07"}, pki::kOrganisationPolicy, day, random));
+                                  const pki::WrappedApexKey& apex, Random& random) {
+  SMKI_ASSIGN_OR_RETURN(
+      Pair oca, MakePair(folder, module, estate, "oca", {"Root OCA " + estate, "00"}, {"Issuing OCA " + estate, "07"},
+                         pki::kOrganisationPolicy, day, &apex, random));
   SMKI_ASSIGN_OR_RETURN(Pair dca, MakePair(folder, module, estate, "dca", {"Root DCA " + estate, ""},
-                                           {"Issuing DCA " + estate, ""}, pki::kDevicePolicy, day, random));
+                                           {"Issuing DCA " + estate, ""}, pki::kDevicePolicy, day, nullptr, random));
   return Hierarchy{std::move(oca.root), std::move(oca.issuing), std::move(dca.root), std::move(dca.issuing)};
 }
 

@@ -20,7 +20,8 @@ struct Hierarchy {
 };
 
 // Makes tokens in `module`, whose PINs go to authority/pins, and certificates to authority/. `day`: midnight of today.
+// The Root OCA carries `apex` (SEC L10.30(e)).
 StatusOr<Hierarchy> MakeHierarchy(const EstateFolder& folder, hsm::pkcs11::Module& module, const std::string& estate,
-                                  UtcTime day, Random& random);
+                                  UtcTime day, const pki::WrappedApexKey& apex, Random& random);
 
 }  // namespace smki::sim

@@ -137,12 +137,13 @@ StatusOr<People> MakePeople(const EstateFolder& folder, UtcTime now, Random& ran
 }
 
 StatusOr<KeyCustodies> MakeCustodies(const procedures::Environment& environment, Random& random) {
-  const std::vector<std::string> custodians = PlannedCustodians();
-  SMKI_ASSIGN_OR_RETURN(hsm::Custody recovery,
-                        hsm::MakeCustody(environment, "recovery", custodians, kThreshold, random));
-  SMKI_ASSIGN_OR_RETURN(hsm::Custody contingency,
-                        hsm::MakeCustody(environment, "contingency", custodians, kThreshold, random));
-  return KeyCustodies{std::move(recovery), std::move(contingency)};
+  const auto make = [&](const char* key) {
+    return hsm::MakeCustody(environment, key, PlannedCustodians(key), kThreshold, random);
+  };
+  SMKI_ASSIGN_OR_RETURN(hsm::Custody recovery, make("recovery"));
+  SMKI_ASSIGN_OR_RETURN(hsm::Custody contingency, make("contingency"));
+  SMKI_ASSIGN_OR_RETURN(hsm::Custody symmetric, make("symmetric"));
+  return KeyCustodies{std::move(recovery), std::move(contingency), std::move(symmetric)};
 }
 
 Status WriteShares(const EstateFolder& folder, const People& people, const hsm::Custody& custody) {
@@ -159,7 +160,7 @@ std::string TokenLabel(const std::string& key, const std::string& estate) {
 }
 
 TrustPolicy MakePolicy(const EstatePlan& plan, const People& people, const KeyCustodies& custodies,
-                       const Hierarchy& hierarchy, const procedures::Runbook& method3, UtcTime now) {
+                       const Hierarchy& hierarchy, const std::vector<procedures::Runbook>& runbooks, UtcTime now) {
   TrustPolicy policy;
   policy.version = 1;
   policy.environment = {"drill", plan.estate};
@@ -180,8 +181,11 @@ TrustPolicy MakePolicy(const EstatePlan& plan, const People& people, const KeyCu
     policy.persons.push_back(std::move(person));
   }
   policy.keys = {CustodyEntry("recovery", plan.estate, custodies.recovery),
-                 CustodyEntry("contingency", plan.estate, custodies.contingency)};
-  policy.allowed = {{method3.id, method3.digest, "recovery", {"anyExceptAbnormalRootByRecovery"}}};
+                 CustodyEntry("contingency", plan.estate, custodies.contingency),
+                 CustodyEntry("symmetric", plan.estate, custodies.symmetric)};
+  for (const procedures::Runbook& runbook : runbooks) {
+    if (runbook.key != "none") policy.allowed.push_back({runbook.id, runbook.digest, runbook.key, {runbook.mode}});
+  }
   policy.conflicts = Conflicts();
   policy.keyguard_certificate = {people.keyguard.der()};
   policy.orchestrator_certificate = {people.orchestrator.der()};

@@ -41,7 +41,7 @@ StatusOr<People> MakePeople(const EstateFolder& folder, UtcTime now, Random& ran
 
 // One custodian set for each key (I5).
 struct KeyCustodies {
-  hsm::Custody recovery, contingency;
+  hsm::Custody recovery, contingency, symmetric;
 };
 StatusOr<KeyCustodies> MakeCustodies(const procedures::Environment& environment, Random& random);
 // persons/ID/share-KEY.cms, each enveloped to its custodian's agreement certificate.
@@ -49,6 +49,7 @@ Status WriteShares(const EstateFolder& folder, const People& people, const hsm::
 
 std::string TokenLabel(const std::string& key, const std::string& estate);
 procedures::TrustPolicy MakePolicy(const EstatePlan& plan, const People& people, const KeyCustodies& custodies,
-                                   const Hierarchy& hierarchy, const procedures::Runbook& method3, UtcTime now);
+                                   const Hierarchy& hierarchy, const std::vector<procedures::Runbook>& runbooks,
+                                   UtcTime now);
 
 }  // namespace smki::sim

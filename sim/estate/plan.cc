@@ -79,19 +79,24 @@ const std::vector<PersonPlan>& PlannedPersons() {
       {"hugo.pma", "Hugo Hazel", "Hazel-Energy", {"pma-alternate"}, true},
       {"greta.pma", "Greta Gorse", "Birch-Power", {"pma-member"}},
       {"clara.chair", "Clara Chestnut", "Independent", {"pma-chair"}},
-      {"kira.custodian", "Kira Kapok", "Kapok-Gas", {"key-custodian"}},
-      {"liam.custodian", "Liam Larch", "Larch-Metering", {"key-custodian"}},
-      {"mona.custodian", "Mona Maple", "Maple-Energy", {"key-custodian"}},
-      {"nils.custodian", "Nils Nutmeg", "Nutmeg-Networks", {"key-custodian"}},
-      {"otto.custodian", "Otto Oak", "Oak-Supply", {"key-custodian"}},
+      {"kira.custodian", "Kira Kapok", "Kapok-Gas", {"key-custodian"}, false, {"recovery", "contingency"}},
+      {"liam.custodian", "Liam Larch", "Larch-Metering", {"key-custodian"}, false, {"recovery", "contingency"}},
+      {"mona.custodian", "Mona Maple", "Maple-Energy", {"key-custodian"}, false, {"recovery", "contingency"}},
+      {"nils.custodian", "Nils Nutmeg", "Nutmeg-Networks", {"key-custodian"}, false, {"recovery", "contingency"}},
+      {"otto.custodian", "Otto Oak", "Oak-Supply", {"key-custodian"}, false, {"recovery", "contingency"}},
+      {"pia.custodian", "Pia Pine", "Pine-Power", {"key-custodian"}, false, {"symmetric"}},
+      {"quin.custodian", "Quin Quince", "Quince-Homes", {"key-custodian"}, false, {"symmetric"}},
+      {"rosa.custodian", "Rosa Rowan", "Rowan-Energy", {"key-custodian"}, false, {"symmetric"}},
+      {"sven.custodian", "Sven Spruce", "Spruce-Networks", {"key-custodian"}, false, {"symmetric"}},
+      {"tara.custodian", "Tara Teak", "Teak-Metering", {"key-custodian"}, false, {"symmetric"}},
   };
   return persons;
 }
 
-std::vector<std::string> PlannedCustodians() {
+std::vector<std::string> PlannedCustodians(const std::string& key) {
   std::vector<std::string> out;
   for (const PersonPlan& person : PlannedPersons()) {
-    if (person.roles.front() == "key-custodian") out.push_back(person.id);
+    if (std::find(person.keys.begin(), person.keys.end(), key) != person.keys.end()) out.push_back(person.id);
   }
   return out;
 }

@@ -27,11 +27,12 @@ struct PersonPlan {
   std::string id;
   std::string name;
   std::string organisation;
-  std::vector<std::string> roles;  // of the trust policy
-  bool expired = false;            // whose certificates ended yesterday: may not vote
+  std::vector<std::string> roles;      // of the trust policy
+  bool expired = false;                // whose certificates ended yesterday: may not vote
+  std::vector<std::string> keys = {};  // of a custodian: which keys' shares
 };
 const std::vector<PersonPlan>& PlannedPersons();
-std::vector<std::string> PlannedCustodians();
+std::vector<std::string> PlannedCustodians(const std::string& key);
 
 // Extract file 0 is the FULL, 1 to 7 are the deltas.
 inline constexpr int kDeltas = 7;

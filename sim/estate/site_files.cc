@@ -36,7 +36,7 @@ std::string KeyguardSite(const EstatePlan& plan, const Ports& ports) {
       "  config: softhsm2.conf\n"
       "keys:\n",
       Loopback(ports.keyguard), Loopback(ports.keyguard_persons), kPkcs11Module);
-  for (const char* key : {"recovery", "contingency"}) {
+  for (const char* key : {"recovery", "contingency", "symmetric"}) {
     out += fmt::format("  - name: {}\n    token: \"pkcs11:token={}\"\n", key, TokenLabel(key, plan.estate));
   }
   return out;
@@ -62,6 +62,7 @@ std::string OrchestratorSite(const Ports& ports, const std::string& runbooks) {
       "keyguard: {}\n"
       "estate: {}\n"
       "evidence: data/evidence\n"
+      "ceremonies: ../ceremonies\n"
       "campaign:\n"
       "  batch: 256\n"
       "  canary: 25\n"
@@ -72,6 +73,20 @@ std::string OrchestratorSite(const Ports& ports, const std::string& runbooks) {
       "  attemptsPerDevice: 3\n"
       "  ratePerSecond: 10000\n",
       Loopback(ports.orchestrator), runbooks, Loopback(ports.keyguard), Loopback(ports.sim));
+}
+
+// Where smki-key-ceremony makes the keys of a new hierarchy.
+std::string CeremonySite() {
+  return fmt::format(
+      "policy: policy/trust-policy.yaml\n"
+      "results: ceremonies\n"
+      "module: {}\n"
+      "authorities:\n"
+      "  config: authority/softhsm2.conf\n"
+      "  pins: authority/pins\n"
+      "keyguard:\n"
+      "  config: keyguard/softhsm2.conf\n",
+      kPkcs11Module);
 }
 
 // The network of a drill loses a little, so that every drill re-sends and attempts again.
@@ -118,9 +133,8 @@ std::string ClientSite(const PersonPlan& person, const Ports& ports) {
       "  certificate: agree.crt.pem\n"
       "  key: agree.key.pem\n",
       person.id, Loopback(ports.orchestrator), Loopback(ports.keyguard_persons));
-  if (person.roles.front() == "key-custodian") {
-    out += "shares:\n  recovery: share-recovery.cms\n  contingency: share-contingency.cms\n";
-  }
+  if (!person.keys.empty()) out += "shares:\n";
+  for (const std::string& key : person.keys) out += fmt::format("  {0}: share-{0}.cms\n", key);
   return out;
 }
 
@@ -156,6 +170,7 @@ Status WriteSiteFiles(const EstateFolder& folder, const EstatePlan& plan, const 
   SMKI_RETURN_IF_ERROR(folder.Write("keyguard/keyguard.yaml", KeyguardSite(plan, ports)));
   SMKI_RETURN_IF_ERROR(folder.Write("orchestrator/orchestrator.yaml", OrchestratorSite(ports, runbooks)));
   SMKI_RETURN_IF_ERROR(folder.Write("sim.yaml", SimSite(plan, hierarchy, ports)));
+  SMKI_RETURN_IF_ERROR(folder.Write("ceremonies.yaml", CeremonySite()));
   for (const PersonPlan& person : PlannedPersons()) {
     SMKI_RETURN_IF_ERROR(folder.Write("persons/" + person.id + "/client.yaml", ClientSite(person, ports)));
   }

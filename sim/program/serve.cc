@@ -27,6 +27,15 @@ sigset_t BlockSignals() {
   return signals;
 }
 
+// The key of an authority, which its certificate must be of.
+StatusOr<std::unique_ptr<hsm::pkcs11::TokenSigner>> OpenKeyOf(hsm::pkcs11::Module& module,
+                                                              const pki::Certificate& certificate,
+                                                              const std::string& token, const std::string& pin) {
+  SMKI_ASSIGN_OR_RETURN(auto key, OpenAuthorityKey(module, token, pin));
+  if (*certificate.public_key == key->public_key()) return key;
+  return FailedPrecondition("{} is not the certificate of the key in token {}", certificate.Describe(), token);
+}
+
 StatusOr<pki::Certificate> ReadCertificate(const std::string& path) {
   SMKI_ASSIGN_OR_RETURN(const Bytes pem, PosixFiles().Read(path, kMaxPem));
   auto certificate = pki::Certificate::FromPem(AsText(pem));
@@ -42,17 +51,19 @@ Status Serve(const std::string& site_file) {
   SMKI_ASSIGN_OR_RETURN(const rpc::TlsMaterial tls, rpc::ReadTls(site.tls));
   SMKI_ASSIGN_OR_RETURN(const std::shared_ptr<hsm::pkcs11::Module> module,
                         hsm::pkcs11::Module::Load(site.pkcs11_module, site.pkcs11_config));
-  SMKI_ASSIGN_OR_RETURN(const auto issuing_key, OpenAuthorityKey(*module, site.authority.token, site.authority.pin));
   SMKI_ASSIGN_OR_RETURN(const pki::Certificate issuing, ReadCertificate(site.authority.certificate));
-  if (!(*issuing.public_key == issuing_key->public_key())) {
-    return FailedPrecondition("{} is not the certificate of the key in token {}", site.authority.certificate,
-                              site.authority.token);
-  }
+  SMKI_ASSIGN_OR_RETURN(const auto issuing_key, OpenKeyOf(*module, issuing, site.authority.token, site.authority.pin));
   SMKI_ASSIGN_OR_RETURN(const std::unique_ptr<AuthorityState> state, AuthorityState::Open(site.authority.state));
   SMKI_ASSIGN_OR_RETURN(const std::unique_ptr<FleetStore> fleet, FleetStore::Open(site.fleet));
 
   AsioExecutor executor;
   Authority authority(*state, {issuing_key.get(), issuing.subject}, site.extracts, SystemClock(), SystemRandom());
+  std::unique_ptr<hsm::pkcs11::TokenSigner> next_key;
+  if (site.authority.next) {
+    SMKI_ASSIGN_OR_RETURN(const pki::Certificate next, ReadCertificate(site.authority.next->certificate));
+    SMKI_ASSIGN_OR_RETURN(next_key, OpenKeyOf(*module, next, site.authority.next->token, site.authority.next->pin));
+    authority.IssueFrom({next_key.get(), next.subject});
+  }
   Gateway gateway(*fleet, executor, SystemClock(), site.faults);
   EstateService service(gateway, *fleet, authority, executor);
   SMKI_ASSIGN_OR_RETURN(const std::unique_ptr<rpc::Server> server,

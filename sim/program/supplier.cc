@@ -36,8 +36,9 @@ StatusOr<Bytes> CsrFromPem(std::string_view pem, const std::string& file) {
   return *std::move(der);
 }
 
-std::string Stem(const std::string& estate, const std::string& party, const gbcs::TrustAnchorCell& cell) {
-  return fmt::format("{}/parties/{}/new-{}", estate, party, FileWord(cell));
+std::string Stem(const std::string& estate, const std::string& party, const gbcs::TrustAnchorCell& cell,
+                 const char* generation = "new-") {
+  return fmt::format("{}/parties/{}/{}{}", estate, party, generation, FileWord(cell));
 }
 
 StatusOr<const PartyPlan*> FindParty(const std::string& party) {
@@ -67,9 +68,23 @@ StatusOr<Bytes> RequestFor(const PartyPlan& plan, const gbcs::TrustAnchorCell& c
   return request;
 }
 
+StatusOr<std::vector<NewCertificate>> ReadCertificates(const std::string& estate, const std::string& party,
+                                                       const char* generation) {
+  SMKI_ASSIGN_OR_RETURN(const PartyPlan* plan, FindParty(party));
+  std::vector<NewCertificate> out;
+  for (const gbcs::TrustAnchorCell& cell : plan->cells) {
+    const std::string path = Stem(estate, party, cell, generation) + ".crt.pem";
+    if (!PosixFiles().Exists(path)) continue;
+    SMKI_ASSIGN_OR_RETURN(const Bytes pem, PosixFiles().Read(path, kMaxPem));
+    SMKI_ASSIGN_OR_RETURN(pki::Certificate certificate, pki::Certificate::FromPem(AsText(pem)));
+    out.push_back({cell, std::move(certificate)});
+  }
+  return out;
+}
+
 }  // namespace
 
-StatusOr<NewCertificates> MakeNewCertificates(const std::string& estate, const std::string& party) {
+StatusOr<NewCertificates> MakeNewCertificates(const std::string& estate, const std::string& party, bool publish) {
   SMKI_ASSIGN_OR_RETURN(const EstateFile file, ReadEstate(estate));
   SMKI_ASSIGN_OR_RETURN(const PartyPlan* plan, FindParty(party));
   SMKI_ASSIGN_OR_RETURN(const rpc::TlsMaterial tls,
@@ -91,6 +106,7 @@ StatusOr<NewCertificates> MakeNewCertificates(const std::string& estate, const s
     SMKI_RETURN_IF_ERROR(PosixFiles().WriteDurably(stem + ".crt.pem", AsBytes(certificate.ToPem())));
     out.certificates.push_back({cell, std::move(certificate)});
   }
+  if (!publish) return out;
   v1::PublishDeltaResponse published;
   SMKI_RETURN_IF_ERROR(WithContext(rpc::CallAndWait(*stub, &v1::CertificateAuthority::Stub::PublishDelta,
                                                     v1::PublishDeltaRequest(), published, kDeadline),
@@ -100,16 +116,11 @@ StatusOr<NewCertificates> MakeNewCertificates(const std::string& estate, const s
 }
 
 StatusOr<std::vector<NewCertificate>> ReadNewCertificates(const std::string& estate, const std::string& party) {
-  SMKI_ASSIGN_OR_RETURN(const PartyPlan* plan, FindParty(party));
-  std::vector<NewCertificate> out;
-  for (const gbcs::TrustAnchorCell& cell : plan->cells) {
-    const std::string path = Stem(estate, party, cell) + ".crt.pem";
-    if (!PosixFiles().Exists(path)) continue;
-    SMKI_ASSIGN_OR_RETURN(const Bytes pem, PosixFiles().Read(path, kMaxPem));
-    SMKI_ASSIGN_OR_RETURN(pki::Certificate certificate, pki::Certificate::FromPem(AsText(pem)));
-    out.push_back({cell, std::move(certificate)});
-  }
-  return out;
+  return ReadCertificates(estate, party, "new-");
+}
+
+StatusOr<std::vector<NewCertificate>> ReadCurrentCertificates(const std::string& estate, const std::string& party) {
+  return ReadCertificates(estate, party, "");
 }
 
 }  // namespace smki::sim

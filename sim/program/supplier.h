@@ -23,9 +23,11 @@ struct NewCertificates {
 // For every cell of `party`: a key pair, a PKCS#10 and, from the authority that sim.yaml names, a certificate, in
 // parties/PARTY/new-CELL.{key,csr,crt}.pem; then has the authority publish a delta. Keys and requests that are there
 // already are used again, so doing it twice gives the same certificates.
-StatusOr<NewCertificates> MakeNewCertificates(const std::string& estate, const std::string& party);
+StatusOr<NewCertificates> MakeNewCertificates(const std::string& estate, const std::string& party, bool publish = true);
 
 // parties/PARTY/new-*.crt.pem as far as they are there.
 StatusOr<std::vector<NewCertificate>> ReadNewCertificates(const std::string& estate, const std::string& party);
+// parties/PARTY/*.crt.pem with which the estate was made.
+StatusOr<std::vector<NewCertificate>> ReadCurrentCertificates(const std::string& estate, const std::string& party);
 
 }  // namespace smki::sim

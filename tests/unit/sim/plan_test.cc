@@ -55,7 +55,7 @@ TEST(EstatePlan, GivesTheTestsOfTheTrustPolicyTheirPeople) {
     EXPECT_TRUE(ids.insert(person.id).second) << person.id;
     organisation[person.id] = person.organisation;
   }
-  EXPECT_EQ(PlannedCustodians().size(), 5u);
+  for (const char* key : {"recovery", "contingency", "symmetric"}) EXPECT_EQ(PlannedCustodians(key).size(), 5u) << key;
   EXPECT_EQ(organisation.at("greta.pma"), organisation.at("bruno.pma"));
   EXPECT_NE(organisation.at("felix.pma"), organisation.at("anna.pma"));
 }
