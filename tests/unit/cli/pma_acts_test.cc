@@ -134,7 +134,7 @@ TEST_F(Acts, ThePageHasWhoWhenWhatAndTheJsonTheSame) {
   Order("halt", "bob", "bob", digest());
   const std::string page = PmaActsText(Judge(), Style());
   EXPECT_THAT(page, HasSubstr("2026-11-21T02:55:00Z  approve  ann  large-supplier-1  counts"));
-  EXPECT_THAT(page, HasSubstr("halt         bob: a doubt"));
+  EXPECT_THAT(page, HasSubstr("halt        bob: a doubt"));
   EXPECT_THAT(page, HasSubstr("halted"));
   const Json json = PmaActsJson(Judge());
   EXPECT_EQ(json["direction"], "DIR-2026-0001");

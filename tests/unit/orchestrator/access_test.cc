@@ -169,7 +169,8 @@ class Ties : public Votes {
   }
   std::string Waiting() {
     std::string out;
-    for (const std::string& what : house_.Step("direction").waiting_for()) out += what + "\n";
+    const auto step = house_.Step("direction");
+    for (const std::string& what : step.waiting_for()) out += what + "\n";
     return out;
   }
 };
