@@ -57,6 +57,8 @@ struct Evidence {
   std::map<uint64_t, JournalBurnRecord> burns;       // by record number, of this Direction
   std::map<Eui64, uint64_t> proven;                  // what the signer took for proven, by which record
 
+  // Of a contingency Direction: what its commands disclosed (check 8). Empty: no command was signed.
+  Bytes symmetric_key;
   std::string Path(const std::string& relative) const { return folder + "/" + relative; }
   StatusOr<Bytes> Read(const std::string& relative, size_t limit = kMaxEvidenceDocument) const;
   // Names in a sub-folder, empty if it is absent.
@@ -114,6 +116,8 @@ procedures::Votes VotesAt(Evidence& evidence, UtcTime admitted);
 // Every casting vote that the ledger speaks of is in the folder as the Chair signed it.
 void CheckCastingVotes(Evidence& evidence);
 
+// Whom commands come from and responses go to. An error if neither the Direction nor its key's certificate says.
+StatusOr<Eui64> OriginatorOf(const Evidence& evidence);
 // The command that the Direction directs for one Device, without its signature: encoded here, not read
 // (verify_journal.cc).
 StatusOr<gbcs::CommandPayload> DirectedPayload(const Evidence& evidence, const procedures::DirectedGroup& group);

@@ -174,8 +174,7 @@ class DeviceCheck {
         store_(store),
         mode_(evidence.direction->key == "recovery" ? gbcs::Mode::kAnyExceptAbnormalRootByRecovery
                                                     : gbcs::Mode::kAnyByContingency) {
-    const auto key = evidence.certificates.find(evidence.direction->key_certificate);
-    if (key != evidence.certificates.end() && key->second.subject_eui) originator_ = *key->second.subject_eui;
+    if (const auto originator = OriginatorOf(evidence); originator.ok()) originator_ = *originator;
     for (const auto& [name, population] : evidence.populations) {
       for (const Eui64 device : population.devices) group_of_[device] = evidence.direction->FindGroup(name);
     }

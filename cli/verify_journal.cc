@@ -13,6 +13,7 @@ namespace {
 using ledger::JournalType;
 
 constexpr char kJournalFile[] = "keyguard/journal.log";
+constexpr char kSymmetricKeyFile[] = "direction/symmetric-key.bin";
 constexpr Millis kMaxActivation = std::chrono::hours(8);  // ARCHITECTURE section 7
 constexpr Millis kClockJump = std::chrono::minutes(5);    // further, and the signer closes the key
 constexpr Millis kOneStep{1000};                          // a batch is judged, then written down
@@ -95,19 +96,40 @@ class JournalCheck {
 
   void MakeTemplates() {
     const auto key = evidence_.certificates.find(direction_->key_certificate);
-    if (key == evidence_.certificates.end() || !key->second.subject_eui) {
+    const auto originator = OriginatorOf(evidence_);
+    if (key == evidence_.certificates.end() || !originator.ok()) {
       evidence_.Find("direction/certificates", "the certificate of the directed key is missing");
       return;
     }
-    key_ = &key->second;
+    if (!FindKey(key->second)) return;
     for (const procedures::DirectedGroup& group : direction_->groups) {
       const auto payload = DirectedPayload(evidence_, group);
       if (!evidence_.Expect("group " + group.name, payload.status())) continue;
-      auto made = gbcs::CommandTemplate::Make(*key_->subject_eui, *payload, direction_->counter_first,
-                                              direction_->counter_last);
+      auto made =
+          gbcs::CommandTemplate::Make(*originator, *payload, direction_->counter_first, direction_->counter_last);
       if (evidence_.Expect("group " + group.name, made.status()))
         templates_.emplace(group.name, std::move(made).value());
     }
+  }
+
+  // What commands are verified with. Contingency: what the root carries, opened with what the commands disclosed.
+  bool FindKey(const pki::Certificate& certificate) {
+    if (direction_->key != "contingency") {
+      key_ = certificate.public_key;
+      return true;
+    }
+    if (!PosixFiles().Exists(evidence_.Path(kSymmetricKeyFile))) return false;  // nothing was signed
+    auto symmetric = evidence_.Read(kSymmetricKeyFile);
+    if (!evidence_.Expect(kSymmetricKeyFile, symmetric.status())) return false;
+    if (!certificate.apex_key) {
+      evidence_.Find("direction/certificates", "the directed root carries no contingency key");
+      return false;
+    }
+    auto carried = pki::UnwrapApexKey(*certificate.apex_key, *symmetric);
+    if (!evidence_.Expect(kSymmetricKeyFile, carried.status())) return false;
+    evidence_.symmetric_key = *std::move(symmetric);
+    key_ = *std::move(carried);
+    return true;
   }
 
   // An error would end the visit: only the frame of a record is such an error.
@@ -132,6 +154,10 @@ class JournalCheck {
         return With(record, ledger::DecodeJournalProven(record.payload), &JournalCheck::Proven);
       case JournalType::kRefusal:
         return With(record, ledger::DecodeJournalRefusal(record.payload), &JournalCheck::Refusal);
+      case JournalType::kSymmetricRead:
+        return With(record, ledger::DecodeJournalOpened(record.payload), &JournalCheck::SymmetricRead);
+      case JournalType::kDestroyed:
+        return With(record, ledger::DecodeJournalDestroyed(record.payload), &JournalCheck::Destroyed);
       case JournalType::kCustody:
         return OkStatus();
     }
@@ -170,20 +196,36 @@ class JournalCheck {
     open_ = true;
     opened_ = opened.time;
     CheckStopped(number, "the key was opened");
-    if (ceremonies_.count(opened.request) == 0)
+    CheckCustodians(number, opened.request, direction_->key);
+    if (direction_->key == "contingency" && !symmetric_read_)
+      Find(number, "the contingency key was opened before its Symmetric Key was");
+  }
+
+  // I5: each key by a quorum of its own custodians, in a ceremony that is in the folder.
+  void CheckCustodians(uint64_t number, const Digest& request, const std::string& key) {
+    if (ceremonies_.count(request) == 0)
       Find(number, "the key was opened in a ceremony whose request is not in the folder");
-    const procedures::KeyCustody* custody = evidence_.policy->FindKey(direction_->key);
+    const procedures::KeyCustody* custody = evidence_.policy->FindKey(key);
     uint64_t custodians = 0;
-    for (const std::string& person : attended_[opened.request]) {
+    for (const std::string& person : attended_[request]) {
       for (const procedures::CustodianShare& share :
            custody == nullptr ? std::vector<procedures::CustodianShare>() : custody->custodians) {
         custodians += share.person == person ? 1 : 0;
       }
     }
-    if (custody == nullptr || custodians < custody->threshold) {
-      Find(number,
-           fmt::format("the key was opened with {} custodians of the {} key", custodians, direction_->key));  // I5
-    }
+    if (custody == nullptr || custodians < custody->threshold)
+      Find(number, fmt::format("the key was opened with {} custodians of the {} key", custodians, key));
+  }
+
+  void SymmetricRead(uint64_t number, const ledger::JournalOpened& opened) {
+    if (!IsOurs(opened.direction)) return;
+    symmetric_read_ = true;
+    CheckStopped(number, "the Symmetric Key was opened");
+    CheckCustodians(number, opened.request, "symmetric");
+  }
+
+  void Destroyed(uint64_t, const ledger::JournalDestroyed& destroyed) {
+    if (IsOurs(destroyed.direction)) destroyed_ = true;
   }
 
   void Closed(uint64_t, const ledger::JournalClosed& closed) {
@@ -232,6 +274,7 @@ class JournalCheck {
   void Burn(uint64_t number, const ledger::JournalBurn& burn) {
     if (!IsOurs(burn.direction)) return;
     if (!open_) Find(number, "attempts were spent while the key was closed");
+    if (destroyed_) Find(number, "attempts were spent after the end of the key");
     CheckStopped(number, "attempts were spent");
     CheckBurnTime(number, burn.time);
     if (evidence_.Quoted(burn.ledger_sequence, burn.ledger_head) == nullptr)
@@ -277,7 +320,7 @@ class JournalCheck {
           item.counter > direction_->counter_last)
         continue;
       Bytes octets = encoder->second.Encode(item.device, item.counter);
-      if (!key_->public_key->Verify(gbcs::CommandTemplate::ToBeSigned(octets), signatures.signatures[i])) {
+      if (!key_->Verify(gbcs::CommandTemplate::ToBeSigned(octets), signatures.signatures[i])) {
         Find(number, fmt::format("the signature for {} is not over the directed command", item.device.ToString()));
         continue;
       }
@@ -295,7 +338,8 @@ class JournalCheck {
   const procedures::Direction* direction_ = nullptr;
   std::vector<Witness> witnesses_;
   std::vector<Digest> heads_;  // of the journal, by record
-  const pki::Certificate* key_ = nullptr;
+  std::optional<pki::PublicKey> key_;
+  bool symmetric_read_ = false, destroyed_ = false;
   std::map<std::string, gbcs::CommandTemplate> templates_;
   std::set<Digest> ceremonies_;
   std::map<Digest, std::set<std::string>> attended_;
@@ -307,6 +351,14 @@ class JournalCheck {
 };
 
 }  // namespace
+
+StatusOr<Eui64> OriginatorOf(const Evidence& evidence) {
+  if (evidence.direction->originator) return *evidence.direction->originator;
+  const auto key = evidence.certificates.find(evidence.direction->key_certificate);
+  if (key == evidence.certificates.end() || !key->second.subject_eui)
+    return NotFound("the certificate of the directed key is missing");
+  return *key->second.subject_eui;
+}
 
 StatusOr<gbcs::CommandPayload> DirectedPayload(const Evidence& evidence, const procedures::DirectedGroup& group) {
   const procedures::Direction& direction = *evidence.direction;
@@ -324,6 +376,7 @@ StatusOr<gbcs::CommandPayload> DirectedPayload(const Evidence& evidence, const p
       recovery ? gbcs::TrustAnchorCell{gbcs::Role::kRecovery, gbcs::KeyUsage::kDigitalSignature,
                                        gbcs::CellUsage::kManagement}
                : gbcs::TrustAnchorCell{gbcs::Role::kRoot, gbcs::KeyUsage::kKeyCertSign, gbcs::CellUsage::kManagement};
+  if (!recovery) payload.plaintext_symmetric_key = evidence.symmetric_key;
   payload.new_floor = group.authorising_floor;
   std::vector<gbcs::SeqNumberChange> changes;
   for (const procedures::DirectedFloor& floor : group.floors) {

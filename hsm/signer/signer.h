@@ -71,7 +71,7 @@ class Signer {
     Ceremony ceremony;  // of the key that is being asked for; mode 9 asks for the Symmetric Key first
     std::string asked;
     KeyToken* symmetric = nullptr;  // open, once its custodians have shown their shares
-    std::unique_ptr<Gate> gate;  // from here on only while open
+    std::unique_ptr<Gate> gate;     // from here on only while open
     std::unique_ptr<BatchSigner> signers;
     UtcTime opened_at;
     std::chrono::nanoseconds opened_since_boot{0};

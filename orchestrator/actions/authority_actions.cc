@@ -3,6 +3,7 @@
 #include <set>
 
 #include "orchestrator/actions/action.h"
+#include "orchestrator/actions/directed_use.h"
 #include "orchestrator/actions/hierarchy.h"
 #include "orchestrator/actions/holder.h"
 #include "orchestrator/actions/new_hierarchy.h"

@@ -186,7 +186,7 @@ TEST_F(AdmissionTest, I1_ContingencyKeyAskedUnderARecoveryDirection) {
 }
 TEST_F(AdmissionTest, I1_KeyThatThisKeyguardDoesNotHold) {
   Bundle bundle = estate_.MakeBundle();
-  bundle.header.key = "symmetric";
+  bundle.header.key = "another";
   ExpectRefused(bundle, Reason::kKEY_NOT_DIRECTED);
 }
 TEST_F(AdmissionTest, I1_TokenHoldsAnotherKeyThanTheCertificate) {
@@ -197,15 +197,6 @@ TEST_F(AdmissionTest, I5_TokenOfAnotherKey) {
   estate_.token("recovery").binding.key = "contingency";
   ExpectRefused(Reason::kKEY_MISMATCH);
 }
-TEST_F(AdmissionTest, I1_ContingencyNeedsTheSymmetricKey) {
-  estate_.policy.allowed.push_back({"method-3", pki::Sha256("the runbook"), "contingency", {"anyByContingency"}});
-  estate_.BindTokens();
-  estate_.direction.key = "contingency";
-  estate_.direction.mode = "anyByContingency";
-  estate_.direction.key_certificate = estate_.certificates.at("contingency").sha256();
-  ExpectRefused(Reason::kPOLICY_INCOMPLETE);
-}
-
 TEST_F(AdmissionTest, I8_TokenOfAnotherEnvironment) {
   estate_.token("recovery").binding.environment.kind = "production";
   ExpectRefused(Reason::kENVIRONMENT_MISMATCH);

@@ -48,6 +48,32 @@ class SoftToken : public ::testing::Test {
   std::unique_ptr<Session> session_;
 };
 
+TEST_F(SoftToken, ASecretKeyIsReadAfterLoginOnlyAndMadeOnce) {
+  EXPECT_FALSE(session_->GenerateSecretKey("symmetric").ok()) << "before login";
+  ASSERT_TRUE(session_->Login(SecretOf("user-secret")).ok());
+  ASSERT_TRUE(session_->GenerateSecretKey("symmetric").ok());
+  const auto first = session_->ReadSecretKey("symmetric");
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ(first->size(), 32u);
+  EXPECT_NE(ToBytes(first->span()), Bytes(32));
+  EXPECT_EQ(session_->GenerateSecretKey("symmetric").code(), StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ToBytes(session_->ReadSecretKey("symmetric")->span()), ToBytes(first->span()));
+  ASSERT_TRUE(session_->Logout().ok());
+  EXPECT_EQ(session_->ReadSecretKey("symmetric").status().code(), StatusCode::kNotFound);
+}
+
+TEST_F(SoftToken, ADestroyedKeyIsGoneAndItsPublicKeySaysWhatItWas) {
+  ASSERT_TRUE(session_->Login(SecretOf("user-secret")).ok());
+  const auto key = session_->GenerateKeyPair("contingency");
+  ASSERT_TRUE(key.ok()) << key.status();
+  ASSERT_TRUE(session_->GenerateSecretKey("symmetric").ok());
+  ASSERT_TRUE(session_->DestroyKeys("contingency").ok());
+  EXPECT_EQ(session_->FindPrivateKey("contingency").status().code(), StatusCode::kNotFound);
+  EXPECT_EQ(*session_->ReadPublicKey("contingency"), *key);
+  EXPECT_TRUE(session_->ReadSecretKey("symmetric").ok()) << "another key";
+  EXPECT_EQ(session_->DestroyKeys("contingency").code(), StatusCode::kNotFound);
+}
+
 TEST_F(SoftToken, SignsWithTokenKeyAndSessionCopies) {
   ASSERT_TRUE(session_->Login(SecretOf("user-secret")).ok());
   const auto key = session_->GenerateKeyPair("recovery");

@@ -15,6 +15,7 @@ constexpr Millis kYear = std::chrono::hours(24 * 365);
 const procedures::Environment kDrill{"drill", "estate-7"};
 const std::vector<std::string> kCustodians = {"kira.custodian", "liam.custodian", "mona.custodian", "nils.custodian",
                                               "otto.custodian"};
+const std::vector<std::string> kSymmetricCustodians = {"pia.custodian", "quin.custodian", "rosa.custodian"};
 
 // Lends a token that outlives signers, as a real one does.
 class BorrowedToken : public KeyToken {
@@ -29,6 +30,8 @@ class BorrowedToken : public KeyToken {
   ::smki::Status ChangeSecret(const Secret& old, const Secret& next) override { return token_.ChangeSecret(old, next); }
   ::smki::Status WriteBinding(const TokenBinding& binding) override { return token_.WriteBinding(binding); }
   void Close() override { token_.Close(); }
+  StatusOr<Secret> OpenAndRead(const Secret& secret) override { return token_.OpenAndRead(secret); }
+  ::smki::Status DestroyKey() override { return token_.DestroyKey(); }
 
  private:
   KeyToken& token_;
@@ -65,14 +68,14 @@ Bytes TestEstate::Serial() {
 }
 
 Identity TestEstate::MakeAuthority(const std::string& name, const std::string& unit, const Identity* issuer,
-                                   const std::string& policy_oid) {
+                                   const std::string& policy_oid, const pki::WrappedApexKey* apex) {
   pki::PrivateKey key = Must(pki::PrivateKey::Generate());
   const pki::AuthoritySubject subject{name, unit};
   pki::IssuerIdentity by{&key, pki::AuthorityName(subject)};
   if (issuer != nullptr) by = {const_cast<pki::PrivateKey*>(&issuer->key), issuer->certificate.subject};
   pki::Certificate certificate =
       Must(pki::IssueAuthorityCertificate(by, subject, key.public_key(), issuer == nullptr ? 1 : 0, policy_oid,
-                                          Serial(), start - kYear, start + kYear * 10));
+                                          Serial(), start - kYear, start + kYear * 10, apex));
   return {std::move(key), std::move(certificate)};
 }
 
@@ -107,6 +110,13 @@ TestEstate::TestEstate(UtcTime as_of)
     custody[key] = Must(MakeCustody(kDrill, key, kCustodians, 3, random));
     tokens_[key]->secret = ToBytes(custody[key].secret.span());
   }
+  // The root carries the contingency key (SEC L10.30(e)).
+  symmetric_key = random.Take(pki::kSymmetricKey);
+  const auto apex = Must(pki::WrapApexKey(token("contingency").key.public_key(), symmetric_key));
+  const pki::AuthoritySubject root{"ZA", "00"};
+  root_oca.certificate = Must(pki::IssueAuthorityCertificate({&root_oca.key, pki::AuthorityName(root)}, root,
+                                                             root_oca.key.public_key(), 1, pki::kOrganisationPolicy,
+                                                             Serial(), start - kYear, start + kYear * 10, &apex));
   MakePersons();
   MakePolicy();
   MakeDirection();
@@ -128,6 +138,7 @@ void TestEstate::MakePersons() {
   add("felix.pma", "org-felix", {"pma-alternate"});
   add("greta.pma", "org-bruno", {"pma-member"});
   for (const std::string& id : kCustodians) add(id, "DCC", {"key-custodian"});
+  for (const std::string& id : kSymmetricCustodians) add(id, "DCC", {"key-custodian"});
   add("dora.double", "org-dora", {"pma-member", "key-custodian"});
   add("clara.chair", "org-clara", {"pma-chair", "key-custodian"});
 }
@@ -214,6 +225,49 @@ void TestEstate::MakeDirection() {
     direction.groups.push_back(std::move(group));
   }
   DirectPopulations();
+}
+
+void TestEstate::DirectContingency() {
+  auto symmetric = std::make_unique<SoftwareToken>();
+  symmetric->symmetric = symmetric_key;
+  tokens_["symmetric"] = symmetric.get();
+  table_["symmetric"] = std::move(symmetric);
+  custody["symmetric"] = Must(MakeCustody(kDrill, "symmetric", kSymmetricCustodians, 2, random));
+  token("symmetric").secret = ToBytes(custody["symmetric"].secret.span());
+  procedures::KeyCustody k{"symmetric", "smki-symmetric-estate-7", 2, {}};
+  for (const auto& share : custody["symmetric"].shares)
+    k.custodians.push_back({share.person, share.index, procedures::CommitmentOf(share)});
+  policy.keys.push_back(std::move(k));
+  policy.allowed.push_back({"contingency", pki::Sha256("the runbook"), "contingency", {"anyByContingency"}});
+  BindTokens();
+  StartSigner();
+
+  const auto next = Must(pki::WrapApexKey(Must(pki::PrivateKey::Generate()).public_key(), random.Take(32)));
+  const Identity root = MakeAuthority("ZB", "00", nullptr, pki::kOrganisationPolicy, &next);
+  Identity issuing = MakeAuthority("Z2", "07", &root, pki::kOrganisationPolicy);
+  std::swap(issuing, issuing_oca);
+  const auto issue = [&](pki::KeyUsageBits usage) {
+    return IssueOrganisation(2, kSupplierA, usage, Must(pki::PrivateKey::Generate()).public_key());
+  };
+  certificates.insert_or_assign("new-root", root.certificate);
+  certificates.insert_or_assign("new-issuing", issuing_oca.certificate);
+  certificates.insert_or_assign("new-supplier-ds", issue(pki::kDigitalSignature));
+  certificates.insert_or_assign("new-supplier-ka", issue(pki::kKeyAgreement));
+  std::swap(issuing, issuing_oca);
+  certificates.insert_or_assign("old-root", root_oca.certificate);
+  for (const auto& [name, certificate] : certificates) handed_over[certificate.sha256()] = certificate.der();
+
+  direction.key = "contingency";
+  direction.key_certificate = root_oca.certificate.sha256();
+  direction.originator = Eui64(0x70B3D51F300017FF);
+  direction.procedure = "contingency";
+  direction.mode = "anyByContingency";
+  for (procedures::DirectedGroup& group : direction.groups) {
+    group.replacements = {{"root/keyCertSign", certificates.at("new-root").sha256()},
+                          {"supplier/digitalSignature", certificates.at("new-supplier-ds").sha256()},
+                          {"supplier/keyAgreement", certificates.at("new-supplier-ka").sha256()}};
+    group.path_certificates = {certificates.at("new-issuing").sha256()};
+  }
 }
 
 void TestEstate::DirectPopulations() {

@@ -68,6 +68,16 @@ class SoftwareToken : public KeyToken {
     return OkStatus();
   }
   void Close() override { open = false; }
+  StatusOr<Secret> OpenAndRead(const Secret& tried) override {
+    if (!ConstantTimeEqual(tried.span(), secret)) return PermissionDenied("C_Login returned CKR_PIN_INCORRECT");
+    open = true;
+    return Secret(symmetric);
+  }
+  ::smki::Status DestroyKey() override {
+    if (!open) return FailedPrecondition("the token is closed");
+    destroyed = true;
+    return OkStatus();
+  }
   ::smki::Status ChangeSecret(const Secret& old, const Secret& next) override {
     if (!ConstantTimeEqual(old.span(), secret)) return PermissionDenied("C_SetPIN returned CKR_PIN_INCORRECT");
     if (change_fails) return Unavailable("C_SetPIN returned CKR_DEVICE_ERROR");
@@ -83,6 +93,8 @@ class SoftwareToken : public KeyToken {
 
   pki::PrivateKey key;
   Bytes secret;
+  Bytes symmetric;  // of the token that holds the Symmetric Key
+  bool destroyed = false;
   TokenBinding binding;
   std::optional<TokenBinding> left_behind;  // by a crash while the binding was replaced, or by an intruder
   TokenWitness witness;
@@ -111,6 +123,9 @@ class TestEstate {
   Identity IssueFor(const std::string& id, pki::KeyUsageBits usage) { return IssuePerson(id, "org-" + id, usage); }
   // A transport certificate of `id`.
   Identity MakeTransport(const std::string& id);
+  // Directs the replacement of the root, and of two supplier cells under the new one, with the contingency key; the
+  // Symmetric Key has a token and custodians of its own.
+  void DirectContingency();
   // Puts count and digest of the current populations into the Direction.
   void DirectPopulations();
   Bytes Approve(const std::string& person, const std::string& text, const std::string& hint);
@@ -174,6 +189,7 @@ class TestEstate {
   Identity persons_authority, root_oca, issuing_oca, root_dca, issuing_dca, keyguard, orchestrator;
   procedures::TrustPolicy policy;
   std::map<std::string, Custody> custody;                     // by key
+  Bytes symmetric_key;                                        // that root_oca's contingency key is wrapped with
   std::map<std::string, pki::Certificate> certificates;       // by what they are for: "recovery", "supplier-ds", ...
   std::map<std::string, procedures::Population> populations;  // by group
   procedures::Direction direction;
@@ -183,7 +199,7 @@ class TestEstate {
 
  private:
   Identity MakeAuthority(const std::string& name, const std::string& unit, const Identity* issuer,
-                         const std::string& policy_oid);
+                         const std::string& policy_oid, const pki::WrappedApexKey* apex = nullptr);
   Identity IssuePerson(const std::string& id, const std::string& organisation, pki::KeyUsageBits usage);
   pki::Certificate IssueOrganisation(uint8_t role, Eui64 eui, pki::KeyUsageBits usage, const pki::PublicKey& key);
   void MakePersons();

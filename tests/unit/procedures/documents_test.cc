@@ -110,7 +110,7 @@ TEST(Documents, RefuseWordsThatTheirRulesDoNotKnow) {
   EXPECT_FALSE(ParseStatement(Replaced(statement, "verb: decide", "verb: start")).ok());
   EXPECT_FALSE(ParseStatement(Replaced(statement, "verb: decide", "verb: done")).ok());
   EXPECT_FALSE(ParseStatement(Replaced(statement, "choice: proceed", "choice: none")).ok());
-  EXPECT_FALSE(ParseCeremonyRequest(Replaced(request, "key: recovery", "key: symmetric")).ok());
+  EXPECT_FALSE(ParseCeremonyRequest(Replaced(request, "key: recovery", "key: another")).ok());
   EXPECT_FALSE(ParseCeremonyRequest(Replaced(request, "threshold: 2", "threshold: 1")).ok());
   EXPECT_FALSE(ParseCeremonyRequest(Replaced(request, "CER-0011223344556677", "CER-001122334455667")).ok());
   EXPECT_FALSE(ParseCeremonyRequest(Replaced(request, "CER-00112233445566", "CER-AA112233445566")).ok());
