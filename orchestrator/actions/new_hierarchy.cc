@@ -97,8 +97,11 @@ StatusOr<std::vector<HierarchyGroup>> NewHierarchy::GroupsOf(const std::vector<e
     what.erase(std::unique(what.begin(), what.end()), what.end());
     // Its cells and whose they are: Devices alike in both get the same commands.
     std::vector<std::string> key = what;
-    key.push_back(Eui64(device.supplier()).ToString());
-    key.push_back(Eui64(device.network_operator()).ToString());
+    const auto has = [&](const char* role) {
+      return std::any_of(what.begin(), what.end(), [&](const std::string& cell) { return cell.starts_with(role); });
+    };
+    if (has("supplier/")) key.push_back(Eui64(device.supplier()).ToString());
+    if (has("networkOperator/")) key.push_back(Eui64(device.network_operator()).ToString());
     HierarchyGroup& group = groups[{device.device_type(), std::move(key)}];
     group.devices.push_back(Eui64(device.eui()));
     if (group.devices.size() > 1) continue;

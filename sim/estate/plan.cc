@@ -36,6 +36,20 @@ PartyPlan PlanParty(const char* id, uint64_t eui, Role role) {
   return {{id, Eui64(eui), static_cast<uint8_t>(role)}, role, CellsOf(role), role == Role::kRecovery};
 }
 
+// By their shares. A Device to be recovered from its supplier has cells of one; a Communications Hub has none.
+std::string PickType(bool of_supplier, Random& random) {
+  uint64_t shares = 0;
+  const auto fits = [&](const DeviceType& type) { return !of_supplier || type.HasCellOf(Role::kSupplier); };
+  for (const DeviceType& type : DeviceTypes()) shares += fits(type) ? type.share : 0;
+  uint64_t drawn = random.Below(shares);
+  for (const DeviceType& type : DeviceTypes()) {
+    if (!fits(type)) continue;
+    if (drawn < type.share) return type.name;
+    drawn -= type.share;
+  }
+  return DeviceTypes().front().name;
+}
+
 template <typename T>
 void Shuffle(std::vector<T>& items, Random& random) {
   for (size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[random.Below(i)]);
@@ -122,7 +136,7 @@ EstatePlan PlanEstate(uint64_t devices, uint64_t bystanders, uint64_t seed) {
   for (uint64_t i = 0; i < total; ++i) {
     DevicePlan& device = plan.fleet[i];
     device.eui = Eui64(kFirstDevice + i);
-    device.type = DeviceTypes()[random.Below(DeviceTypes().size())].name;
+    device.type = PickType(recovered[i], random);
     device.supplier = recovered[i] ? kRecoveredSupplier : "supplier-b";
     device.network_operator = random.Below(2) == 0 ? "network-a" : "network-b";
     if (random.Below(1000) < kLatePerMille) {

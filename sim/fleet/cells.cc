@@ -1,5 +1,7 @@
 #include "sim/fleet/cells.h"
 
+#include <algorithm>
+
 #include "base/status.h"
 
 namespace smki::sim {
@@ -19,16 +21,33 @@ std::vector<gbcs::TrustAnchorCell> Cells(std::initializer_list<const char*> text
 
 const std::vector<DeviceType>& DeviceTypes() {
   static const std::vector<DeviceType> types = {
-      {"ESME",
+      {"ESME", 8,
        Cells({"root/keyCertSign", "recovery/digitalSignature", "supplier/digitalSignature", "supplier/keyAgreement",
               "supplier/keyAgreement/prePaymentTopUp", "networkOperator/digitalSignature",
               "networkOperator/keyAgreement", "accessControlBroker/keyAgreement", "transitionalCoS/digitalSignature"})},
-      {"GPF",
+      {"GPF", 6,
        Cells({"root/keyCertSign", "recovery/digitalSignature", "supplier/digitalSignature", "supplier/keyAgreement",
               "supplier/keyAgreement/prePaymentTopUp", "networkOperator/digitalSignature",
               "networkOperator/keyAgreement", "accessControlBroker/keyAgreement", "transitionalCoS/digitalSignature"})},
+      {"GSME", 3,
+       Cells({"root/keyCertSign", "recovery/digitalSignature", "supplier/digitalSignature", "supplier/keyAgreement",
+              "supplier/keyAgreement/prePaymentTopUp", "accessControlBroker/keyAgreement",
+              "transitionalCoS/digitalSignature"})},
+      {"PPMID", 2,
+       Cells({"root/keyCertSign", "recovery/digitalSignature", "supplier/digitalSignature", "supplier/keyAgreement",
+              "accessControlBroker/keyAgreement", "transitionalCoS/digitalSignature"})},
+      {"HCALCS", 1,
+       Cells({"root/keyCertSign", "recovery/digitalSignature", "supplier/digitalSignature", "supplier/keyAgreement",
+              "accessControlBroker/keyAgreement", "transitionalCoS/digitalSignature"})},
+      {"CHF", 4,
+       Cells({"root/keyCertSign", "recovery/digitalSignature", "accessControlBroker/digitalSignature",
+              "accessControlBroker/keyAgreement", "wanProvider/digitalSignature", "transitionalCoS/digitalSignature"})},
   };
   return types;
+}
+
+bool DeviceType::HasCellOf(gbcs::Role role) const {
+  return std::any_of(cells.begin(), cells.end(), [&](const gbcs::TrustAnchorCell& cell) { return cell.role == role; });
 }
 
 const DeviceType* FindDeviceType(const std::string& name) {

@@ -19,11 +19,15 @@ void Count(const FleetDevice& device, const std::vector<NewCertificate>& intende
   for (const auto& [cell, anchor] : device.state.cells) {
     if (cell.role == gbcs::Role::kSupplier) ++out.cells[cell][anchor->identifier];
   }
-  const auto held = std::count_if(intended.begin(), intended.end(), [&](const NewCertificate& one) {
+  // Of those cells that this type of Device has.
+  size_t has = 0, held = 0;
+  for (const NewCertificate& one : intended) {
     const auto cell = device.state.cells.find(one.cell);
-    return cell != device.state.cells.end() && cell->second->certificate == one.certificate;
-  });
-  if (!intended.empty() && static_cast<size_t>(held) == intended.size()) {
+    if (cell == device.state.cells.end()) continue;
+    ++has;
+    held += cell->second->certificate == one.certificate ? 1 : 0;
+  }
+  if (has > 0 && held == has) {
     ++out.recovered;
   } else if (held > 0) {
     ++out.half_replaced;

@@ -1,5 +1,7 @@
 #include "sim/scenario/scenarios.h"
 
+#include <fmt/format.h>
+
 namespace smki::sim {
 namespace {
 

@@ -30,7 +30,10 @@ TEST(EstatePlan, HasTheDevicesAskedForAndBystandersOfAnotherSupplier) {
   }
   EXPECT_EQ(recovered, 1000u);
   EXPECT_EQ(plan.fleet.size(), 1100u);
-  EXPECT_NEAR(static_cast<double>(esme), 500, 60);
+  EXPECT_NEAR(static_cast<double>(esme), 400, 60);
+  std::set<std::string> types;
+  for (const DevicePlan& device : plan.fleet) types.insert(device.type);
+  EXPECT_THAT(types, ::testing::ElementsAre("CHF", "ESME", "GPF", "GSME", "HCALCS", "PPMID"));
 }
 
 TEST(EstatePlan, HasSomethingForEveryDeltaAndAStatusChangeHoweverSmall) {
