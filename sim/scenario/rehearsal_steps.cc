@@ -159,7 +159,14 @@ StatusOr<bool> Rehearsal::Decide(const json& step) {
   const std::string id = step["id"];
   const auto chosen = choices.find(id);
   const std::string choice = chosen != choices.end() ? chosen->second : step["choices"].front().get<std::string>();
-  return Try(PersonFor(step["actor"]), {"incident", "decide", id, choice, "--text", "rehearsed: " + choice});
+  std::vector<std::string> arguments = {"incident", "decide", id, choice, "--text", "rehearsed: " + choice};
+  const json& stops = step["stops"];
+  if (std::find(stops.begin(), stops.end(), choice) == stops.end()) {
+    for (const json& factor : step["factors"])
+      arguments.insert(arguments.end(), {"--factor", factor.value("id", "") + "=rehearsed: " +
+                                                         factor.value("question", "")});
+  }
+  return Try(PersonFor(step["actor"]), arguments);
 }
 
 StatusOr<bool> Rehearsal::StartStep(const std::string& step, const std::string& person) {

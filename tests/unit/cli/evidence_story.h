@@ -48,7 +48,8 @@ struct Spoiled {
   Digest drafted_against{};  // instead of the true head
   bool runbook_not_allowed = false;
   bool other_genesis_policy = false;
-  std::string statement_verb, statement_choice, statement_text;  // instead of the true ones, when a step is decided
+  // Instead of the true ones, when a step is decided.
+  std::string statement_verb, statement_choice, statement_text, statement_factor;
   bool act_taken_out = false;                                    // the last statement stands alone
   std::string admitted_nonce;                                    // instead of the true one, in the journal
   Digest request_quotes{};                                       // as the ledger's head, instead of the true one

@@ -60,7 +60,16 @@ TEST(Draft, I3_QuotesALedgerHeadAndItsRequester) {
   EXPECT_EQ(entries[direction.ledger_sequence].hash, direction.ledger_head);
   EXPECT_EQ(direction.requested_by, "leo");
   EXPECT_EQ(direction.environment, house.people.policy.environment);
-  EXPECT_FALSE(direction.factors.empty());
+}
+
+TEST(Draft, ThePmaReadsTheFactorsAsTheyWereAnswered) {
+  House house;
+  house.ReachDirection();
+  std::map<std::string, std::string> factors;
+  for (const procedures::GuidanceFactor& factor : Drafted(house).factors) factors[factor.id] = factor.answer.text;
+  EXPECT_EQ(factors["harm-if-nothing-is-done"], "as to harm-if-nothing-is-done");
+  EXPECT_EQ(factors.count("time-needed"), 0u) << "nobody answered it";
+  EXPECT_EQ(factors["report-received"], "leo: seen");
 }
 
 TEST(Draft, CountersAreAboveEveryEarlierDirection) {
