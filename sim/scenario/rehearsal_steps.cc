@@ -12,6 +12,7 @@ using nlohmann::json;
 constexpr Millis kShortestPause{20};
 constexpr Millis kLongestPause{400};
 constexpr int kStartsAfterFailure = 3;
+constexpr char kEverything[] = "key,procedure,devices,cells,validity,limits";  // that a member consents to
 
 // The reason code with which smkictl was refused; empty if it failed otherwise.
 std::string RefusalOf(const ProcessExit& exit) {
@@ -180,7 +181,7 @@ StatusOr<bool> Rehearsal::Vote() {
     if (voted_.count(digest + " " + member) != 0) continue;
     SMKI_ASSIGN_OR_RETURN(const ProcessExit review, Act(member, {"direction", "review"}));
     if (review.code != 0) return false;
-    SMKI_ASSIGN_OR_RETURN(const bool counted, Try(member, {"direction", "sign", "--digest", digest.substr(0, 16)}));
+    SMKI_ASSIGN_OR_RETURN(const bool counted, Try(member, {"direction", "sign", "--digest", digest.substr(0, 16), "--yes", kEverything}));
     // A vote that was lost with a server is given again; one that had arrived is not.
     if (counted || refusal_ == "APPROVAL_DUPLICATE_MEMBER") voted_.insert(digest + " " + member);
     return counted;
