@@ -56,11 +56,12 @@ Status ReadFactors(const std::vector<std::string>& given, Act& act) {
 }
 
 // Asks the person at the terminal what the decision has to answer and they have not said; an empty line leaves a factor
-// unanswered. Binds the act to the page whose questions were shown.
+// unanswered.
 Status AskFactors(const Command& command, Person& person, Act& act) {
   SMKI_ASSIGN_OR_RETURN(const IncidentView page, FetchIncident(person, act.incident));
   act.incident = page.incident();
-  if (!act.expected) act.expected = page.sequence();
+  // Nobody answers questions for an act that is refused anyway.
+  if (act.expected && *act.expected != page.sequence()) return OkStatus();
   for (const recovery::v1::StepView& step : page.steps()) {
     if (step.id() != act.step || std::count(step.stops().begin(), step.stops().end(), act.choice) > 0) continue;
     for (const recovery::v1::FactorView& factor : step.factors()) {
@@ -73,6 +74,17 @@ Status AskFactors(const Command& command, Person& person, Act& act) {
     }
   }
   return OkStatus();
+}
+
+// What was typed is not lost with a refusal.
+std::string AnswersToPaste(const Act& act) {
+  std::string out;
+  for (const auto& [id, answer] : act.factors) {
+    std::string word;
+    for (const char c : procedures::CleanText(answer).text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    out += ToPaste("", fmt::format("--factor '{}={}'", id, word));
+  }
+  return out.empty() ? "" : Fact("answers", "to give with the command when you repeat it:", 9) + out;
 }
 
 CLI::App* AddAct(CLI::App& group, Command& command, const char* verb, const char* help, bool takes_step,
@@ -99,8 +111,10 @@ CLI::App* AddAct(CLI::App& group, Command& command, const char* verb, const char
       SMKI_ASSIGN_OR_RETURN(Person person, command.LoadPerson());
       if (options->act.verb == "decide" && command.can_ask())
         SMKI_RETURN_IF_ERROR(AskFactors(command, person, options->act));
-      SMKI_ASSIGN_OR_RETURN(const IncidentView view, Perform(person, options->act));
-      ShowActed(command, options->act, view);
+      const auto view = Perform(person, options->act);
+      if (!view.ok() && command.can_ask()) command.Print(AnswersToPaste(options->act));
+      if (!view.ok()) return view.status();
+      ShowActed(command, options->act, *view);
       return OkStatus();
     });
   });

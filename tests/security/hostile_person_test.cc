@@ -179,7 +179,8 @@ TEST_F(LyingBrief, I1_OneDirectionIsShownToBeReadAndAnotherToBeSigned) {
   worse.direction.limits.total += 1;
   estate_->Reapprove(worse);
   Show(worse);
-  const sim::ProcessExit exit = Smkictl(*estate_, "dario.pma", {"direction", "sign", "--digest", read, "--yes", kEverything});
+  const sim::ProcessExit exit =
+      Smkictl(*estate_, "dario.pma", {"direction", "sign", "--digest", read, "--yes", kEverything});
   EXPECT_NE(exit.code, 0);
   EXPECT_NE(exit.err.find("nothing was signed"), std::string::npos) << exit.err;
   EXPECT_TRUE(orchestrator_.votes.empty());

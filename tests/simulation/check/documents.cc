@@ -212,8 +212,8 @@ StatusOr<Rejection> ReadRejection(std::string_view text) {
 StatusOr<Statement> ReadStatement(std::string_view text) {
   SMKI_ASSIGN_OR_RETURN(const Text read, ReadKind(text, "Statement"));
   SMKI_RETURN_IF_ERROR(
-      read.Shape({"apiVersion", "kind", "environment", "incident", "step", "verb", "choice", "?factors", "?deviation", "?notAfter",
-                  "?runbook", "?witness", "expectedSequence", "person", "time", "text"}));
+      read.Shape({"apiVersion", "kind", "environment", "incident", "step", "verb", "choice", "?factors", "?deviation",
+                  "?notAfter", "?runbook", "?witness", "expectedSequence", "person", "time", "text"}));
   Statement out;
   std::string fault;
   out.digest = pki::Sha256(text);

@@ -371,8 +371,7 @@ void People::SendAct(const std::string& what, const std::string& id, const View&
       statement.deviation = request.deviation();
       statement.witness = procedures::Quoted{kWitness};
     }
-    for (const rv::KeyValue& factor : request.factors())
-      statement.factors.push_back({factor.key(), {factor.value()}});
+    for (const rv::KeyValue& factor : request.factors()) statement.factors.push_back({factor.key(), {factor.value()}});
     if (fates.Strikes(Fault::kPersonMalicious, "statement")) {
       // The statement says one thing, the request another.
       statement.expected_sequence += 1;

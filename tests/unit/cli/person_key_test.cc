@@ -84,9 +84,9 @@ class TokenOfAnn : public ::testing::Test {
     const Pipe pipe(pin);
     const std::string file = mine_.DirectionFile();
     const std::string digest = ToHex(pki::Sha256(Must(PosixFiles().Read(file, 1 << 20))));
-    return Smkictl({"--site", site_, "--pin-fd", std::to_string(pipe.get()), "direction", "sign", "--file",
-                    file, "--digest", digest, "--yes", "key,procedure,devices,cells,validity,limits",
-                    "--no-submit", "--out", out_});
+    return Smkictl({"--site", site_, "--pin-fd", std::to_string(pipe.get()), "direction", "sign", "--file", file,
+                    "--digest", digest, "--yes", "key,procedure,devices,cells,validity,limits", "--no-submit", "--out",
+                    out_});
   }
 
   hsm::test::TempFolder tokens_;

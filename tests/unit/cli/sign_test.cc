@@ -34,7 +34,8 @@ class DirectionSign : public ::testing::Test {
 };
 
 TEST_F(DirectionSign, WritesTheApprovalOfWhatWasNamed) {
-  const Answer answer = Sign("ann", {"--digest", DigestOfFile().substr(0, 16), "--yes", kAll, "--no-submit", "--out", out_});
+  const Answer answer =
+      Sign("ann", {"--digest", DigestOfFile().substr(0, 16), "--yes", kAll, "--no-submit", "--out", out_});
   EXPECT_EQ(answer.code, 0) << answer.err;
   EXPECT_THAT(answer.out, HasSubstr("approved"));
   EXPECT_THAT(answer.out, HasSubstr("hand " + out_ + " to"));
@@ -44,7 +45,8 @@ TEST_F(DirectionSign, WritesTheApprovalOfWhatWasNamed) {
 TEST_F(DirectionSign, I8_RefusesADirectionOfAnotherEstate) {
   PersonFolder other("estate-9");
   file_ = other.DirectionFile();
-  const Answer answer = Sign("ann", {"--digest", DigestOfFile().substr(0, 16), "--yes", kAll, "--no-submit", "--out", out_});
+  const Answer answer =
+      Sign("ann", {"--digest", DigestOfFile().substr(0, 16), "--yes", kAll, "--no-submit", "--out", out_});
   EXPECT_EQ(answer.code, 1) << answer.out;
   EXPECT_THAT(answer.err, HasSubstr("ENVIRONMENT_MISMATCH"));
   EXPECT_THAT(answer.err, HasSubstr("drill/estate-9"));
@@ -53,12 +55,14 @@ TEST_F(DirectionSign, I8_RefusesADirectionOfAnotherEstate) {
 
 TEST_F(DirectionSign, I4_RefusesWhoHasNoSeat) {
   for (const char* person : {"kim", "leo"}) {
-    const Answer answer = Sign(person, {"--digest", DigestOfFile().substr(0, 16), "--yes", kAll, "--no-submit", "--out", out_});
+    const Answer answer =
+        Sign(person, {"--digest", DigestOfFile().substr(0, 16), "--yes", kAll, "--no-submit", "--out", out_});
     EXPECT_EQ(answer.code, 1) << answer.out;
     EXPECT_THAT(answer.err, HasSubstr("APPROVAL_NOT_A_MEMBER")) << person;
     EXPECT_FALSE(PosixFiles().Exists(out_)) << person;
   }
-  EXPECT_EQ(Sign("alt", {"--digest", DigestOfFile().substr(0, 16), "--yes", kAll, "--no-submit", "--out", out_}).code, 0);
+  EXPECT_EQ(Sign("alt", {"--digest", DigestOfFile().substr(0, 16), "--yes", kAll, "--no-submit", "--out", out_}).code,
+            0);
 }
 
 TEST_F(DirectionSign, WithoutATerminalItNeedsTheDigest) {
@@ -94,12 +98,13 @@ TEST_F(DirectionSign, AnotherDigestIsNotSigned) {
 }
 
 TEST_F(DirectionSign, AtATerminalEachThingIsShownAndConsentedToForItself) {
-  std::vector<std::string> words = {"--site", mine_.SiteOf("ann"), "direction", "sign", "--file", file_,
+  std::vector<std::string> words = {"--site",   mine_.SiteOf("ann"),          "direction",   "sign",  "--file", file_,
                                     "--digest", DigestOfFile().substr(0, 16), "--no-submit", "--out", out_};
   const Answer answer = test::AtTerminal(words, "y\nperhaps\ny\ny\ny\ny\ny\n");
   EXPECT_EQ(answer.code, 0) << answer.out;
   size_t at = 0;
-  for (const char* shown : {"the recovery key, certificate", "runbook ", "in all", "gets certificate", "to 20", "attempt"}) {
+  for (const char* shown :
+       {"the recovery key, certificate", "runbook ", "in all", "gets certificate", "to 20", "attempt"}) {
     const size_t next = answer.out.find(shown, at);
     ASSERT_NE(next, std::string::npos) << shown << " in " << answer.out;
     at = next;
@@ -108,7 +113,7 @@ TEST_F(DirectionSign, AtATerminalEachThingIsShownAndConsentedToForItself) {
 }
 
 TEST_F(DirectionSign, OneNoAndNothingIsSigned) {
-  std::vector<std::string> words = {"--site", mine_.SiteOf("ann"), "direction", "sign", "--file", file_,
+  std::vector<std::string> words = {"--site",   mine_.SiteOf("ann"),          "direction",   "sign",  "--file", file_,
                                     "--digest", DigestOfFile().substr(0, 16), "--no-submit", "--out", out_};
   for (const int yes : {0, 3, 5}) {
     std::string typed;
@@ -122,8 +127,8 @@ TEST_F(DirectionSign, OneNoAndNothingIsSigned) {
 }
 
 TEST_F(DirectionSign, NobodyIsAskedAboutAnotherDirectionThanTheyRead) {
-  const Answer answer = test::AtTerminal({"--site", mine_.SiteOf("ann"), "direction", "sign", "--file", file_, "--digest",
-                                          "0000000000000000", "--no-submit", "--out", out_},
+  const Answer answer = test::AtTerminal({"--site", mine_.SiteOf("ann"), "direction", "sign", "--file", file_,
+                                          "--digest", "0000000000000000", "--no-submit", "--out", out_},
                                          "y\ny\ny\ny\ny\ny\n");
   EXPECT_EQ(answer.code, 1) << answer.out;
   EXPECT_THAT(answer.out, ::testing::Not(HasSubstr("consent?")));
@@ -135,7 +140,8 @@ TEST_F(DirectionSign, WithoutSubmittingItNeedsAFileToWrite) {
 
 TEST_F(DirectionSign, NeverOverwritesAFile) {
   std::ofstream(out_) << "precious";
-  const Answer answer = Sign("ann", {"--digest", DigestOfFile().substr(0, 16), "--yes", kAll, "--no-submit", "--out", out_});
+  const Answer answer =
+      Sign("ann", {"--digest", DigestOfFile().substr(0, 16), "--yes", kAll, "--no-submit", "--out", out_});
   EXPECT_EQ(answer.code, 1) << answer.out;
   EXPECT_THAT(answer.err, HasSubstr(out_ + " is there already"));
   EXPECT_EQ(ToString(*PosixFiles().Read(out_, 100)), "precious");

@@ -177,8 +177,8 @@ TEST(Documents, AStatementAnswersFactorsOnlyOfADecisionEachOnceAndInOneOrder) {
   Statement decided = SampleStatement();
   decided.factors = {{"a", {"yes"}}};
   ExpectReadsBack(decided, ParseStatement);
-  EXPECT_FALSE(ParseStatement(Replaced(Render(SampleStatement()), "expectedSequence", "factors: []\nexpectedSequence"))
-                   .ok());
+  EXPECT_FALSE(
+      ParseStatement(Replaced(Render(SampleStatement()), "expectedSequence", "factors: []\nexpectedSequence")).ok());
 }
 
 TEST(Documents, AnApprovalNamesTheStatementItApproves) {

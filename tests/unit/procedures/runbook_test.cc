@@ -80,7 +80,8 @@ TEST(RunbookLoader, ErrorsSayFileLineColumnAndWhatWasExpected) {
       {"purpose: p", "purpose: &a p", "anchor"},
       {"evidence: [e]", "factors: []", "'factors' is empty"},
       {"evidence: [e]", "factors: [{id: a, question: q}]", "weight"},
-      {"evidence: [e]", "factors: [{id: a, question: q, weight: heavy}]", "'weight' must be one of mandatory, optional"},
+      {"evidence: [e]", "factors: [{id: a, question: q, weight: heavy}]",
+       "'weight' must be one of mandatory, optional"},
       {"evidence: [e]", "factors: [{id: a b, question: q, weight: optional}]", "'id' must be a name"},
       {"evidence: [e]", "factors: [{id: look, question: q, weight: optional}]", "'look' has the name of a step"},
   };
