@@ -32,6 +32,11 @@ class Computation {
     brief_->key_certificate = key.certificate;
     for (const DirectedGroup& group : brief_->direction.groups) SMKI_RETURN_IF_ERROR(Add(group));
     Judge();
+    SMKI_RETURN_IF_ERROR(DrawSample());
+    AddKindsAndOwners(*brief_);
+    brief_->cannot = CannotDo(*brief_);
+    AddFactors(inputs_, *brief_);
+    AddEarlier(inputs_, *brief_);
     AddWarnings(inputs_, *brief_);
     return std::move(brief_);
   }
@@ -59,7 +64,7 @@ class Computation {
     const auto file = inputs_.populations.find(directed.name);
     if (file == inputs_.populations.end()) return OkStatus();
     group.population_given = true;
-    const auto population = procedures::ParsePopulation(file->second);
+    auto population = procedures::ParsePopulation(file->second);
     if (!population.ok()) return OkStatus();
     group.population_equal = procedures::PopulationDigest(file->second) == directed.population_digest &&
                              population->devices.size() == directed.population_count &&
@@ -68,16 +73,38 @@ class Computation {
     if (population->devices.empty()) return OkStatus();
     group.first = population->devices.front();
     group.last = population->devices.back();
-    if (inputs_.store == nullptr) return OkStatus();
     for (const Eui64 device : population->devices) {
-      SMKI_ASSIGN_OR_RETURN(const std::vector<CertificateRecord> records, inputs_.store->ByEui(device));
-      for (const CertificateRecord& record : records) {
-        if (record.kind == repository::CertificateKind::kDevice && record.status == CertificateStatus::kInUse &&
-            record.usage == "DS") {
-          ++group.with_certificate;
-          break;
-        }
-      }
+      SMKI_ASSIGN_OR_RETURN(const std::string serial, CertificateOf(device));
+      if (!serial.empty()) ++group.with_certificate;
+    }
+    if (group.population_equal) devices_.emplace_back(directed.name, std::move(population->devices));
+    return OkStatus();
+  }
+
+  // The serial of the Device's In-Use digitalSignature certificate; empty if the Repository shows none.
+  StatusOr<std::string> CertificateOf(Eui64 device) const {
+    if (inputs_.store == nullptr) return std::string();
+    SMKI_ASSIGN_OR_RETURN(const std::vector<CertificateRecord> records, inputs_.store->ByEui(device));
+    for (const CertificateRecord& record : records) {
+      if (record.kind == repository::CertificateKind::kDevice && record.status == CertificateStatus::kInUse &&
+          record.usage == "DS")
+        return ToHex(record.serial);
+    }
+    return std::string();
+  }
+
+  // Every Device is as likely as any other.
+  Status DrawSample() {
+    uint64_t all = 0;
+    for (const auto& [group, devices] : devices_) all += devices.size();
+    std::set<uint64_t> drawn;
+    while (drawn.size() < std::min<uint64_t>(kSampled, all)) drawn.insert(inputs_.random->Below(all));
+    for (uint64_t at : drawn) {
+      auto group = devices_.begin();
+      for (; at >= group->second.size(); ++group) at -= group->second.size();
+      const Eui64 device = group->second[at];
+      SMKI_ASSIGN_OR_RETURN(std::string serial, CertificateOf(device));
+      brief_->sample.push_back({device, group->first, std::move(serial)});
     }
     return OkStatus();
   }
@@ -164,6 +191,7 @@ class Computation {
   const BriefInputs& inputs_;
   std::unique_ptr<Brief> brief_;
   std::map<Digest, Bytes> given_;  // by true digest
+  std::vector<std::pair<std::string, std::vector<Eui64>>> devices_;  // of groups with the directed population
   std::map<Digest, Bytes> known_;  // shown by the Repository or handed over, digest checked
 };
 

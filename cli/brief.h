@@ -9,7 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "base/random.h"
 #include "cli/json.h"
+#include "cli/pma_acts.h"
 #include "cli/text.h"
 #include "pki/certificate.h"
 #include "procedures/direction.h"
@@ -18,6 +20,15 @@
 #include "repository/store/store.h"
 
 namespace smki::cli {
+
+// How many Devices are drawn for the reader to look up elsewhere.
+inline constexpr size_t kSampled = 5;
+
+// A Direction of another incident, and what its votes and the orders about it amount to (pma_acts.h).
+struct EarlierUse {
+  procedures::Direction direction;
+  PmaActs acts;
+};
 
 struct BriefInputs {
   const procedures::TrustPolicy* policy = nullptr;
@@ -30,6 +41,10 @@ struct BriefInputs {
   const repository::Store* store = nullptr;              // null: no Repository at hand
   std::string incident;                                  // the one the Direction is read for; empty: its own
   std::string reader;                                    // person id
+  Bytes runbook;                                         // the one that the Direction names; empty: not at hand
+  std::optional<std::vector<EarlierUse>> earlier;        // absent: nobody was asked
+  uint64_t earlier_left_out = 0;                         // others that could not be shown
+  Random* random = &SystemRandom();                      // draws the sample: the reader's own, never a server's
   UtcTime now;
 };
 
@@ -56,6 +71,33 @@ struct BriefGroup {
   std::vector<BriefCell> cells;
   std::vector<BriefCell> path;  // cell empty
 };
+// Of one device type, as the Direction says; a Device Certificate names none.
+struct BriefKind {
+  std::string device_type;
+  uint64_t devices = 0;
+};
+// Whom the Devices belong to, as far as the certificates for their supplier cells tell.
+struct BriefOwner {
+  std::optional<Eui64> organisation;  // absent: the Direction replaces no supplier's certificate on them
+  std::string name;
+  uint64_t devices = 0;
+};
+struct BriefSample {
+  Eui64 device;
+  std::string group;
+  std::string serial;  // of its In-Use digitalSignature certificate; empty: the Repository has none
+};
+// A factor of the runbook that the Direction names.
+struct BriefFactor {
+  std::string id, question;
+  bool mandatory = true;
+  std::string answer;  // empty: not answered
+};
+struct BriefEarlier {
+  EarlierUse use;
+  uint64_t devices = 0;
+  std::vector<std::string> approved_by;
+};
 struct BriefApproval {
   std::string person;  // empty: unknown
   UtcTime signing_time;
@@ -75,6 +117,16 @@ struct Brief {
   std::vector<BriefRejection> rejections;
   uint64_t approvals_needed = 0;
   uint64_t devices = 0;
+  std::vector<BriefKind> kinds;
+  std::vector<BriefOwner> owners;
+  std::vector<BriefSample> sample;   // of the populations that are the directed ones, in increasing order
+  Status runbook;                    // why the factors cannot be told apart; OK: they can
+  std::vector<BriefFactor> factors;  // in the runbook's order
+  std::vector<procedures::GuidanceFactor> said;  // what else was said on the way: id is the step
+  std::vector<std::string> cannot;               // sentences
+  bool earlier_asked = false;
+  uint64_t earlier_left_out = 0;
+  std::vector<BriefEarlier> earlier;  // those that still allow something
   Status allowed;    // what the trust policy says (JudgeDirection)
   Status materials;  // what CheckMaterials says of populations and certificates
   repository::StoreSummary repository;
@@ -92,8 +144,13 @@ struct Brief {
 // cannot be read. Everything else becomes a warning. The result refers into itself: it is not copied after.
 StatusOr<std::unique_ptr<Brief>> ComputeBrief(const BriefInputs& inputs);
 
-// Appends the warnings (brief_checks.cc). Part of ComputeBrief.
+// Parts of ComputeBrief: warnings (brief_checks.cc); who and what is concerned, and what stays out of reach
+// (brief_scope.cc); the factors and the earlier Directions (brief_reasons.cc).
 void AddWarnings(const BriefInputs& inputs, Brief& brief);
+void AddKindsAndOwners(Brief& brief);
+std::vector<std::string> CannotDo(const Brief& brief);
+void AddFactors(const BriefInputs& inputs, Brief& brief);
+void AddEarlier(const BriefInputs& inputs, Brief& brief);
 
 std::string BriefText(const Brief& brief, const Style& style);
 Json BriefJson(const Brief& brief);

@@ -29,6 +29,7 @@ class Checks {
     }
     Organisations();
     Limits();
+    Reasons();
     Approvals();
     std::stable_sort(brief_.warnings.begin(), brief_.warnings.end(),
                      [](const auto& a, const auto& b) { return a.grave > b.grave; });
@@ -45,6 +46,24 @@ class Checks {
     if (!brief_.repository_given)
       Grave("No Repository was at hand: nothing could be checked against it. Give --repository.");
     if (!brief_.key_certificate) Grave("The certificate of the key that shall be used could not be shown.");
+  }
+
+  void Reasons() {
+    if (!brief_.runbook.ok())
+      Grave("Which factors the PMA shall take into account cannot be told: " + Message(brief_.runbook));
+    for (const BriefFactor& factor : brief_.factors) {
+      if (factor.mandatory && factor.answer.empty())
+        Grave(fmt::format("The mandatory factor {} has no answer: {}", factor.id, factor.question));
+    }
+    for (const BriefEarlier& earlier : brief_.earlier) {
+      Note(fmt::format("{} still allows the use of the {} key until {}; with this one both do.",
+                       earlier.use.direction.id, earlier.use.direction.key,
+                       FormatTime(earlier.use.direction.not_after)));
+    }
+    if (!brief_.earlier_asked) Note("Nobody was asked which other Directions still allow a use of the key.");
+    if (brief_.earlier_left_out > 0)
+      Note(fmt::format("{} of other incidents could not be shown; what they allow is not known here.",
+                       Count(brief_.earlier_left_out, "Direction")));
   }
 
   void Population(const BriefGroup& group) {

@@ -1,4 +1,4 @@
-// The brief as a page and as JSON.
+// The brief as a page.
 #include "cli/brief.h"
 #include "cli/spoken_digest.h"
 #include "cli/text.h"
@@ -63,60 +63,74 @@ std::string GroupText(const BriefGroup& group, bool repository_given, const Styl
   return out;
 }
 
-Json CertificateJson(const pki::Certificate& certificate) {
-  return {{"sha256", ToHex(certificate.sha256())},
-          {"subject", certificate.subject_cn},
-          {"role", certificate.subject_ou},
-          {"eui", certificate.subject_eui ? certificate.subject_eui->ToString() : ""},
-          {"key_identifier", ToHex(certificate.subject_key_identifier)},
-          {"serial", certificate.SerialHex()},
-          {"issuer", certificate.issuer_cn},
-          {"not_before", FormatTime(certificate.not_before)},
-          {"not_after", FormatTime(certificate.not_after)}};
+std::string Heading(const char* words, const Style& style) {
+  return "\n  " + style.Strong(words) + "\n";
 }
 
-Json CellJson(const BriefCell& cell) {
-  Json old = Json::array();
-  for (const pki::Certificate& certificate : cell.old) old.push_back(CertificateJson(certificate));
-  return {{"cell", cell.cell},
-          {"sha256", ToHex(cell.digest)},
-          {"certificate", cell.certificate ? CertificateJson(*cell.certificate) : Json(nullptr)},
-          {"in_repository", cell.repository.known},
-          {"in_use", cell.repository.in_use},
-          {"lodged", cell.repository.lodged},
-          {"replaces", old}};
-}
-
-Json GroupJson(const BriefGroup& group) {
-  Json cells = Json::array(), path = Json::array(), floors = Json::array();
-  for (const BriefCell& cell : group.cells) cells.push_back(CellJson(cell));
-  for (const BriefCell& cell : group.path) path.push_back(CellJson(cell));
-  for (const procedures::DirectedFloor& floor : group.directed->floors)
-    floors.push_back({{"role", floor.role}, {"floor", floor.floor}});
-  return {{"name", group.directed->name},
-          {"device_type", group.directed->device_type},
-          {"devices", group.directed->population_count},
-          {"population_equal", group.population_equal},
-          {"first", group.first ? group.first->ToString() : ""},
-          {"last", group.last ? group.last->ToString() : ""},
-          {"with_certificate", group.with_certificate},
-          {"cells", cells},
-          {"path", path},
-          {"floors", floors},
-          {"time_checks", group.directed->time_checks}};
-}
-
-}  // namespace
-
-std::string BriefText(const Brief& brief, const Style& style) {
+std::string RequestText(const Brief& brief, const Style& style) {
   const procedures::Direction& direction = brief.direction;
   std::string out = style.Strong("Direction " + direction.id) + "\n";
-  const auto fact = [&](const char* label, const std::string& text) { out += Fact(label, text, kLabel); };
-  fact("asks for", fmt::format("the {} key, {}, to replace certificates on {}", direction.key, direction.procedure,
-                               Count(brief.devices, "Device")));
-  fact("incident",
-       direction.incident + ", requested by " + direction.requested_by + " at " + FormatTime(direction.drafted));
-  fact("environment", direction.environment.ToString());
+  out += Fact("asks for",
+              fmt::format("the {} key, {}, to replace certificates on {}", direction.key, direction.procedure,
+                          Count(brief.devices, "Device")),
+              kLabel);
+  out += Fact("incident",
+              direction.incident + ", requested by " + direction.requested_by + " at " + FormatTime(direction.drafted),
+              kLabel);
+  out += Fact("environment", direction.environment.ToString(), kLabel);
+  out += Heading("What happened", style) + Fact("rationale", direction.rationale.text, kLabel, 4);
+  for (const procedures::GuidanceFactor& said : brief.said) out += Fact(said.id, said.answer.text, kLabel, 4);
+  return out;
+}
+
+std::string ScopeText(const Brief& brief, const Style& style) {
+  std::string out = Heading("Which Devices", style);
+  for (const BriefKind& kind : brief.kinds)
+    out += Fact("kind", fmt::format("{} of type {}", Count(kind.devices, "Device"), kind.device_type), kLabel, 4);
+  out += Fact("", "as the Direction says; no certificate of a Device names its type", kLabel, 4);
+  for (const BriefOwner& owner : brief.owners) {
+    const std::string name = owner.organisation ? Printable(owner.name + " " + owner.organisation->ToString())
+                                                : "not known to this tool: no supplier's certificate is replaced";
+    out += Fact("owner", fmt::format("{}, {}", name, Count(owner.devices, "Device")), kLabel, 4);
+  }
+  out += Fact("region",
+              "not known to this tool: neither the Direction nor the populations nor the Repository say where a Device "
+              "is",
+              kLabel, 4);
+  const char* label = "sample";
+  for (const BriefSample& one : brief.sample) {
+    out += Fact(label,
+                fmt::format("{}  {}, {}", one.device.ToString(), one.group,
+                            one.serial.empty() ? "no certificate In-Use here" : "certificate " + one.serial),
+                kLabel, 4);
+    label = "";
+  }
+  return out + Fact(label,
+                    brief.sample.empty() ? "none: no population here is the directed one"
+                                         : "drawn on this machine; look them up elsewhere: are they what is said here?",
+                    kLabel, 4);
+}
+
+std::string FactorsText(const Brief& brief, const Style& style) {
+  if (!brief.runbook.ok()) return Heading("Key Guidance", style) + Fact("factors", Message(brief.runbook), kLabel, 4);
+  std::string out;
+  for (const bool mandatory : {true, false}) {
+    out += Heading(mandatory ? "Key Guidance: what the PMA shall take into account (mandatory)"
+                             : "Key Guidance: what it may (optional)",
+                   style);
+    for (const BriefFactor& factor : brief.factors) {
+      if (factor.mandatory != mandatory) continue;
+      out += "    " + style.Strong(factor.id) + "  " + style.Faint(factor.question) + "\n";
+      out += Fact("", factor.answer.empty() ? style.Warn("not answered") : factor.answer, 1, 6);
+    }
+  }
+  return out;
+}
+
+std::string AskedText(const Brief& brief, const Style& style) {
+  const procedures::Direction& direction = brief.direction;
+  std::string out = Heading("What is asked", style);
+  const auto fact = [&](const char* label, const std::string& text) { out += Fact(label, text, kLabel, 4); };
   fact("key", brief.key_certificate ? CertificateWords(*brief.key_certificate)
                                     : "certificate unknown: " + ToHex(direction.key_certificate));
   fact("procedure", "runbook " + ToHex(direction.procedure_digest).substr(0, 16) + ", mode " + direction.mode);
@@ -127,35 +141,64 @@ std::string BriefText(const Brief& brief, const Style& style) {
                              Count(direction.limits.outstanding), Count(direction.limits.rate_per_second)));
   fact("ledger", fmt::format("drafted at entry {}, head {}", direction.ledger_sequence,
                              ToHex(direction.ledger_head).substr(0, 16)));
-  fact("rationale", direction.rationale.text);
-  for (const procedures::GuidanceFactor& factor : direction.factors)
-    fact("factor", factor.id + ": " + factor.answer.text);
   if (brief.repository_given) {
     fact("repository", fmt::format("{} certificates, full {}, last delta {}", Count(brief.repository.certificates),
                                    brief.repository.full_date, brief.repository.last_delta_date));
   }
   for (const BriefGroup& group : brief.groups) out += GroupText(group, brief.repository_given, style);
+  return out;
+}
 
+std::string BoundsText(const Brief& brief, const Style& style) {
+  std::string out = Heading("What it cannot do", style);
+  for (const std::string& sentence : brief.cannot) out += Fact("-", Printable(sentence), 1, 4);
+  out += Heading("Other Directions that still allow", style);
+  for (const BriefEarlier& earlier : brief.earlier) {
+    const procedures::Direction& direction = earlier.use.direction;
+    out += Fact(direction.id,
+                Printable(fmt::format("{}: the {} key, {}, {}, until {}; approved by {}; orders: {}",
+                                      direction.incident, direction.key, direction.procedure,
+                                      Count(earlier.devices, "Device"), FormatTime(direction.not_after),
+                                      fmt::join(earlier.approved_by, ", "), earlier.use.acts.orders)),
+                kLabel, 4);
+  }
+  if (!brief.earlier_asked) return out + Fact("-", "not known: the orchestrator was not asked", 1, 4);
+  if (brief.earlier.empty()) out += Fact("-", "none of those that the orchestrator showed", 1, 4);
+  return out + Fact("-",
+                    "shown by the orchestrator, judged here; an earlier draft of this same incident is not among them",
+                    1, 4);
+}
+
+std::string VotesText(const Brief& brief, const Style& style) {
   uint64_t good = 0;
-  std::string names;
+  std::string names, out = "\n";
   for (const BriefApproval& approval : brief.approvals) {
     if (!approval.fault.empty()) continue;
     ++good;
     names += (names.empty() ? "" : ", ") + approval.person;
   }
-  out += "\n";
-  fact("approvals", fmt::format("{} of {}{}", good, brief.approvals_needed, names.empty() ? "" : ": " + names));
+  out += Fact("approvals", fmt::format("{} of {}{}", good, brief.approvals_needed, names.empty() ? "" : ": " + names),
+              kLabel);
   for (const BriefRejection& rejection : brief.rejections)
-    fact("rejected", Printable(rejection.person + ": " + rejection.reason));
-  fact("policy", brief.allowed.ok() ? style.Good("allows this use") : style.Bad("does not allow it"));
-  if (brief.warnings.empty()) {
-    fact("warnings", style.Good("none"));
-  } else {
-    out += "\n" + style.Strong("  Before you sign") + "\n";
-    for (const Brief::Warning& warning : brief.warnings) {
-      out += Fact(warning.grave ? style.Bad("STOP") : style.Warn("note"), Printable(warning.text), kLabel);
-    }
-  }
+    out += Fact("rejected", Printable(rejection.person + ": " + rejection.reason), kLabel);
+  return out + Fact("policy", brief.allowed.ok() ? style.Good("allows this use") : style.Bad("does not allow it"),
+                    kLabel);
+}
+
+std::string WarningsText(const Brief& brief, const Style& style) {
+  if (brief.warnings.empty()) return Fact("warnings", style.Good("none"), kLabel);
+  std::string out = "\n" + style.Strong("  Before you sign") + "\n";
+  for (const Brief::Warning& warning : brief.warnings)
+    out += Fact(warning.grave ? style.Bad("STOP") : style.Warn("note"), Printable(warning.text), kLabel);
+  return out;
+}
+
+}  // namespace
+
+std::string BriefText(const Brief& brief, const Style& style) {
+  std::string out = RequestText(brief, style) + ScopeText(brief, style) + FactorsText(brief, style) +
+                    AskedText(brief, style) + BoundsText(brief, style) + VotesText(brief, style) +
+                    WarningsText(brief, style);
   out += "\n" + Fact("SHA-256", style.Strong(ToHex(brief.digest)), kLabel);
   const char* label = "aloud";
   for (const std::string& line : SpokenLines(brief.digest)) {
@@ -164,46 +207,6 @@ std::string BriefText(const Brief& brief, const Style& style) {
   }
   out += Fact("", "This is what you sign. Read the words out to another member: both must see the same.", kLabel);
   return out;
-}
-
-Json BriefJson(const Brief& brief) {
-  const procedures::Direction& direction = brief.direction;
-  Json groups = Json::array(), approvals = Json::array(), warnings = Json::array();
-  for (const BriefGroup& group : brief.groups) groups.push_back(GroupJson(group));
-  for (const BriefApproval& approval : brief.approvals) {
-    approvals.push_back(
-        {{"person", approval.person}, {"time", FormatTime(approval.signing_time)}, {"fault", approval.fault}});
-  }
-  Json rejections = Json::array();
-  for (const BriefRejection& rejection : brief.rejections) {
-    rejections.push_back({{"person", rejection.person}, {"reason", rejection.reason}, {"fault", rejection.fault}});
-  }
-  for (const Brief::Warning& warning : brief.warnings)
-    warnings.push_back({{"grave", warning.grave}, {"text", warning.text}});
-  return {{"direction", direction.id},
-          {"sha256", ToHex(brief.digest)},
-          {"words", SpokenLines(brief.digest)},
-          {"incident", direction.incident},
-          {"environment", direction.environment.ToString()},
-          {"requested_by", direction.requested_by},
-          {"key", direction.key},
-          {"procedure", direction.procedure},
-          {"mode", direction.mode},
-          {"not_before", FormatTime(direction.not_before)},
-          {"not_after", FormatTime(direction.not_after)},
-          {"counters", {{"first", direction.counter_first}, {"last", direction.counter_last}}},
-          {"limits",
-           {{"attempts_per_device", direction.limits.attempts_per_device},
-            {"total", direction.limits.total},
-            {"outstanding", direction.limits.outstanding},
-            {"rate_per_second", direction.limits.rate_per_second}}},
-          {"devices", brief.devices},
-          {"groups", groups},
-          {"approvals", approvals},
-          {"approvals_needed", brief.approvals_needed},
-          {"rejections", rejections},
-          {"allowed", brief.allowed.ok()},
-          {"warnings", warnings}};
 }
 
 }  // namespace smki::cli

@@ -13,6 +13,15 @@ using recovery::v1::Recovery;
 namespace {
 // A page is not held up by a keyguard that hangs.
 constexpr Millis kOrdersDeadline{5000};
+
+StatusOr<keyguard::v1::Status> FetchOrders(Person& person, const recovery::v1::DirectionView& view) {
+  SMKI_ASSIGN_OR_RETURN(KeyguardPersons::Stub * stub, person.Keyguard());
+  keyguard::v1::GetStatusRequest request;
+  request.set_orders_of(ToString(pki::Sha256(view.direction())));
+  keyguard::v1::Status out;
+  SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*stub, &KeyguardPersons::Stub::GetStatus, request, out, kOrdersDeadline));
+  return out;
+}
 }  // namespace
 
 StatusOr<recovery::v1::DirectionView> FetchDirection(Person& person, const std::string& incident, bool votes_only) {
@@ -29,15 +38,22 @@ StatusOr<recovery::v1::DirectionView> FetchDirection(Person& person, const std::
 StatusOr<PmaActs> FetchActs(Person& person, const recovery::v1::DirectionView& view) {
   const UtcTime now = SystemClock().Now();
   SMKI_ASSIGN_OR_RETURN(const procedures::PolicyVerifier verifier, person.MakeVerifier(now));
-  const auto status = [&]() -> StatusOr<keyguard::v1::Status> {
-    SMKI_ASSIGN_OR_RETURN(KeyguardPersons::Stub * stub, person.Keyguard());
-    keyguard::v1::GetStatusRequest request;
-    request.set_orders_of(ToString(pki::Sha256(view.direction())));
-    keyguard::v1::Status out;
-    SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*stub, &KeyguardPersons::Stub::GetStatus, request, out, kOrdersDeadline));
-    return out;
-  }();
-  return JudgeActs(person.policy(), verifier, view, status, now);
+  return JudgeActs(person.policy(), verifier, view, FetchOrders(person, view), now);
+}
+
+StatusOr<std::vector<EarlierUse>> JudgeEarlier(Person& person, const recovery::v1::DirectionView& view) {
+  const UtcTime now = SystemClock().Now();
+  SMKI_ASSIGN_OR_RETURN(const procedures::PolicyVerifier verifier, person.MakeVerifier(now));
+  std::vector<EarlierUse> out;
+  Status answers;
+  for (const recovery::v1::DirectionView& earlier : view.earlier()) {
+    EarlierUse& use = out.emplace_back();
+    SMKI_ASSIGN_OR_RETURN(use.direction, procedures::ParseDirection(earlier.direction()));
+    const auto orders = answers.ok() ? FetchOrders(person, earlier) : answers;
+    answers = orders.status();
+    SMKI_ASSIGN_OR_RETURN(use.acts, JudgeActs(person.policy(), verifier, earlier, orders, now));
+  }
+  return out;
 }
 
 StatusOr<recovery::v1::IncidentView> SubmitVote(Person& person, const std::string& incident, Ballot ballot,

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "cli/brief.h"
 #include "cli/command.h"
 #include "cli/pma_acts.h"
 
@@ -14,6 +15,10 @@ StatusOr<recovery::v1::DirectionView> FetchDirection(Person& person, const std::
                                                      bool votes_only = false);
 // Every act about that Direction; a keyguard that does not answer leaves its orders unknown.
 StatusOr<PmaActs> FetchActs(Person& person, const recovery::v1::DirectionView& view);
+
+// The Directions of other incidents that the orchestrator gave along with `view`, each judged here. A keyguard that does
+// not answer once is not asked again.
+StatusOr<std::vector<EarlierUse>> JudgeEarlier(Person& person, const recovery::v1::DirectionView& view);
 
 enum class Ballot { kApproval, kRejection, kCastingVote };
 // `document` is empty for an approval, whose signature is over the Direction itself.

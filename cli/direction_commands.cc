@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "cli/brief.h"
+#include "cli/consent.h"
 #include "cli/direction_acts.h"
 #include "cli/incident_acts.h"
 #include "cli/incident_text.h"
@@ -18,12 +19,14 @@ using recovery::v1::DirectionView;
 using recovery::v1::IncidentView;
 
 constexpr size_t kMaxPopulationFile = size_t{1} << 30;
+constexpr size_t kMaxRunbookFile = 1 << 20;
 
 struct Sources {
   std::string incident;
   std::string file;  // the Direction
   std::vector<std::string> populations;
   std::string repository;
+  std::string runbook;
 };
 
 void AddSources(CLI::App& sub, Sources& sources) {
@@ -58,11 +61,17 @@ Status Review(const Command& command, const Sources& sources) {
     inputs.approvals = std::move(votes.approvals);
     for (procedures::SignedText& no : votes.rejections)
       inputs.rejections.emplace_back(ToBytes(AsBytes(no.text)), std::move(no.cms));
+    inputs.runbook = ToBytes(AsBytes(view.runbook()));
+    SMKI_ASSIGN_OR_RETURN(inputs.earlier, JudgeEarlier(person, view));
+    inputs.earlier_left_out = view.earlier_left_out();
     if (repository.empty()) repository = view.repository();
     inputs.incident = sources.incident;
   }
   if (!sources.file.empty()) {
     SMKI_ASSIGN_OR_RETURN(inputs.direction, ReadInput(sources.file, procedures::kMaxDocument));
+  }
+  if (!sources.runbook.empty()) {
+    SMKI_ASSIGN_OR_RETURN(inputs.runbook, ReadInput(sources.runbook, kMaxRunbookFile));
   }
   if (!sources.populations.empty()) inputs.populations.clear();
   for (const std::string& file : sources.populations) {
@@ -93,7 +102,7 @@ Status Review(const Command& command, const Sources& sources) {
                                      digest + ";  who voted:  smkictl direction votes"
                            : brief->grave()
                                ? refuse
-                               : "to approve what you have read:  smkictl direction sign --digest " + digest;
+                               : "to approve what you have read, thing by thing:  smkictl direction sign --digest " + digest;
   out += Fact("next", next, 13);
   command.Print(out);
   return OkStatus();
@@ -103,6 +112,7 @@ struct SignOptions {
   Sources sources;
   std::string out, reason;
   ReadBack read_back;
+  std::vector<std::string> consents;  // names of what is consented to
   bool no_submit = false;
 };
 
@@ -150,7 +160,11 @@ Status Sign(const Command& command, const SignOptions& options) {
   SMKI_ASSIGN_OR_RETURN(const Votable votable, ReadVotable(person, options.sources));
   const auto& [octets, direction] = votable;
   const Digest digest = pki::Sha256(octets);
-  SMKI_RETURN_IF_ERROR(Confirm(command, options.read_back, "Direction " + direction.id, digest));
+  const auto confirm = [&] { return Confirm(command, options.read_back, "Direction " + direction.id, digest); };
+  const bool named = !options.read_back.digest.empty();
+  if (named) SMKI_RETURN_IF_ERROR(confirm());  // nobody is asked about another one than they read
+  SMKI_RETURN_IF_ERROR(Consent(command, direction, options.consents));
+  if (!named) SMKI_RETURN_IF_ERROR(confirm());
   SMKI_ASSIGN_OR_RETURN(const Bytes signature, person.Sign(octets, procedures::ApprovalHint(direction.id)));
   if (!options.out.empty()) SMKI_RETURN_IF_ERROR(PosixFiles().WriteDurably(options.out, signature));
   std::optional<IncidentView> view;
@@ -249,6 +263,7 @@ void AddDirectionCommands(CLI::App& app, Command& command) {
   AddSources(*review, *sources);
   review->add_option("--population", sources->populations, "population files of the groups");
   review->add_option("--repository", sources->repository, "store of the rebuilt Repository");
+  review->add_option("--runbook", sources->runbook, "the runbook that the Direction names: which factors are mandatory");
   review->callback([&command, sources] { command.Run([&] { return Review(command, *sources); }); });
 
   CLI::App* sign = group->add_subcommand("sign", "approve: sign the Direction's exact octets");
@@ -257,8 +272,9 @@ void AddDirectionCommands(CLI::App& app, Command& command) {
   CLI::Option* out =
       sign->add_option("--out", options->out, "also write the signature (detached CMS, DER) to this new file");
   sign->add_option("--digest", options->read_back.digest, "sign only if the SHA-256 begins so (8 characters or more)");
-  sign->add_flag("--yes", options->read_back.yes,
-                 "sign unasked what the orchestrator or the file gives; better --digest");
+  sign->add_option("--yes", options->consents,
+                   "consent without being asked to each of these, which are all there is: " + ConsentNames())
+      ->delimiter(',');
   sign->add_flag("--no-submit", options->no_submit, "only write --out")->needs(out);
   sign->callback([&command, options] { command.Run([&] { return Sign(command, *options); }); });
 

@@ -29,6 +29,7 @@ procedures::Statement StatementFor(const Person& person, const Act& act, uint64_
   if (!act.deviation.empty()) statement.deviation = act.deviation;
   if (!act.not_after.empty()) statement.not_after = act.not_after;
   if (!act.runbook.empty()) statement.runbook = DigestFromHex(act.runbook).value_or(Digest{});
+  for (const auto& [id, answer] : act.factors) statement.factors.push_back({id, procedures::CleanText(answer)});
   if (!act.witness.empty()) statement.witness = procedures::CleanText(act.witness);
   return statement;
 }
@@ -59,6 +60,11 @@ StatusOr<IncidentView> Perform(Person& person, const Act& act) {
   request.set_not_after(named.not_after);
   request.set_runbook(named.runbook);
   request.set_witness(named.witness);
+  for (const auto& [id, answer] : named.factors) {
+    recovery::v1::KeyValue& factor = *request.add_factors();
+    factor.set_key(id);
+    factor.set_value(procedures::CleanText(answer).text);
+  }
   request.set_expected_sequence(expected);
   if (named.verb != "start") {
     const std::string document = procedures::Render(StatementFor(person, named, expected, SystemClock().Now()));

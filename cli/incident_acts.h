@@ -19,6 +19,7 @@ struct Act {
   std::string choice = kNoChoice;
   std::string text;
   std::string deviation, not_after, runbook, witness;  // of deviate (procedures/deviation.h)
+  std::map<std::string, std::string> factors;          // of decide: id -> answer
   std::optional<uint64_t> expected;                    // of the page that was read; absent: the page is read now
 };
 

@@ -1,5 +1,7 @@
 // smkictl incident ...
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iostream>
 
 #include "base/usage.h"
 #include "cli/command.h"
@@ -38,7 +40,52 @@ void ShowActed(const Command& command, const Act& act, const IncidentView& view)
 struct ActOptions {
   Act act;
   int64_t expected = -1;
+  std::vector<std::string> factors;  // "ID=TEXT"
 };
+
+// "ID=TEXT" each.
+Status ReadFactors(const std::vector<std::string>& given, Act& act) {
+  for (const std::string& one : given) {
+    const size_t equals = one.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return InvalidArgument("--factor \"{}\" must be the factor's id, '=' and the answer", one);
+    if (!act.factors.emplace(one.substr(0, equals), one.substr(equals + 1)).second)
+      return InvalidArgument("factor '{}' is answered twice", one.substr(0, equals));
+  }
+  return OkStatus();
+}
+
+// Asks the person at the terminal what the decision has to answer and they have not said; an empty line leaves a factor
+// unanswered.
+Status AskFactors(const Command& command, Person& person, Act& act) {
+  SMKI_ASSIGN_OR_RETURN(const IncidentView page, FetchIncident(person, act.incident));
+  act.incident = page.incident();
+  // Nobody answers questions for an act that is refused anyway.
+  if (act.expected && *act.expected != page.sequence()) return OkStatus();
+  for (const recovery::v1::StepView& step : page.steps()) {
+    if (step.id() != act.step || std::count(step.stops().begin(), step.stops().end(), act.choice) > 0) continue;
+    for (const recovery::v1::FactorView& factor : step.factors()) {
+      if (act.factors.contains(factor.id())) continue;
+      command.Print(Fact(factor.mandatory() ? "mandatory" : "optional", Printable(factor.id()), 9) +
+                    Fact("", Printable(factor.question()), 9) + "  > ");
+      std::string answer;
+      std::getline(std::cin, answer);
+      if (answer.find_first_not_of(' ') != std::string::npos) act.factors[factor.id()] = answer;
+    }
+  }
+  return OkStatus();
+}
+
+// What was typed is not lost with a refusal.
+std::string AnswersToPaste(const Act& act) {
+  std::string out;
+  for (const auto& [id, answer] : act.factors) {
+    std::string word;
+    for (const char c : procedures::CleanText(answer).text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    out += ToPaste("", fmt::format("--factor '{}={}'", id, word));
+  }
+  return out.empty() ? "" : Fact("answers", "to give with the command when you repeat it:", 9) + out;
+}
 
 CLI::App* AddAct(CLI::App& group, Command& command, const char* verb, const char* help, bool takes_step,
                  bool needs_text) {
@@ -48,6 +95,10 @@ CLI::App* AddAct(CLI::App& group, Command& command, const char* verb, const char
   if (takes_step) sub->add_option("step", options->act.step, "step id, as `incident next` shows it")->required();
   if (options->act.verb == "decide")
     sub->add_option("choice", options->act.choice, "one of the step's choices")->required();
+  if (options->act.verb == "decide")
+    sub->add_option("--factor", options->factors,
+                    "ID=TEXT: the answer to a factor of the step, for the PMA to read; it is signed. Repeat it for each")
+        ->allow_extra_args(false);
   CLI::Option* text = sub->add_option("--text", options->act.text, "what was done and seen, or why; it is signed");
   if (needs_text) text->required();
   sub->add_option("--incident", options->act.incident, "incident id; without it the newest");
@@ -56,9 +107,14 @@ CLI::App* AddAct(CLI::App& group, Command& command, const char* verb, const char
   sub->callback([&command, options] {
     command.Run([&]() -> Status {
       if (options->expected >= 0) options->act.expected = static_cast<uint64_t>(options->expected);
+      SMKI_RETURN_IF_ERROR(ReadFactors(options->factors, options->act));
       SMKI_ASSIGN_OR_RETURN(Person person, command.LoadPerson());
-      SMKI_ASSIGN_OR_RETURN(const IncidentView view, Perform(person, options->act));
-      ShowActed(command, options->act, view);
+      if (options->act.verb == "decide" && command.can_ask())
+        SMKI_RETURN_IF_ERROR(AskFactors(command, person, options->act));
+      const auto view = Perform(person, options->act);
+      if (!view.ok() && command.can_ask()) command.Print(AnswersToPaste(options->act));
+      if (!view.ok()) return view.status();
+      ShowActed(command, options->act, *view);
       return OkStatus();
     });
   });

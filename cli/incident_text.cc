@@ -75,6 +75,18 @@ std::string Rejections(const IncidentView& view, size_t label) {
   return out;
 }
 
+// What a decision asks.
+std::string FactorsText(const StepView& step) {
+  std::string out;
+  for (const recovery::v1::FactorView& factor : step.factors()) {
+    out += Fact("factor",
+                Printable(fmt::format("{} ({}): {}", factor.id(), factor.mandatory() ? "mandatory" : "optional",
+                                      factor.question())),
+                9);
+  }
+  return out;
+}
+
 std::string Head(const IncidentView& view, const Style& style) {
   std::string out = style.Strong(view.incident()) + "  " + Printable(view.title()) + "\n";
   Columns facts(2);
@@ -121,7 +133,11 @@ std::string CommandFor(const IncidentView& view, const StepView& step, const Rea
   if (step.kind() == "decide") {
     std::string choices;
     for (const std::string& choice : step.choices()) choices += (choices.empty() ? "" : "|") + choice;
-    return "smkictl incident decide " + step.id() + " " + choices + page + " --text \"why\"";
+    std::string factors;
+    for (const recovery::v1::FactorView& factor : step.factors()) {
+      if (factor.mandatory()) factors += " --factor " + Printable(factor.id()) + "=\"...\"";
+    }
+    return "smkictl incident decide " + step.id() + " " + choices + page + factors + " --text \"why\"";
   }
   if (step.kind() == "direction" && running) {
     return "smkictl direction review --incident " + view.incident() +
@@ -206,6 +222,7 @@ std::string NextText(const IncidentView& view, const Reader& reader, const Style
     if (!step->deadline().empty()) out += Fact("within", step->deadline(), 9);
     if (!step->basis_source().empty())
       out += Fact("basis", Printable(step->basis_source()) + ", " + step->basis_confidence(), 9);
+    out += FactorsText(*step);
     for (const std::string& missing : step->waiting_for()) out += Fact("waits", Printable(missing), 9);
     if (step->kind() == "direction") out += Rejections(view, 9);
     out += command.empty() ? Fact("wait", WaitingFor(*step, reader), 9) : ToPaste("do", command);
@@ -253,6 +270,17 @@ Json ProgressJson(const recovery::v1::CampaignProgress& progress) {
 
 namespace {
 
+Json FactorsJson(const StepView& step) {
+  Json out = Json::array();
+  for (const recovery::v1::FactorView& factor : step.factors()) {
+    out.push_back({{"id", factor.id()},
+                   {"question", factor.question()},
+                   {"weight", factor.mandatory() ? "mandatory" : "optional"},
+                   {"answer", factor.answer()}});
+  }
+  return out;
+}
+
 Json StepJson(const StepView& step) {
   return {{"id", step.id()},
           {"phase", step.phase()},
@@ -262,6 +290,8 @@ Json StepJson(const StepView& step) {
           {"status", step.status()},
           {"waiting_for", std::vector<std::string>(step.waiting_for().begin(), step.waiting_for().end())},
           {"choices", std::vector<std::string>(step.choices().begin(), step.choices().end())},
+          {"stops", std::vector<std::string>(step.stops().begin(), step.stops().end())},
+          {"factors", FactorsJson(step)},
           {"person", step.person()},
           {"result", step.result()},
           {"text", step.text()},

@@ -29,7 +29,7 @@ class ActsReader {
       Add("reject", finding, document.ok() ? document->reason.text : "", voters.Admit(finding));
     }
     const Status judged = procedures::JudgeVotes(policy_, direction_, out_.direction, votes, now_);
-    out_.votes = judged.ok() ? "directed" : Message(judged);
+    out_.votes = judged.ok() ? kDirected : Message(judged);
     if (!votes.cast) return;
     const bool decides = judged.ok() || procedures::IsRefusal(judged, procedures::Reason::kDIRECTION_REJECTED);
     Add("cast " + votes.cast->document.decision, votes.cast->finding, votes.cast->document.reason.text,
@@ -42,13 +42,13 @@ class ActsReader {
     for (const keyguard::v1::GivenOrder& given : status.orders()) Order(given, standing);
     switch (procedures::StandingAfter(standing, policy_)) {
       case procedures::Standing::kNone:
-        out_.orders = "none stands";
+        out_.orders = kNoneStands;
         break;
       case procedures::Standing::kHalted:
-        out_.orders = "halted";
+        out_.orders = kHalted;
         break;
       case procedures::Standing::kWithdrawn:
-        out_.orders = "withdrawn";
+        out_.orders = kWithdrawn;
         break;
     }
   }

@@ -14,6 +14,12 @@
 
 namespace smki::cli {
 
+// What votes and orders can amount to.
+inline constexpr char kDirected[] = "directed";
+inline constexpr char kNoneStands[] = "none stands";
+inline constexpr char kHalted[] = "halted";
+inline constexpr char kWithdrawn[] = "withdrawn";
+
 struct PmaAct {
   UtcTime time;        // as signed
   std::string what;    // approve | reject | cast approve | cast reject | halt | resume | withdraw
@@ -26,8 +32,8 @@ struct PmaActs {
   std::string direction_id;
   Digest direction{};
   std::vector<PmaAct> acts;  // votes in the order they came, then orders
-  std::string votes;         // what the votes amount to: "directed", or the refusal
-  std::string orders;        // what the orders amount to: "none stands", "halted", "withdrawn"; or why they are unknown
+  std::string votes;         // what the votes amount to: kDirected, or the refusal
+  std::string orders;        // what the orders amount to: kNoneStands, kHalted, kWithdrawn; or why they are unknown
 };
 
 // The votes of `view` as they were signed.

@@ -45,6 +45,11 @@ std::string RunbookText(const Runbook& runbook, const Style& style) {
     if (!after.empty()) out += Fact("after", after, 10, 4);
     if (!step.purpose.empty()) out += Fact("why", Printable(step.purpose), 10, 4);
     if (!step.guidance.empty()) out += Fact("how", Printable(step.guidance), 10, 4);
+    for (const procedures::Factor& factor : step.factors)
+      out += Fact("factor",
+                  Printable(fmt::format("{} ({}): {}", factor.id, factor.mandatory ? "mandatory" : "optional",
+                                        factor.question)),
+                  10, 4);
     if (!step.verify.empty()) out += Fact("verify", Printable(step.verify), 10, 4);
     out += Fact("basis", Printable(step.basis.source) + ", " + step.basis.confidence, 10, 4);
   }

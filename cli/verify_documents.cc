@@ -114,7 +114,19 @@ class Statements {
     Compare(entry, what, "verb", statement.verb, act.verb);
     Compare(entry, what, "choice", statement.choice, choice.empty() ? kNone : choice);
     Compare(entry, what, "text", statement.text.text, FieldOf(event, act.text));
+    if (statement.verb == "decide") CompareFactors(entry, what, event);
     if (statement.deviation) CompareDeviation(entry, what, event);
+  }
+  void CompareFactors(const ledger::Entry& entry, const std::string& what, const ledger::v1::IncidentEvent& event) {
+    procedures::FactorAnswers stated, done;
+    for (const procedures::GuidanceFactor& factor : pending_.statement.factors)
+      stated[factor.id] = factor.answer.text;
+    for (const auto& field : event.fields()) {
+      if (field.key().starts_with(procedures::kFactorField))
+        done[field.key().substr(procedures::kFactorField.size())] = field.value();
+    }
+    if (stated != done)
+      evidence_.Find(Evidence::EntryName(entry), what + ": its factors are not answered as in the signed statement");
   }
   void CompareDeviation(const ledger::Entry& entry, const std::string& what, const ledger::v1::IncidentEvent& event) {
     const procedures::Deviation asked = procedures::AskedBy(pending_.statement);

@@ -369,44 +369,6 @@ StatusOr<recovery::v1::ListIncidentsResponse> Orchestrator::ListIncidents(const 
   return response;
 }
 
-StatusOr<recovery::v1::DirectionView> Orchestrator::GetDirection(const std::string& caller, const std::string& incident,
-                                                                 bool votes_only) {
-  SMKI_ASSIGN_OR_RETURN(const Incident* found, Readable(caller, incident, "GetDirection"));
-  SMKI_ASSIGN_OR_RETURN(const DirectedUse use,
-                        votes_only ? LoadDirection(*book_, *found) : LoadDirectedUse(*book_, *found));
-  recovery::v1::DirectionView view;
-  view.set_direction(use.text);
-  for (const Vote& vote : use.approvals) {
-    view.add_approvals(ToString(vote.cms));
-    view.add_approved_by(vote.person);
-  }
-  for (const auto& [group, file] : use.populations) {
-    recovery::v1::Blob& blob = *view.add_populations();
-    blob.set_name(group);
-    blob.set_octets(ToString(file));
-  }
-  for (const auto& [digest, der] : use.certificates) {
-    recovery::v1::Blob& blob = *view.add_certificates();
-    blob.set_name(ToHex(digest));
-    blob.set_octets(ToString(der));
-  }
-  for (const Vote& rejection : use.rejections) {
-    recovery::v1::Rejection& one = *view.add_rejections();
-    one.set_person(rejection.person);
-    const auto reason = found->state.rejections.find(rejection.person);
-    if (reason != found->state.rejections.end()) one.set_reason(reason->second);
-    one.set_document(rejection.text);
-    one.set_signature(ToString(rejection.cms));
-  }
-  if (use.cast) {
-    view.mutable_casting_vote()->set_document(use.cast->text);
-    view.mutable_casting_vote()->set_signature(ToString(use.cast->cms));
-  }
-  if (!votes_only) view.set_repository(site_.store);
-  view.set_approvals_needed(static_cast<uint32_t>(trust_->policy().approvals_needed));
-  return view;
-}
-
 StatusOr<recovery::v1::CampaignProgress> Orchestrator::GetProgress(const std::string& caller,
                                                                    const std::string& incident) {
   SMKI_ASSIGN_OR_RETURN(const Incident* found, Readable(caller, incident, "GetProgress"));

@@ -13,6 +13,20 @@ std::string From(const std::map<std::string, std::string>& map, const char* key)
   return it == map.end() ? std::string() : it->second;
 }
 
+void DescribeFactors(const procedures::Runbook& runbook, const procedures::Step& step,
+                     const procedures::StepState& at, StepView& view) {
+  for (const procedures::Factor& factor : step.factors) {
+    recovery::v1::FactorView& one = *view.add_factors();
+    one.set_id(factor.id);
+    one.set_question(factor.question);
+    one.set_mandatory(factor.mandatory);
+    one.set_answer(From(at.factors, factor.id.c_str()));
+  }
+  for (const std::string& choice : step.choices) {
+    if (!procedures::LeadsOn(runbook, step, choice)) view.add_stops(choice);
+  }
+}
+
 void Describe(const procedures::Step& step, const procedures::StepState& at, StepView& view) {
   view.set_id(step.id);
   view.set_phase(step.phase);
@@ -127,6 +141,7 @@ IncidentView Orchestrator::ViewOf(const Incident& incident) const {
   for (const procedures::Step& step : incident.runbook.steps) {
     StepView& one = *view.add_steps();
     Describe(step, state.steps.at(step.id), one);
+    DescribeFactors(incident.runbook, step, state.steps.at(step.id), one);
     for (const std::string& required : incident.machine.WaitingFor(state, step)) one.add_waiting_for(required);
     const Action* action = runner_->Find(incident, step.id);
     if (action == nullptr) continue;

@@ -93,6 +93,10 @@ class CanonicalWriter {
     }
     indent_ -= 4;
   }
+  template <typename T, typename F>
+  void OptionalList(const char* key, std::vector<T>& items, F fields) {
+    if (!items.empty()) List(key, items, fields);
+  }
   template <typename T>
   void Values(const char* key, const std::vector<T>& values) {
     Line(key, values.empty() ? "[]" : "");
@@ -147,6 +151,13 @@ class CanonicalReader {
       fields(*this, items.emplace_back());
     } while (NextIsItem());
     indent_ -= 4;
+  }
+  template <typename T, typename F>
+  void OptionalList(const char* key, std::vector<T>& items, F fields) {
+    items.clear();
+    if (!NextIs(key)) return;
+    List(key, items, fields);
+    if (items.empty()) FailLine(std::string("no '") + key + "' at all where the list is empty");
   }
   template <typename T>
   void Values(const char* key, std::vector<T>& values) {

@@ -49,6 +49,10 @@ void Fields(A& a, Statement& d) {
   a.Field("step", d.step);
   a.Field("verb", d.verb);
   a.Field("choice", d.choice);
+  a.OptionalList("factors", d.factors, [](A& b, GuidanceFactor& f) {
+    b.Field("id", f.id);
+    b.Field("answer", f.answer);
+  });
   a.Optional("deviation", d.deviation);
   a.Optional("notAfter", d.not_after);
   a.Optional("runbook", d.runbook);
@@ -144,6 +148,15 @@ Status CheckDeviation(const Statement& d) {
              ? CheckForm(asked)
              : InvalidArgument("'notAfter' belongs to reorder, 'runbook' to repin");
 }
+// One text for one set of answers.
+Status CheckFactors(const Statement& d) {
+  if (!d.factors.empty() && d.verb != "decide")
+    return InvalidArgument("'factors' belong to decide, not to {}", d.verb);
+  const auto not_before = [](const GuidanceFactor& a, const GuidanceFactor& b) { return a.id >= b.id; };
+  if (std::adjacent_find(d.factors.begin(), d.factors.end(), not_before) != d.factors.end())
+    return InvalidArgument("'factors' must stand in increasing order of id, each once");
+  return OkStatus();
+}
 Status CheckRules(const Statement& d) {
   SMKI_RETURN_IF_ERROR(
       OneOf("verb", d.verb, {"done", "decide", "deviate", "approve", "open", "pause", "resume", "close"}));
@@ -154,6 +167,7 @@ Status CheckRules(const Statement& d) {
   }
   if (d.verb == "approve" && !DigestFromHex(d.choice))
     return InvalidArgument("'choice' of an approve must be 64 hexadecimal digits, found '{}'", d.choice);
+  SMKI_RETURN_IF_ERROR(CheckFactors(d));
   if (d.verb == "deviate") return CheckDeviation(d);
   if (d.deviation || d.not_after || d.runbook || d.witness)
     return InvalidArgument("'deviation', 'notAfter', 'runbook' and 'witness' belong to deviate, not to {}", d.verb);

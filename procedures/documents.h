@@ -8,6 +8,7 @@
 
 #include "procedures/canonical.h"
 #include "procedures/deviation.h"
+#include "procedures/direction.h"
 #include "procedures/environment.h"
 
 namespace smki::procedures {
@@ -56,6 +57,8 @@ struct Statement {
   std::optional<std::string> not_after{};  // reorder
   std::optional<Digest> runbook{};         // repin
   std::optional<Quoted> witness{};
+  // Of decide: the factors that are answered, in increasing order of id (guidance.h).
+  std::vector<GuidanceFactor> factors{};
 };
 // The keyguard asks custodians for shares; signed by the keyguard identity of the policy.
 struct CeremonyRequest {

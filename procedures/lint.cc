@@ -30,6 +30,7 @@ class Linter {
     CheckReachable();
     CheckPhaseOrder();
     CheckKeyUse();
+    CheckFactors();
     CheckEnd();
     if (is_graph_) {
       std::vector<LintFinding> found = ModelCheck(runbook_);
@@ -141,6 +142,7 @@ class Linter {
   void CheckChoices(const Step& s) {
     if (s.kind != StepKind::kDecide) {
       if (!s.choices.empty()) Error(s, "only a decide step has choices");
+      if (!s.factors.empty()) Error(s, "only a decide step has factors");
       return;
     }
     if (s.choices.size() < 2) Error(s, "a decision needs at least two choices");
@@ -216,6 +218,19 @@ class Linter {
       const bool uses_key = s.action == "campaign.run";
       if ((uses_key || is_ceremony(s) || is_direction(s)) && runbook_.key == "none")
         Error(s, "the runbook uses no key, but this step does");
+    }
+  }
+
+  // SEC L10.9: the PMA cannot take into account what nobody had to answer.
+  void CheckFactors() {
+    const auto answered = [this](const std::string& id) {
+      const Step* step = runbook_.Find(id);
+      return std::any_of(step->factors.begin(), step->factors.end(), [](const Factor& f) { return f.mandatory; });
+    };
+    for (const Step& s : runbook_.steps) {
+      const std::set<std::string> before = Before(s);
+      if (s.kind == StepKind::kDirection && std::none_of(before.begin(), before.end(), answered))
+        Error(s, "drafts a Direction, and no decide step before it asks about a mandatory factor");
     }
   }
 

@@ -132,8 +132,10 @@ class Decision : private Judgement {
       return Refuse(Reason::kBAD_REQUEST, fmt::format("'{}' is decided as {}; found '{}'", step->id,
                                                       fmt::join(step->choices, " or "), r.choice));
     }
+    SMKI_RETURN_IF_ERROR(CheckAnswers(runbook_, *step, r.choice, r.factors));
     Event event = Make("step-decided", step->id, r.person, RoleOf(*step));
     event.fields["choice"] = r.choice;
+    for (const auto& [id, answer] : r.factors) event.fields[std::string(kFactorField) + id] = answer;
     if (!r.text.empty()) event.fields["text"] = r.text;
     return WithSkipped({std::move(event)});
   }

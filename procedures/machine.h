@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "procedures/deviation.h"
 #include "procedures/facts.h"
+#include "procedures/guidance.h"
 #include "procedures/policy.h"
 #include "procedures/reason.h"
 #include "procedures/runbook.h"
@@ -44,6 +45,7 @@ struct StepState {
   std::string person;
   std::string result;  // choice made, evidence, failure text; of a running direction step: digest under vote
   std::string text;    // of a decision: what the person said to it
+  FactorAnswers factors;  // of a decision: what was answered
 };
 
 // A deviation as it was asked for, and who approved it.
@@ -96,6 +98,7 @@ struct DoneRequest {  // attest
 struct DecideRequest {
   std::string step, person, choice;
   std::string text{};
+  FactorAnswers factors{};  // of the runbook's factors, those that are answered
 };
 struct ActionResult {  // from the system
   std::string step;

@@ -112,6 +112,7 @@ class Fold {
     } else if (kind == "step-decided") {
       if (step.kind != StepKind::kDecide) return CannotFollow(event_, "it is no decide step");
       SMKI_RETURN_IF_ERROR(MustBe(at, {S::kReady}));
+      SMKI_RETURN_IF_ERROR(TakeAnswers(step, at));
       Finish(at, S::kDone, FieldOf(event_, "choice"));
       at.text = FieldOf(event_, "text");
     } else if (kind == "step-skipped") {
@@ -168,6 +169,17 @@ class Fold {
     at.finished = event_.time;
     if (!event_.person.empty()) at.person = event_.person;
     at.result = result;
+  }
+
+  Status TakeAnswers(const Step& step, StepState& at) const {
+    FactorAnswers answers;
+    for (const auto& [key, value] : event_.fields) {
+      if (key.starts_with(kFactorField)) answers[key.substr(kFactorField.size())] = value;
+    }
+    const Status answered = CheckAnswers(runbook_, step, FieldOf(event_, "choice"), answers);
+    if (!answered.ok()) return CannotFollow(event_, "{}", Message(answered));
+    at.factors = std::move(answers);
+    return OkStatus();
   }
 
   Status MustBeOpenForVotes(const Step& step, const StepState& at) const {
@@ -315,11 +327,12 @@ class Fold {
     return OkStatus();
   }
 
-  static bool IsKept(const Step& step, const StepState& before) {
+  bool IsKept(const Step& step, const StepState& before) const {
     if (before.kind != step.kind || before.action != step.action) return false;
-    // A choice that is gone decides nothing.
-    return step.kind != StepKind::kDecide || before.status != StepStatus::kDone ||
-           std::find(step.choices.begin(), step.choices.end(), before.result) != step.choices.end();
+    if (step.kind != StepKind::kDecide || before.status != StepStatus::kDone) return true;
+    // A choice that is gone decides nothing, nor one whose answers are not those that are asked for now.
+    return std::find(step.choices.begin(), step.choices.end(), before.result) != step.choices.end() &&
+           CheckAnswers(runbook_, step, before.result, before.factors).ok();
   }
 
   void LeaveOutWhatIsRuledOut() {

@@ -124,6 +124,10 @@ namespace smki::procedures {
   X(ROLE_CONFLICT, "the person already acted in a conflicting role", "another person must act")                        \
   X(WRONG_ACTOR, "the step belongs to another role", "the role named in the step must act")                            \
   X(STEP_NOT_READY, "a step before this one is not done", "complete the steps it requires")                            \
+  X(CONSENT_REFUSED, "the member does not consent to all that the Direction asks for",                                 \
+    "say so to the PMA: smkictl direction reject --reason \"...\"")                                                    \
+  X(FACTOR_UNANSWERED, "a mandatory factor of the Recovery Key Guidance has no answer",                                \
+    "answer it with --factor ID=\"...\", or choose what stops")                                                        \
   X(FACT_MISSING, "a step lacks what it needs, and no deviation stands in for that", "have done what makes it")        \
   X(NO_DEVIATION, "nobody asked for this deviation", "use a digest of smkictl incident status")                        \
   X(DEVIATION_EXPIRED, "the incident has moved on since the deviation was asked for",                                  \

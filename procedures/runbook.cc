@@ -13,6 +13,7 @@ namespace {
 
 constexpr size_t kMaxSteps = 200;
 constexpr size_t kMaxText = 4000;
+constexpr size_t kMaxQuestion = 500;
 
 constexpr std::pair<StepKind, std::string_view> kKinds[] = {
     {StepKind::kAttest, "attest"},       {StepKind::kDecide, "decide"},     {StepKind::kAction, "action"},
@@ -74,10 +75,44 @@ Status ReadBasis(const YamlNode& node, Basis& out) {
   return OkStatus();
 }
 
+Status ReadFactors(const YamlNode& node, std::vector<Factor>& out) {
+  if (node.Find("factors") == nullptr) return OkStatus();
+  SMKI_ASSIGN_OR_RETURN(const YamlNode* factors, node.Sequence("factors"));
+  if (factors->items().empty()) return factors->Wrong("'factors' is empty: leave it out");
+  for (const YamlNode& one : factors->items()) {
+    SMKI_RETURN_IF_ERROR(one.CheckKeys({"id", "question", "weight"}));
+    Factor factor;
+    SMKI_ASSIGN_OR_RETURN(factor.id, Identifier(one, "id"));
+    SMKI_ASSIGN_OR_RETURN(factor.question, one.Text("question"));
+    if (factor.question.size() > kMaxQuestion)
+      return one.Wrong(fmt::format("'question' is longer than {} octets", kMaxQuestion));
+    SMKI_ASSIGN_OR_RETURN(const std::string weight, OneOf(one, "weight", {"mandatory", "optional"}));
+    factor.mandatory = weight == "mandatory";
+    out.push_back(std::move(factor));
+  }
+  return OkStatus();
+}
+
+// A Direction's factors are named by steps and factors alike: each name means one thing.
+Status CheckFactorNames(const Runbook& runbook, const YamlNode& steps) {
+  std::set<std::string> names;
+  size_t factors = 0;
+  for (const Step& step : runbook.steps) names.insert(step.id);
+  for (size_t i = 0; i < runbook.steps.size(); ++i) {
+    for (const Factor& factor : runbook.steps[i].factors) {
+      if (!names.insert(factor.id).second)
+        return steps.items()[i].Wrong(fmt::format("factor '{}' has the name of a step or of another factor", factor.id));
+      if (++factors > kMaxFactors)
+        return steps.items()[i].Wrong(fmt::format("more than {} factors in one runbook", kMaxFactors));
+    }
+  }
+  return OkStatus();
+}
+
 StatusOr<Step> ReadStep(const YamlNode& node) {
   SMKI_RETURN_IF_ERROR(node.CheckKeys({"id", "phase", "title", "actor", "kind"},
                                       {"requires", "when", "purpose", "guidance", "verify", "evidence", "action",
-                                       "with", "choices", "deadline", "onFailure", "basis"}));
+                                       "with", "choices", "factors", "deadline", "onFailure", "basis"}));
   Step step;
   step.line = node.line();
   SMKI_ASSIGN_OR_RETURN(step.id, Identifier(node, "id"));
@@ -96,6 +131,7 @@ StatusOr<Step> ReadStep(const YamlNode& node) {
   SMKI_RETURN_IF_ERROR(OptionalText(node, "action", step.action));
   SMKI_RETURN_IF_ERROR(OptionalMap(node, "with", step.with));
   SMKI_RETURN_IF_ERROR(OptionalList(node, "choices", step.choices));
+  SMKI_RETURN_IF_ERROR(ReadFactors(node, step.factors));
   if (node.Find("deadline") != nullptr) {
     SMKI_ASSIGN_OR_RETURN(step.deadline, node.Duration("deadline"));
   }
@@ -150,6 +186,7 @@ StatusOr<Runbook> LoadRunbook(std::string_view text, const std::string& file) {
     if (!ids.insert(step.id).second) return node.Wrong(fmt::format("step '{}' stands here a second time", step.id));
     out.steps.push_back(std::move(step));
   }
+  SMKI_RETURN_IF_ERROR(CheckFactorNames(out, *steps));
   out.digest = pki::Sha256(text);
   return out;
 }

@@ -20,6 +20,13 @@ struct Basis {
   std::string source;      // "SEC L10.1(a)", "DOMAIN section 3", ...
   std::string confidence;  // read | derived | assumed
 };
+// What the PMA shall (mandatory) or may take into account (SEC L10.9); asked of whoever decides.
+struct Factor {
+  std::string id;  // unique in the runbook, also among its steps
+  std::string question;
+  bool mandatory = true;
+};
+inline constexpr size_t kMaxFactors = 24;  // of a runbook
 struct Step {
   std::string id;
   std::string phase;  // pre-recovery | execution | post-recovery
@@ -35,6 +42,7 @@ struct Step {
   std::string action;  // kAction, kWait, kDirection, kCeremony: registered name, "repository.rebuild"
   std::map<std::string, std::string> with;  // its parameters
   std::vector<std::string> choices;         // kDecide
+  std::vector<Factor> factors;              // kDecide (guidance.h)
   std::map<std::string, std::string>
       when;  // step -> outcome (a choice, or "done"): if it ends otherwise this one is skipped
   std::optional<Millis> deadline;
@@ -82,8 +90,8 @@ struct LintFinding {
   std::vector<std::string> story;  // how it comes to that, a sentence each; empty if it needs none
 };
 // Beyond loading: unknown or cyclic requirements, unreachable steps, unknown actions or parameters, no person who looks
-// at the result, same actor for conflicting steps, missing basis, phases out of order; and over all ways through it
-// (model_check.h) steps without what they need, and keys that stay open. In the order of lines.
+// at the result, same actor for conflicting steps, missing basis, phases out of order, a Direction that is drafted before a
+// mandatory factor is answered; and over all ways through it (model_check.h) steps without what they need, and keys that stay open. In the order of lines.
 std::vector<LintFinding> Lint(const Runbook& runbook);
 
 }  // namespace smki::procedures

@@ -50,6 +50,9 @@ Status CheckStatement(const procedures::TrustPolicy& policy, const procedures::P
     return differs("expected sequence", fmt::format("{}", statement->expected_sequence),
                    fmt::format("{}", expected.sequence));
   }
+  std::map<std::string, std::string> factors;
+  for (const procedures::GuidanceFactor& factor : statement->factors) factors[factor.id] = factor.answer.text;
+  if (factors != expected.factors) return Invalid("its factors are not answered as the request's");
   const procedures::Deviation asked = procedures::AskedBy(*statement);
   const std::string deviation = statement->deviation.value_or("");
   if (deviation != expected.deviation) return differs("deviation", deviation, expected.deviation);

@@ -19,6 +19,7 @@ struct ExpectedStatement {
   uint64_t sequence = 0;
   std::string text;
   std::string deviation{}, not_after{}, runbook{}, witness{};  // empty: it must not say any
+  std::map<std::string, std::string> factors{};                // id -> answer
 };
 inline constexpr char kNone[] = "none";        // step or choice of a statement that has none
 inline constexpr char kNewIncident[] = "new";  // incident of the statement that opens one

@@ -18,6 +18,16 @@ Status MustSay(const std::string& verb, const std::string& text) {
                                 verb == "done" ? "what was done and seen" : "why"));
 }
 
+// As they will stand for the record. BAD_REQUEST if one is answered twice.
+StatusOr<procedures::FactorAnswers> AnswersIn(const recovery::v1::ActRequest& request) {
+  procedures::FactorAnswers out;
+  for (const recovery::v1::KeyValue& factor : request.factors()) {
+    if (!out.emplace(factor.key(), SaidIn(factor.value())).second)
+      return BadRequest(fmt::format("factor '{}' is answered twice", factor.key()));
+  }
+  return out;
+}
+
 StatusOr<procedures::Deviation> DeviationOf(const recovery::v1::ActRequest& request, const std::string& why) {
   const auto kind = procedures::DeviationKindFrom(request.deviation());
   if (!kind) return BadRequest(fmt::format("'{}' is none of skip, repeat, reorder, repin", request.deviation()));
@@ -41,8 +51,11 @@ StatusOr<procedures::RequestBody> BodyOf(const recovery::v1::ActRequest& request
   SMKI_RETURN_IF_ERROR(MustSay(verb, text));
   if (verb == "start") return procedures::RequestBody(procedures::StartRequest{request.step(), person});
   if (verb == "done") return procedures::RequestBody(procedures::DoneRequest{request.step(), person, text});
-  if (verb == "decide")
-    return procedures::RequestBody(procedures::DecideRequest{request.step(), person, request.choice(), text});
+  if (verb == "decide") {
+    SMKI_ASSIGN_OR_RETURN(procedures::FactorAnswers answers, AnswersIn(request));
+    return procedures::RequestBody(
+        procedures::DecideRequest{request.step(), person, request.choice(), text, std::move(answers)});
+  }
   if (verb == "deviate") {
     SMKI_ASSIGN_OR_RETURN(procedures::Deviation asked, DeviationOf(request, text));
     return procedures::RequestBody(
@@ -56,7 +69,7 @@ StatusOr<procedures::RequestBody> BodyOf(const recovery::v1::ActRequest& request
 }
 
 ExpectedStatement StatementExpectedOf(const recovery::v1::ActRequest& request, const std::string& incident) {
-  return {incident,
+  ExpectedStatement out{incident,
           OrNone(request.step()),
           request.verb(),
           OrNone(request.choice()),
@@ -66,6 +79,9 @@ ExpectedStatement StatementExpectedOf(const recovery::v1::ActRequest& request, c
           request.not_after(),
           request.runbook(),
           request.witness()};
+  for (const recovery::v1::KeyValue& factor : request.factors())
+    out.factors[factor.key()] = procedures::CleanText(factor.value()).text;
+  return out;
 }
 
 }  // namespace smki::orchestrator

@@ -24,7 +24,7 @@ constexpr uint64_t kLowestCounter = 1 << 23;
 // Device in five to stay silent, far from all of them.
 constexpr uint64_t kLeastOutstanding = 1024;
 constexpr uint64_t kSilentShare = 5;
-constexpr size_t kMaxFactors = 32;
+constexpr size_t kMaxStatements = 32;
 // Octets: all of them must fit into one Direction. What weighs the factors is the text of a decision.
 constexpr size_t kMaxAnswer = 500, kMaxDecision = 3500;
 constexpr Millis kSecond{1000};
@@ -265,14 +265,21 @@ class Draft {
     direction_.counter_last = counters.last;
   }
 
-  // SEC L10.9: what was weighed before. The people's own words, step by step.
+  // SEC L10.9: the factors as they were answered, never cut; then what else was said before, step by step.
   void AddReasons() {
+    for (const procedures::Step& step : in_.runbook.steps) {
+      const auto state = in_.incident.steps.find(step.id);
+      if (state == in_.incident.steps.end()) continue;
+      for (const auto& [id, answer] : state->second.factors)
+        direction_.factors.push_back({id, procedures::CleanText(answer)});
+    }
+    const size_t answers = direction_.factors.size();
     for (const procedures::Step& step : in_.runbook.steps) {
       const auto state = in_.incident.steps.find(step.id);
       const bool by_people = step.kind == procedures::StepKind::kAttest || step.kind == procedures::StepKind::kDecide;
       if (!by_people || state == in_.incident.steps.end() || state->second.status != procedures::StepStatus::kDone)
         continue;
-      if (direction_.factors.size() == kMaxFactors) break;
+      if (direction_.factors.size() - answers == kMaxStatements) break;
       const procedures::StepState& at = state->second;
       const std::string answer =
           at.text.empty() ? Cut(at.result, kMaxAnswer) : fmt::format("{}: {}", at.result, Cut(at.text, kMaxDecision));

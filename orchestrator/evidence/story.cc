@@ -16,7 +16,7 @@ void TellSteps(const Incident& incident, Story& story) {
   for (const procedures::Step& step : incident.runbook.steps) {
     const procedures::StepState& at = incident.state.steps.at(step.id);
     story.steps.push_back({step.id, step.title, step.phase, Name(at.status), at.person, at.result, at.text, at.started,
-                           at.finished, at.attempts});
+                           at.finished, at.attempts, at.factors});
   }
   for (const char* name : kPhases) {
     UtcTime begin{INT64_MAX}, end;

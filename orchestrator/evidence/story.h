@@ -14,6 +14,7 @@ struct StoryStep {
   std::string id, title, phase, status, person, result, text;
   UtcTime started, finished;
   uint64_t attempts = 0;
+  std::map<std::string, std::string> factors;  // answered by a decision
 };
 struct StoryPhase {
   std::string name;

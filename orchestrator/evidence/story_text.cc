@@ -68,6 +68,7 @@ std::string StoryMarkdown(const Story& s) {
   const size_t undecided = out.size();
   for (const StoryStep& step : s.steps) {
     if (!step.text.empty()) out += fmt::format("* {}, {}: {}. {}\n", step.id, step.person, step.result, step.text);
+    for (const auto& [id, answer] : step.factors) out += fmt::format("  * {}: {}\n", id, answer);
   }
   if (out.size() == undecided) out += "Nothing.\n";
 
@@ -167,6 +168,7 @@ std::string StoryJson(const Story& s) {
                             {"person", step.person},
                             {"result", step.result},
                             {"text", step.text},
+                            {"factors", step.factors},
                             {"attempts", step.attempts},
                             {"started", step.started.ms == 0 ? "" : FormatTimeMillis(step.started)},
                             {"finished", step.finished.ms == 0 ? "" : FormatTimeMillis(step.finished)}});

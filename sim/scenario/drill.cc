@@ -22,6 +22,8 @@ struct DrillOptions {
   std::string scenario = "method-3";
   std::string output = "text";
   bool keep_running = false;
+  std::string estate;  // reused; empty: a new one is made
+  std::string fail;    // POINT[:N]
 };
 
 // Progress for whoever watches: one calm line a phase on a terminal, nothing in a pipe.
@@ -61,10 +63,17 @@ class Screen {
 
 class Drill {
  public:
-  explicit Drill(const DrillOptions& options) : rehearsal_(options.rehearsal), screen_(options.output == "text") {
+  explicit Drill(const DrillOptions& options)
+      : rehearsal_(options.rehearsal), screen_(options.output == "text"), reuses_(!options.estate.empty()) {
     result_.scenario = options.rehearsal.scenario.name;
     result_.seed = options.rehearsal.seed;
     result_.folder = rehearsal_.options().folder;
+    // Whatever the output is: a person must read it, and standard output may be one JSON object.
+    rehearsal_.on_waiting = [](const Waiting& waiting) {
+      std::fprintf(stderr, "\nwaiting for %s (%s): %s, %s\n", waiting.person.c_str(), waiting.role.c_str(),
+                   waiting.step.c_str(), waiting.title.c_str());
+      for (const std::string& command : waiting.commands) std::fprintf(stderr, "  %s\n", command.c_str());
+    };
     rehearsal_.on_page = [this](const Page& page) {
       screen_.Progress(page);
       TakeProgress(page);
@@ -99,12 +108,20 @@ class Drill {
  private:
   Status Rehearse() {
     result_.total = rehearsal_.options().devices;
-    SMKI_RETURN_IF_ERROR(Phase("estate made", [this] { return rehearsal_.Generate(); }));
+    SMKI_RETURN_IF_ERROR(Phase(reuses_ ? "estate found in order" : "estate made",
+                               [this] { return reuses_ ? rehearsal_.Reuse() : rehearsal_.Generate(); }));
+    result_.total = rehearsal_.options().devices;
+    result_.seed = rehearsal_.options().seed;
     result_.anchor = rehearsal_.anchor();
-    SMKI_RETURN_IF_ERROR(Phase("servers started", [this] { return rehearsal_.StartServers(); }));
+    SMKI_RETURN_IF_ERROR(Phase("servers started", [this]() -> Status {
+      SMKI_RETURN_IF_ERROR(rehearsal_.StartServers());
+      return reuses_ ? rehearsal_.CheckAllClosed() : OkStatus();
+    }));
     for (const ScenarioPhase& phase : scenario().phases) {
       SMKI_RETURN_IF_ERROR(Phase(phase.title, [&]() -> Status {
-        if (&phase == &scenario().phases.front()) SMKI_RETURN_IF_ERROR(rehearsal_.Open());
+        const Status opened = &phase == &scenario().phases.front() ? rehearsal_.Open() : OkStatus();
+        // What a fail point cut short is done again.
+        if (!opened.ok() && !rehearsal_.options().fail) return opened;
         return rehearsal_.Drive(phase.step);
       }));
     }
@@ -157,6 +174,9 @@ class Drill {
           (scenario().hierarchy || result_.total == rehearsal_.options().devices) && result_.total > 0 &&
               result_.recovered == result_.total,
           fmt::format("{} of {}, {} were made", result_.recovered, result_.total, rehearsal_.options().devices));
+    if (const auto& fail = rehearsal_.options().fail)
+      Check(fail->Variable() + " was reached", rehearsal_.fail_point_reached(),
+            "no server came there so often; the drill was one without a failure");
     Check("the key is closed", keyguard.value("state", "") == "closed", keyguard.value("state", ""));
     return OkStatus();
   }
@@ -204,6 +224,7 @@ class Drill {
 
   Rehearsal rehearsal_;
   Screen screen_;
+  const bool reuses_;
   DrillResult result_;
   json failures_ = json::array();
 };
@@ -213,17 +234,27 @@ class Drill {
 void AddDrillCommand(CLI::App& app) {
   CLI::App* drill = app.add_subcommand("drill", "rehearse a whole recovery on this machine, with real processes");
   auto options = std::make_shared<DrillOptions>();
-  drill
-      ->add_option("--out", options->rehearsal.folder,
-                   "folder for the estate, logs, transcript and evidence; must not exist")
-      ->required();
+  CLI::Option* out = drill->add_option("--out", options->rehearsal.folder,
+                                       "folder for the estate, logs, transcript and evidence; must not exist");
+  CLI::Option* estate =
+      drill
+          ->add_option("--estate", options->estate,
+                       "instead: the folder of an earlier drill, whose estate gets one more incident")
+          ->excludes(out);
   drill->add_option("--scenario", options->scenario, "what is rehearsed: " + ScenarioNames())
       ->check([](const std::string& name) {
         return FindScenario(name) != nullptr ? "" : "there is no scenario '" + name + "', only " + ScenarioNames();
       })
       ->capture_default_str();
+  drill->add_option("--interactive", options->rehearsal.interactive,
+                    "roles that people play themselves, at their own smkictl: what each is waited for is told here")
+      ->check(CLI::IsMember(std::vector<std::string>(kPlayableRoles.begin(), kPlayableRoles.end())));
+  drill->add_option("--fail", options->fail,
+                    "POINT[:N]: the server that has this fail point ends itself there, the Nth time "
+                    "(docs/formats/fail-points.md)");
   drill->add_option("--devices", options->rehearsal.devices, "Devices of the supplier that it is about")
       ->check(CLI::Range(1, 10'000'000))
+      ->excludes(estate)
       ->capture_default_str();
   drill->add_option("--seed", options->rehearsal.seed, "fixes layout, names, counts and order")->capture_default_str();
   drill->add_option("--runbooks", options->rehearsal.runbooks, "folder of runbooks")->required();
@@ -233,6 +264,14 @@ void AddDrillCommand(CLI::App& app) {
   drill->add_flag("--keep-running", options->keep_running,
                   "leave the servers running after the recovery, until Control-C");
   drill->callback([options] {
+    if (options->rehearsal.folder.empty() == options->estate.empty())
+      throw CLI::RequiredError("one of --out and --estate");
+    if (!options->estate.empty()) options->rehearsal.folder = options->estate;
+    if (!options->fail.empty()) {
+      auto fail = ParseFailPoint(options->fail);
+      if (!fail.ok()) throw CLI::ValidationError("--fail", Message(fail.status()));
+      options->rehearsal.fail = *std::move(fail);
+    }
     CatchInterrupts();
     options->rehearsal.scenario = *FindScenario(options->scenario);
     Drill run(*options);

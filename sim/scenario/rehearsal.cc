@@ -45,18 +45,6 @@ StatusOr<nlohmann::json> ParseJson(const std::string& text, const std::string& w
 
 }  // namespace
 
-std::string Name(ServerName server) {
-  switch (server) {
-    case ServerName::kSim:
-      return "smki-sim";
-    case ServerName::kKeyguard:
-      return "smki-keyguard";
-    case ServerName::kOrchestrator:
-      return "smki-orchestrator";
-  }
-  return "";
-}
-
 bool Page::closed() const {
   return status.is_object() && status.value("state", "") == "closed";
 }
@@ -116,8 +104,11 @@ Status Rehearsal::Start(ServerName server, const std::vector<std::string>& envir
 }
 
 Status Rehearsal::StartServers() {
-  for (const ServerName server : {ServerName::kSim, ServerName::kKeyguard, ServerName::kOrchestrator})
-    SMKI_RETURN_IF_ERROR(Start(server));
+  for (const ServerName server : {ServerName::kSim, ServerName::kKeyguard, ServerName::kOrchestrator}) {
+    std::vector<std::string> environment;
+    if (options_.fail && options_.fail->server == server) environment.push_back(options_.fail->Variable());
+    SMKI_RETURN_IF_ERROR(Start(server, environment));
+  }
   return OkStatus();
 }
 

@@ -10,18 +10,17 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "base/status.h"
+#include "sim/scenario/fail_points.h"
 #include "sim/scenario/process.h"
 #include "sim/scenario/scenarios.h"
 
 namespace smki::sim {
-
-enum class ServerName { kSim, kKeyguard, kOrchestrator };
-std::string Name(ServerName server);  // smki-sim | smki-keyguard | smki-orchestrator
 
 struct RehearsalOptions {
   std::string folder;       // of the estate; must not exist or be empty
@@ -32,6 +31,19 @@ struct RehearsalOptions {
   Scenario scenario = *FindScenario("method-3");
   std::vector<std::string> environment;  // "NAME=value", of every server at every start
   uint64_t max_restarts = 20;            // a server that dies at once is a fault of its own
+  std::set<std::string> interactive;     // roles whose steps are left to people: of kPlayableRoles
+  std::optional<FailPointChoice> fail;   // where a server of StartServers ends itself
+};
+
+// Roles that people can play themselves while the rehearsal plays the others.
+inline constexpr std::array<const char*, 4> kPlayableRoles = {"incident-lead", "incident-operator", "pma-member",
+                                                              "key-custodian"};
+
+// What a person of an interactive role is waited for.
+struct Waiting {
+  std::string step, title;
+  std::string person, role;
+  std::vector<std::string> commands;  // to be typed as they stand, one after the other
 };
 
 // What a person's smkictl said was done.
@@ -57,6 +69,11 @@ class Rehearsal {
   // --- The estate and its servers ---
   // smki-sim generate.
   Status Generate();
+  // Instead of Generate: goes on with the estate in `folder`, for one more incident. FAILED_PRECONDITION with what is
+  // wrong with it if it is not whole, one of its servers may run, or (by CheckAllClosed, once they run) an incident is
+  // not closed.
+  Status Reuse();
+  Status CheckAllClosed();
   Status StartServers();
   // `environment`: "NAME=value", e.g. SMKI_FAIL_POINT=....
   Status Start(ServerName server, const std::vector<std::string>& environment = {});
@@ -70,6 +87,8 @@ class Rehearsal {
   Status Restart(ServerName server, const std::vector<std::string>& environment = {});
   // How often Drive found a server dead and started it again.
   uint64_t restarts() const { return restarts_; }
+  // A server ended itself where options.fail says.
+  bool fail_point_reached();
 
   // --- People ---
   // smkictl as `person`. An error only if it could not be run; what it says is in the result.
@@ -89,6 +108,8 @@ class Rehearsal {
   const Page& page() const { return page_; }
   // Every act of a person that succeeded, in order.
   const std::vector<Acknowledged>& acknowledged() const { return acknowledged_; }
+  // Called once for each thing that Drive leaves to a person of an interactive role.
+  std::function<void(const Waiting&)> on_waiting;
   // Called after each page that Drive reads; may be empty.
   std::function<void(const Page&)> on_page;
   // What the person of a decide step chooses; without an entry the first choice.
@@ -124,15 +145,24 @@ class Rehearsal {
   Status ReadPage();
   // What one step waits for, if it is a person's to do. True if something was done.
   StatusOr<bool> Serve(const nlohmann::json& step);
-  StatusOr<bool> Attest(const std::string& step, const std::string& actor);
+  StatusOr<bool> Attest(const nlohmann::json& step);
   // What the scenario's parties do by themselves before `step`; true once all of it is done.
   StatusOr<bool> LetPartiesAct(const std::string& step);
   StatusOr<bool> LetStaffAct(const std::string& step);
   StatusOr<bool> Decide(const nlohmann::json& step);
-  StatusOr<bool> StartStep(const std::string& step, const std::string& person);
-  StatusOr<bool> Vote();
-  StatusOr<bool> PresentShares();
+  StatusOr<bool> StartStep(const nlohmann::json& step, const std::string& role);
+  StatusOr<bool> Vote(const nlohmann::json& step);
+  StatusOr<bool> PresentShares(const nlohmann::json& step);
+  StatusOr<bool> Close();
   std::string PersonFor(const std::string& role) const;
+  // rehearsal_people.cc
+  bool IsLeft(const std::string& role) const { return options_.interactive.contains(role); }
+  // Tells once what `person` is to type, and that Drive waits for a person. Always false: nothing was done.
+  bool Leave(const nlohmann::json& step, const std::string& person, const std::string& role,
+             const std::vector<std::vector<std::string>>& acts);
+  Status AwaitOpening();
+  Status PutAsideOldKeys() const;
+  StatusOr<std::vector<nlohmann::json>> ListIncidents();
   // A person's act as Drive does it: an act on a stale page, or against a server that is away, is done again from the
   // next page.
   StatusOr<bool> Try(const std::string& person, const std::vector<std::string>& arguments);
@@ -148,6 +178,9 @@ class Rehearsal {
   size_t staff_done_ = 0;
   std::vector<Acknowledged> acknowledged_;
   std::map<std::string, int> failures_;  // step -> starts after a failure
+  std::set<std::string> told_;           // of on_waiting
+  bool waits_for_person_ = false;        // the page at hand does
+  std::set<std::string> closed_before_;  // incidents of a reused estate
 };
 
 }  // namespace smki::sim

@@ -12,12 +12,19 @@ using nlohmann::json;
 constexpr Millis kShortestPause{20};
 constexpr Millis kLongestPause{400};
 constexpr int kStartsAfterFailure = 3;
+constexpr char kEverything[] = "key,procedure,devices,cells,validity,limits";  // that a member consents to
 
 // The reason code with which smkictl was refused; empty if it failed otherwise.
 std::string RefusalOf(const ProcessExit& exit) {
   constexpr std::string_view kRefused = "refused  ";
   if (exit.err.rfind(kRefused, 0) != 0) return "";
   return exit.err.substr(kRefused.size(), exit.err.find('\n') - kRefused.size());
+}
+
+// The party itself has no role here; the operator records what it did.
+std::string RoleOf(const std::string& actor) {
+  const bool known = actor == "incident-lead" || actor == "pma-member" || actor == "key-custodian";
+  return known ? actor : "incident-operator";
 }
 
 // Somebody else was faster, or a server is away: the next page tells.
@@ -38,11 +45,20 @@ bool MayTryAgain(const std::string& refusal) {
 }  // namespace
 
 Status Rehearsal::Open() {
+  if (IsLeft("incident-lead")) return AwaitOpening();
   const Scenario& scenario = options_.scenario;
-  std::vector<std::string> command = {
-      "incident", "open",         "--runbook",      scenario.runbook,
-      "--party",  scenario.party, "--organisation", scenario.organisation,
-      "--what",   scenario.what,  "--request-id",   "rehearsal-" + std::to_string(options_.seed)};
+  std::vector<std::string> command = {"incident",
+                                      "open",
+                                      "--runbook",
+                                      scenario.runbook,
+                                      "--party",
+                                      scenario.party,
+                                      "--organisation",
+                                      scenario.organisation,
+                                      "--what",
+                                      scenario.what,
+                                      "--request-id",
+                                      fmt::format("rehearsal-{}-{}", options_.seed, closed_before_.size())};
   if (!scenario.successor.empty()) {
     command.insert(command.end(),
                    {"--successor", scenario.successor, "--successor-organisation", scenario.successor_organisation});
@@ -55,6 +71,7 @@ Status Rehearsal::Open() {
 
 Status Rehearsal::ReadPage() {
   SMKI_ASSIGN_OR_RETURN(json status, Ask(lead, {"incident", "status"}));
+  if (closed_before_.contains(status.value("incident", ""))) return NotFound("no incident of this rehearsal is open yet");
   page_.status = std::move(status);
   if (on_page) on_page(page_);
   return OkStatus();
@@ -70,6 +87,7 @@ Status Rehearsal::Drive(const std::string& step, Millis patience) {
     if (Interrupted()) return Error(StatusCode::kCancelled, "interrupted");
     SMKI_RETURN_IF_ERROR(KeepServersRunning());
     bool acted = false;
+    waits_for_person_ = false;
     trouble = ReadPage();
     // Opening it was cut short: the lead opens it again; the same request is the same incident.
     if (!trouble.ok() && page_.status.is_null()) trouble = Open();
@@ -88,11 +106,11 @@ Status Rehearsal::Drive(const std::string& step, Millis patience) {
         if (*served) break;  // the page is stale now
       }
       if (!current && !page_.closed()) {
-        SMKI_ASSIGN_OR_RETURN(acted,
-                              Try(lead, {"incident", "close", "--text", "every step is done and the report was read"}));
+        SMKI_ASSIGN_OR_RETURN(acted, Close());
       }
     }
     const std::string now_seen = trouble.ok() ? page_.status["ledger"].dump() + page_.status["progress"].dump() : "";
+    if (waits_for_person_) moved = SystemClock().SinceBoot();  // people have all the time they need
     if (acted || now_seen != seen) {
       seen = now_seen;
       moved = SystemClock().SinceBoot();
@@ -131,28 +149,31 @@ StatusOr<bool> Rehearsal::Try(const std::string& person, const std::vector<std::
 StatusOr<bool> Rehearsal::Serve(const json& step) {
   const std::string id = step["id"], status = step["status"], kind = step["kind"], actor = step["actor"];
   if (status == "ready") {
-    if (kind == "attest") return Attest(id, actor);
+    if (kind == "attest") return Attest(step);
     if (kind == "decide") return Decide(step);
-    if (actor != "system") return StartStep(id, PersonFor(actor));
+    if (actor != "system") return StartStep(step, RoleOf(actor));
   }
   if (status == "running") {
-    if (kind == "direction") return Vote();
+    if (kind == "direction") return Vote(step);
     // A campaign goes on after a crash of the keyguard when the key is opened once more.
-    if (kind == "ceremony" || step["phase"] == "execution") return PresentShares();
+    if (kind == "ceremony" || step["phase"] == "execution") return PresentShares(step);
   }
   if (status == "failed") {
     if (++failures_[id] > kStartsAfterFailure) {
       return FailedPrecondition("step {} failed {} times: {}", id, kStartsAfterFailure, step.value("result", ""));
     }
-    return StartStep(id, lead);
+    return StartStep(step, "incident-lead");
   }
   return false;
 }
 
-StatusOr<bool> Rehearsal::Attest(const std::string& step, const std::string& actor) {
+StatusOr<bool> Rehearsal::Attest(const json& one) {
+  const std::string step = one["id"], role = RoleOf(one.value("actor", ""));
   SMKI_ASSIGN_OR_RETURN(const bool acted, LetPartiesAct(step));
   if (!acted) return false;
-  return Try(PersonFor(actor), {"incident", "done", step, "--text", "rehearsed: " + step});
+  if (IsLeft(role))
+    return Leave(one, PersonFor(role), role, {{"incident", "done", step, "--text", "what you did and saw"}});
+  return Try(PersonFor(role), {"incident", "done", step, "--text", "rehearsed: " + step});
 }
 
 StatusOr<bool> Rehearsal::LetPartiesAct(const std::string& step) {
@@ -196,21 +217,44 @@ StatusOr<bool> Rehearsal::Decide(const json& step) {
   const std::string id = step["id"];
   const auto chosen = choices.find(id);
   const std::string choice = chosen != choices.end() ? chosen->second : step["choices"].front().get<std::string>();
-  return Try(PersonFor(step["actor"]), {"incident", "decide", id, choice, "--text", "rehearsed: " + choice});
+  const std::string role = RoleOf(step.value("actor", ""));
+  // At a terminal the factors are asked one by one.
+  if (IsLeft(role)) return Leave(step, PersonFor(role), role, {{"incident", "decide", id, choice, "--text", "why"}});
+  std::vector<std::string> arguments = {"incident", "decide", id, choice, "--text", "rehearsed: " + choice};
+  const json& stops = step["stops"];
+  if (std::find(stops.begin(), stops.end(), choice) == stops.end()) {
+    for (const json& factor : step["factors"])
+      arguments.insert(arguments.end(), {"--factor", factor.value("id", "") + "=rehearsed: " +
+                                                         factor.value("question", "")});
+  }
+  return Try(PersonFor(role), arguments);
 }
 
-StatusOr<bool> Rehearsal::StartStep(const std::string& step, const std::string& person) {
-  return Try(person, {"incident", "start", step});
+StatusOr<bool> Rehearsal::StartStep(const json& step, const std::string& role) {
+  const std::vector<std::string> start = {"incident", "start", step.value("id", "")};
+  return IsLeft(role) ? StatusOr<bool>(Leave(step, PersonFor(role), role, {start})) : Try(PersonFor(role), start);
 }
 
-StatusOr<bool> Rehearsal::Vote() {
+StatusOr<bool> Rehearsal::Close() {
+  const std::vector<std::string> close = {"incident", "close", "--text", "every step is done and the report was read"};
+  if (!IsLeft("incident-lead")) return Try(lead, close);
+  return Leave({{"id", "close"}, {"title", "Close the incident"}}, lead, "incident-lead", {close});
+}
+
+StatusOr<bool> Rehearsal::Vote(const json& step) {
   const std::string digest = page_.status.value("direction_digest", "");
   if (digest.empty()) return false;  // not drafted yet
+  if (IsLeft("pma-member")) {
+    for (const std::string& member : members)
+      Leave(step, member, "pma-member",
+            {{"direction", "review"}, {"direction", "sign", "--digest", digest.substr(0, 16)}});
+    return false;
+  }
   for (const std::string& member : members) {
     if (voted_.count(digest + " " + member) != 0) continue;
     SMKI_ASSIGN_OR_RETURN(const ProcessExit review, Act(member, {"direction", "review"}));
     if (review.code != 0) return false;
-    SMKI_ASSIGN_OR_RETURN(const bool counted, Try(member, {"direction", "sign", "--digest", digest.substr(0, 16)}));
+    SMKI_ASSIGN_OR_RETURN(const bool counted, Try(member, {"direction", "sign", "--digest", digest.substr(0, 16), "--yes", kEverything}));
     // A vote that was lost with a server is given again; one that had arrived is not.
     if (counted || refusal_ == "APPROVAL_DUPLICATE_MEMBER") voted_.insert(digest + " " + member);
     return counted;
@@ -218,14 +262,21 @@ StatusOr<bool> Rehearsal::Vote() {
   return false;
 }
 
-StatusOr<bool> Rehearsal::PresentShares() {
+StatusOr<bool> Rehearsal::PresentShares(const json& step) {
   const auto status = Ask(custodians.front(), {"keyguard", "status"});
   if (!status.ok() || status->value("state", "") != "ceremony") return false;
   const std::string ceremony = status->value("ceremony", "");
-  const bool symmetric = status->value("key", "") == "symmetric";
+  const std::vector<std::string>& asked =
+      status->value("key", "") == "symmetric" ? symmetric_custodians : custodians;
+  if (IsLeft("key-custodian")) {
+    for (const std::string& custodian : asked)
+      Leave(step, custodian, "key-custodian",
+            {{"ceremony", "check"}, {"ceremony", "present", "--ceremony", ceremony}});
+    return false;
+  }
   std::set<std::string> presented;
   for (const json& person : (*status)["presented"]) presented.insert(person.get<std::string>());
-  for (const std::string& custodian : symmetric ? symmetric_custodians : custodians) {
+  for (const std::string& custodian : asked) {
     if (presented.count(custodian) != 0) continue;
     SMKI_ASSIGN_OR_RETURN(const ProcessExit check, Act(custodian, {"ceremony", "check"}));
     if (check.code != 0) return false;

@@ -89,7 +89,8 @@ TEST_F(Recovery, I1_OnATieTheChairDecidesAndEverybodySeesWhoVotedHow) {
     confirmed.push_back("--yes");
     EXPECT_EQ(act("elena.pma", confirmed), 1) << "she is not the Chair";
     EXPECT_EQ(act("clara.chair", confirmed), 0);
-    EXPECT_EQ(act("elena.pma", {"direction", "sign", "--yes"}), 1) << "it is decided";
+    EXPECT_EQ(act("elena.pma", {"direction", "sign", "--yes", "key,procedure,devices,cells,validity,limits"}), 1)
+        << "it is decided";
   };
   const Status driven = rehearsal_->Drive();
   ASSERT_TRUE(driven.ok()) << Message(driven);

@@ -77,6 +77,24 @@ TEST_F(ScenarioDrill, FurtherUseHandsTheDevicesToTheSuccessorAndRevokesNothing) 
   EXPECT_FALSE(report["outputs"].contains("revoked")) << report["outputs"].dump(2);
 }
 
+// Both orders of the steps: new root and everything under it on every Device, the old pair's end, one journal.
+class ContingencyDrill : public ScenarioDrill, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(ContingencyDrill, ReplacesTheRootOnEveryDeviceAndEndsTheOldPair) {
+  const json result = Rehearse(GetParam());
+  EXPECT_TRUE(Checked(result, "every Device holds the new root and certificates under it only, says the Device"))
+      << result.dump(2);
+  EXPECT_TRUE(Checked(result, "the evidence verifies offline")) << result.dump(2);
+  const json report = Report(result);
+  EXPECT_EQ(StatusOf(report, "destroy-old"), "done");
+  EXPECT_EQ(StatusOf(report, "revoke-old"), "done");
+  EXPECT_TRUE(report["outputs"].contains("hierarchy.root")) << report["outputs"].dump(2);
+  const std::string evidence = result["evidence"];
+  EXPECT_TRUE(PosixFiles().Exists(evidence + "/direction/symmetric-key.bin")) << "what the commands disclosed";
+  EXPECT_TRUE(PosixFiles().Exists(evidence + "/hierarchy/root-oca-2/transcript.txt"));
+}
+INSTANTIATE_TEST_SUITE_P(InEitherOrder, ContingencyDrill, ::testing::Values("contingency", "contingency-prepared"));
+
 TEST_F(ScenarioDrill, AnUnknownScenarioIsAnsweredWithTheKnownOnes) {
   const auto exit = sim::RunProcess(
       {SmkiSim(), "drill", "--scenario", "method-4", "--out", folder_ + "/drill", "--runbooks", "runbooks"}, {},

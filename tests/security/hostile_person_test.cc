@@ -19,6 +19,7 @@ namespace {
 
 namespace rv = smki::recovery::v1;
 constexpr Millis kPatience{20'000};
+constexpr char kEverything[] = "key,procedure,devices,cells,validity,limits";  // that a member consents to
 
 rpc::TlsMaterial TlsOf(const Estate& estate, const std::string& server) {
   const std::string stem = estate.Path("tls/" + server);
@@ -178,13 +179,14 @@ TEST_F(LyingBrief, I1_OneDirectionIsShownToBeReadAndAnotherToBeSigned) {
   worse.direction.limits.total += 1;
   estate_->Reapprove(worse);
   Show(worse);
-  const sim::ProcessExit exit = Smkictl(*estate_, "dario.pma", {"direction", "sign", "--digest", read});
+  const sim::ProcessExit exit =
+      Smkictl(*estate_, "dario.pma", {"direction", "sign", "--digest", read, "--yes", kEverything});
   EXPECT_NE(exit.code, 0);
   EXPECT_NE(exit.err.find("nothing was signed"), std::string::npos) << exit.err;
   EXPECT_TRUE(orchestrator_.votes.empty());
   // And what was read is what is signed.
   Show(bundle_);
-  EXPECT_EQ(Smkictl(*estate_, "dario.pma", {"direction", "sign", "--digest", read}).code, 0);
+  EXPECT_EQ(Smkictl(*estate_, "dario.pma", {"direction", "sign", "--digest", read, "--yes", kEverything}).code, 0);
   EXPECT_EQ(orchestrator_.votes.size(), 1u);
 }
 

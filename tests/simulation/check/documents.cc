@@ -212,11 +212,17 @@ StatusOr<Rejection> ReadRejection(std::string_view text) {
 StatusOr<Statement> ReadStatement(std::string_view text) {
   SMKI_ASSIGN_OR_RETURN(const Text read, ReadKind(text, "Statement"));
   SMKI_RETURN_IF_ERROR(
-      read.Shape({"apiVersion", "kind", "environment", "incident", "step", "verb", "choice", "?deviation", "?notAfter",
-                  "?runbook", "?witness", "expectedSequence", "person", "time", "text"}));
+      read.Shape({"apiVersion", "kind", "environment", "incident", "step", "verb", "choice", "?factors", "?deviation",
+                  "?notAfter", "?runbook", "?witness", "expectedSequence", "person", "time", "text"}));
   Statement out;
   std::string fault;
   out.digest = pki::Sha256(text);
+  if (read.Has("factors")) {
+    for (const Text& item : read["factors"].items()) {
+      SMKI_RETURN_IF_ERROR(item.Shape({"id", "answer"}));
+      out.factors[item["id"].Name(fault)] = item["answer"].Quoted(fault);
+    }
+  }
   if (read.Has("deviation")) out.deviation = read["deviation"].Name(fault);
   if (read.Has("notAfter")) out.not_after = read["notAfter"].Name(fault);
   if (read.Has("witness")) out.witness = read["witness"].Quoted(fault);

@@ -101,7 +101,8 @@ StatusOr<Rejection> ReadRejection(std::string_view text);
 
 struct Statement {
   std::string environment, estate, incident, step, verb, choice, person, text;
-  std::string deviation, not_after, witness;  // empty: it asks for none
+  std::string deviation, not_after, witness;   // empty: it asks for none
+  std::map<std::string, std::string> factors;  // what a decision answers
   uint64_t expected_sequence = 0;
   UtcTime time;
   Digest digest{};  // of the text

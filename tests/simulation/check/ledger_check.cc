@@ -184,6 +184,11 @@ void LedgerCheck::Act(const LedgerEntry& entry, Incident& incident, const std::s
       (statement.deviation != Field(fields, "deviation") || statement.witness != Field(fields, "witness") ||
        statement.not_after != Field(fields, "notAfter") || ToHex(statement.digest) != Field(fields, "digest")))
     Say("I4", entry, "{} signed for another deviation", statement.person);
+  std::map<std::string, std::string> factors;
+  for (const auto& [key, value] : fields) {
+    if (key.starts_with("factor.")) factors[key.substr(7)] = value;
+  }
+  if (statement.factors != factors) Say("I4", entry, "the factors are not answered as {} signed", statement.person);
   const bool same = statement.person == entry.person && statement.verb == verb &&
                     statement.step == (step.empty() ? "none" : step) &&
                     statement.choice == (choice.empty() ? "none" : choice) && statement.text == Field(fields, text);

@@ -322,6 +322,20 @@ void People::Act(const std::string& what, const std::string& person, const std::
                   });
 }
 
+// Every factor of the decision, in increasing order of id, as a statement has them.
+void People::Answer(const View& page, rv::ActRequest& request) {
+  std::map<std::string, std::string> answers;
+  for (const rv::StepView& step : page.steps()) {
+    if (step.id() != request.step()) continue;
+    for (const rv::FactorView& factor : step.factors()) answers[factor.id()] = "simulated: " + factor.id();
+  }
+  for (const auto& [id, answer] : answers) {
+    rv::KeyValue& one = *request.add_factors();
+    one.set_key(id);
+    one.set_value(answer);
+  }
+}
+
 void People::SendAct(const std::string& what, const std::string& id, const View& page, const std::string& step,
                      const std::string& verb, const std::string& choice, const std::string& text) {
   Person& person = Get(id);
@@ -337,6 +351,7 @@ void People::SendAct(const std::string& what, const std::string& id, const View&
     request.set_deviation("skip");
     request.set_witness(kWitness);
   }
+  if (verb == "decide") Answer(page, request);
   if (fates.Strikes(Fault::kPersonWrong, "page")) {
     request.set_expected_sequence(page.sequence() - std::min<uint64_t>(page.sequence(), 1 + fates.Draw("page", 5)));
     world_.story.Tell("people", "{} acts on an old page", id);
@@ -356,6 +371,7 @@ void People::SendAct(const std::string& what, const std::string& id, const View&
       statement.deviation = request.deviation();
       statement.witness = procedures::Quoted{kWitness};
     }
+    for (const rv::KeyValue& factor : request.factors()) statement.factors.push_back({factor.key(), {factor.value()}});
     if (fates.Strikes(Fault::kPersonMalicious, "statement")) {
       // The statement says one thing, the request another.
       statement.expected_sequence += 1;

@@ -72,6 +72,7 @@ class People {
   // Reads the page, then acts on it; the statement is signed as the tool does.
   void Act(const std::string& what, const std::string& person, const std::string& step, const std::string& verb,
            const std::string& choice, const std::string& text);
+  static void Answer(const View& page, recovery::v1::ActRequest& request);
   void SendAct(const std::string& what, const std::string& person, const View& page, const std::string& step,
                const std::string& verb, const std::string& choice, const std::string& text);
   std::string ChoiceFor(const recovery::v1::StepView& step);

@@ -172,7 +172,13 @@ void EvidenceStory::TellStatement(const procedures::Event& event) {
     if (said != event.fields.end() && !(event.kind == "incident-closed" && field == std::string("result")))
       statement.text.text = said->second;
   }
+  for (const auto& [key, value] : event.fields) {
+    if (key.starts_with(procedures::kFactorField))
+      statement.factors.push_back({key.substr(procedures::kFactorField.size()), {value}});
+  }
   if (event.kind == "step-decided") {
+    if (!spoiled_.statement_factor.empty() && !statement.factors.empty())
+      statement.factors.back().answer.text = spoiled_.statement_factor;
     if (!spoiled_.statement_verb.empty()) statement.verb = spoiled_.statement_verb;
     if (!spoiled_.statement_choice.empty()) statement.choice = spoiled_.statement_choice;
     if (!spoiled_.statement_text.empty()) statement.text.text = spoiled_.statement_text;

@@ -48,13 +48,14 @@ struct Spoiled {
   Digest drafted_against{};  // instead of the true head
   bool runbook_not_allowed = false;
   bool other_genesis_policy = false;
-  std::string statement_verb, statement_choice, statement_text;  // instead of the true ones, when a step is decided
-  bool act_taken_out = false;                                    // the last statement stands alone
-  std::string admitted_nonce;                                    // instead of the true one, in the journal
-  Digest request_quotes{};                                       // as the ledger's head, instead of the true one
-  Digest request_journal{};                                      // as the journal's head after its first record
-  uint64_t told_records = 0;                                     // added to what the keyguard told of its journal
-  Digest told_head{};                                            // instead of the true one
+  // Instead of the true ones, when a step is decided.
+  std::string statement_verb, statement_choice, statement_text, statement_factor;
+  bool act_taken_out = false;  // the last statement stands alone
+  std::string admitted_nonce;  // instead of the true one, in the journal
+  Digest request_quotes{};     // as the ledger's head, instead of the true one
+  Digest request_journal{};    // as the journal's head after its first record
+  uint64_t told_records = 0;   // added to what the keyguard told of its journal
+  Digest told_head{};          // instead of the true one
   Millis burned_later{0}, opened_earlier{0};
   std::vector<std::pair<std::string, std::string>> orders;  // order and person, before the first burn
   bool orders_before_opening = false;

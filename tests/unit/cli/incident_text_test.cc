@@ -78,6 +78,14 @@ TEST_F(IncidentText, I4_TheCommandIsBoundToThePageItStandsOn) {
   decide.add_choices("stop");
   EXPECT_EQ(CommandFor(view_, decide, ReaderFor("leo")),
             "smkictl incident decide guidance direct|stop" + page + " --text \"why\"");
+  auto& factor = *decide.add_factors();
+  factor.set_id("harm");
+  factor.set_question("What if not?");
+  EXPECT_THAT(NextText(view_, ReaderFor("leo"), Style()), HasSubstr("harm (optional): What if not?"));
+  EXPECT_THAT(CommandFor(view_, decide, ReaderFor("leo")), Not(HasSubstr("--factor")));
+  factor.set_mandatory(true);
+  EXPECT_THAT(NextText(view_, ReaderFor("leo"), Style()), HasSubstr("harm (mandatory): What if not?"));
+  EXPECT_THAT(CommandFor(view_, decide, ReaderFor("leo")), HasSubstr(" --factor harm=\"...\" --text"));
   EXPECT_EQ(CommandFor(view_, Add("rebuild", "action", "system", "failed"), ReaderFor("leo")),
             "smkictl incident start rebuild" + page);
   EXPECT_EQ(CommandFor(view_, Add("again", "direction", "incident-lead", "ready"), ReaderFor("leo")),

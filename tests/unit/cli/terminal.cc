@@ -1,6 +1,9 @@
 #include "terminal.h"
 
 #include <gtest/gtest.h>
+#include <pty.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "cli/command.h"
@@ -25,6 +28,25 @@ Answer Smkictl(const std::vector<std::string>& arguments) {
   answer.code = RunCommandLine(static_cast<int>(words.size()), words.data());
   answer.out = ::testing::internal::GetCapturedStdout();
   answer.err = ::testing::internal::GetCapturedStderr();
+  return answer;
+}
+
+Answer AtTerminal(const std::vector<std::string>& arguments, const std::string& typed) {
+  std::vector<const char*> words = {"smkictl"};
+  for (const std::string& argument : arguments) words.push_back(argument.c_str());
+  int terminal = -1;
+  const pid_t child = ::forkpty(&terminal, nullptr, nullptr, nullptr);
+  SMKI_CHECK(child >= 0);
+  if (child == 0) ::_exit(RunCommandLine(static_cast<int>(words.size()), words.data()));
+  SMKI_CHECK(::write(terminal, typed.data(), typed.size()) == static_cast<ssize_t>(typed.size()));
+  Answer answer;
+  char octets[4096];
+  for (ssize_t got; (got = ::read(terminal, octets, sizeof octets)) > 0;)
+    answer.out.append(octets, static_cast<size_t>(got));
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ::close(terminal);
+  answer.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   return answer;
 }
 

@@ -17,6 +17,9 @@ struct Answer {
 // In this process; standard input and output are no terminal.
 Answer Smkictl(const std::vector<std::string>& arguments);
 
+// In a process of its own, at a terminal where `typed` is typed: `out` is what stands on it in the end.
+Answer AtTerminal(const std::vector<std::string>& arguments, const std::string& typed);
+
 class PersonFolder {
  public:
   explicit PersonFolder(const std::string& environment_estate = "estate-7");

@@ -202,6 +202,8 @@ INSTANTIATE_TEST_SUITE_P(
             6, "nobody asked for that deviation"},
         Lie{"AnotherChoiceSigned", With([](Spoiled& s) { s.statement_choice = "stop"; }), 5,
             "the signed statement says 'stop'"},
+        Lie{"AnotherAnswerSigned", With([](Spoiled& s) { s.statement_factor = "it is harmless"; }), 5,
+            "its factors are not answered as in the signed statement"},
         Lie{"OtherWordsSigned", With([](Spoiled& s) { s.statement_text = "never"; }), 5, "its text is ''"},
         Lie{"AnActTakenOut", With([](Spoiled& s) { s.act_taken_out = true; }), 5,
             "leo signed 'close', but no such act follows"},

@@ -55,6 +55,21 @@ TEST_F(Access, I4_EveryFieldOfTheStatementMustEqualTheRequest) {
   EXPECT_EQ(house_.Step("report-received").status(), "ready");
 }
 
+TEST_F(Access, I4_TheAnswersToFactorsAreThoseThatWereSigned) {
+  procedures::Statement decision = house_.StatementFor("leo", "decide", "guidance", "direct");
+  recovery::v1::ActRequest request = house_.Request("leo", decision);
+  request.mutable_factors(0)->set_value("something else");
+  EXPECT_TRUE(IsRefusal(house_.Send("leo", request).status(), Reason::kSTATEMENT_INVALID));
+  request = house_.Request("leo", decision);
+  request.mutable_factors()->RemoveLast();
+  EXPECT_TRUE(IsRefusal(house_.Send("leo", request).status(), Reason::kSTATEMENT_INVALID));
+  request = house_.Request("leo", decision);
+  *request.add_factors() = request.factors(0);
+  EXPECT_TRUE(IsRefusal(house_.Send("leo", request).status(), Reason::kBAD_REQUEST));
+  EXPECT_TRUE(IsRefusal(house_.Send("leo", house_.Request("leo", decision)).status(), Reason::kSTEP_NOT_READY))
+      << "the statement itself is good";
+}
+
 TEST_F(Access, I8_AStatementForAnotherEstateIsRefused) {
   procedures::Statement statement = Good();
   statement.environment.estate = "estate-8";

@@ -60,7 +60,48 @@ TEST(Draft, I3_QuotesALedgerHeadAndItsRequester) {
   EXPECT_EQ(entries[direction.ledger_sequence].hash, direction.ledger_head);
   EXPECT_EQ(direction.requested_by, "leo");
   EXPECT_EQ(direction.environment, house.people.policy.environment);
-  EXPECT_FALSE(direction.factors.empty());
+}
+
+TEST(Draft, ThePmaReadsTheFactorsAsTheyWereAnswered) {
+  House house;
+  house.ReachDirection();
+  std::map<std::string, std::string> factors;
+  for (const procedures::GuidanceFactor& factor : Drafted(house).factors) factors[factor.id] = factor.answer.text;
+  EXPECT_EQ(factors["harm-if-nothing-is-done"], "as to harm-if-nothing-is-done");
+  EXPECT_EQ(factors.count("time-needed"), 0u) << "nobody answered it";
+  EXPECT_EQ(factors["report-received"], "leo: seen");
+}
+
+TEST(Draft, MembersAreHandedTheRunbookAndWhatOtherIncidentsDirected) {
+  House house;
+  house.ReachDirection();
+  const procedures::Direction first = Drafted(house);
+  ASSERT_TRUE(house.Vote("ann").ok());
+  ASSERT_TRUE(house.SendOpening("leo", house.Opening("leo", "second")).ok());
+  house.DriveToDirection();
+  const auto view = house.core->GetDirection("bob", "");
+  ASSERT_TRUE(view.ok()) << view.status();
+  EXPECT_EQ(pki::Sha256(view->runbook()), Drafted(house).procedure_digest);
+  ASSERT_EQ(view->earlier_size(), 1);
+  EXPECT_EQ(view->earlier(0).direction(), procedures::RenderDirection(first));
+  EXPECT_EQ(view->earlier(0).approvals_size(), 1);
+  EXPECT_EQ(view->earlier(0).populations_size(), 0) << "small, however many Devices";
+  const auto votes_only = house.core->GetDirection("bob", "", true);
+  EXPECT_EQ(votes_only->earlier_size(), 0);
+  EXPECT_EQ(votes_only->runbook(), "");
+}
+
+TEST(Draft, WhatCannotBeReadOfAnotherIncidentIsCountedAndKeepsNobodyFromTheNewOne) {
+  House house;
+  house.ReachDirection();
+  ASSERT_TRUE(house.SendOpening("leo", house.Opening("leo", "second")).ok());
+  house.DriveToDirection();
+  const std::string folder = house.core->book().incidents().front()->folder;
+  ASSERT_TRUE(PosixFiles().WriteDurably(folder + "/direction/direction.yaml", AsBytes("touched")).ok());
+  const auto damaged = house.core->GetDirection("bob", "");
+  ASSERT_TRUE(damaged.ok()) << damaged.status();
+  EXPECT_EQ(damaged->earlier_size(), 0);
+  EXPECT_EQ(damaged->earlier_left_out(), 1u);
 }
 
 TEST(Draft, CountersAreAboveEveryEarlierDirection) {

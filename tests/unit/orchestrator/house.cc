@@ -364,7 +364,22 @@ procedures::Statement House::StatementFor(const std::string& person, const std::
   statement.person = person;
   statement.time = {clock.Now().ms - clock.Now().ms % 1000};
   statement.text = procedures::CleanText(text);
+  if (verb == "decide") statement.factors = Answers(*view, step);
   return statement;
+}
+
+std::vector<procedures::GuidanceFactor> House::Answers(const recovery::v1::IncidentView& view,
+                                                       const std::string& step) {
+  std::map<std::string, std::string> answers;
+  for (const recovery::v1::StepView& one : view.steps()) {
+    if (one.id() != step) continue;
+    for (const recovery::v1::FactorView& factor : one.factors()) {
+      if (factor.mandatory()) answers[factor.id()] = "as to " + factor.id();
+    }
+  }
+  std::vector<procedures::GuidanceFactor> out;
+  for (const auto& [id, answer] : answers) out.push_back({id, {answer}});
+  return out;
 }
 
 recovery::v1::ActRequest House::Request(const std::string& person, const procedures::Statement& statement) {
@@ -375,6 +390,11 @@ recovery::v1::ActRequest House::Request(const std::string& person, const procedu
   if (statement.choice != "none") request.set_choice(statement.choice);
   request.set_text(statement.text.text);
   request.set_expected_sequence(statement.expected_sequence);
+  for (const procedures::GuidanceFactor& factor : statement.factors) {
+    recovery::v1::KeyValue& one = *request.add_factors();
+    one.set_key(factor.id);
+    one.set_value(factor.answer.text);
+  }
   const procedures::Deviation asked = procedures::AskedBy(statement);
   request.set_deviation(statement.deviation.value_or(""));
   request.set_not_after(asked.not_after);

@@ -25,6 +25,9 @@ class House {
   // --- people ---
   procedures::Statement StatementFor(const std::string& person, const std::string& verb, const std::string& step,
                                      const std::string& choice = "none", const std::string& text = "seen");
+  // To each mandatory factor of the step.
+  static std::vector<procedures::GuidanceFactor> Answers(const recovery::v1::IncidentView& view,
+                                                         const std::string& step);
   recovery::v1::ActRequest Request(const std::string& person, const procedures::Statement& statement);
   StatusOr<recovery::v1::IncidentView> Send(const std::string& person, const recovery::v1::ActRequest& request);
   Status Act(const std::string& person, const std::string& verb, const std::string& step,

@@ -284,7 +284,7 @@ TEST(Deviation, WhatWouldBeNextWaitsForTheStepThatIsRepeated) {
   ASSERT_EQ(i.StatusOf("direction"), StepStatus::kReady);
   ASSERT_DONE(i.Deviate(Repeat("guidance")));
   EXPECT_EQ(i.StatusOf("direction"), StepStatus::kBlocked);
-  i.Must(i.Do(DecideRequest{"guidance", "leo", "direct"}));
+  i.Must(i.Choose("guidance", "direct"));
   EXPECT_EQ(i.StatusOf("direction"), StepStatus::kReady);
 }
 

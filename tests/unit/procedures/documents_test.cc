@@ -161,6 +161,26 @@ TEST(Documents, AStatementAsksForADeviationWhollyOrNotAtAll) {
   EXPECT_TRUE(reads([](Statement& s) { s.deviation = "repin", s.step = "none", s.runbook = Filled(9); }));
 }
 
+TEST(Documents, AStatementAnswersFactorsOnlyOfADecisionEachOnceAndInOneOrder) {
+  const auto reads = [](std::vector<GuidanceFactor> factors, const std::string& verb = "decide") {
+    Statement out = SampleStatement();
+    out.verb = verb;
+    if (verb != "decide") out.choice = "none";
+    out.factors = std::move(factors);
+    return ParseStatement(Render(out)).ok();
+  };
+  EXPECT_TRUE(reads({{"a", {"yes"}}, {"b", {"no"}}}));
+  EXPECT_FALSE(reads({{"b", {"no"}}, {"a", {"yes"}}}));
+  EXPECT_FALSE(reads({{"a", {"yes"}}, {"a", {"no"}}}));
+  EXPECT_FALSE(reads({{"a", {"yes"}}}, "done"));
+  EXPECT_TRUE(reads({}, "done"));
+  Statement decided = SampleStatement();
+  decided.factors = {{"a", {"yes"}}};
+  ExpectReadsBack(decided, ParseStatement);
+  EXPECT_FALSE(
+      ParseStatement(Replaced(Render(SampleStatement()), "expectedSequence", "factors: []\nexpectedSequence")).ok());
+}
+
 TEST(Documents, AnApprovalNamesTheStatementItApproves) {
   Statement approval = SampleStatement();
   approval.verb = "approve";

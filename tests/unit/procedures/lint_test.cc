@@ -72,6 +72,18 @@ TEST(Lint, FindsEachFaultByName) {
          At(r, "review").choices = {"a", "b"};
        },
        "only a decide step has choices"},
+      {[](Runbook& r) {
+         At(r, "review").factors = {{"a", "q", true}};
+       },
+       "only a decide step has factors"},
+      {[](Runbook& r) { At(r, "guidance").factors.clear(); },
+       "'direction': drafts a Direction, and no decide step before it asks about a mandatory factor"},
+      {[](Runbook& r) {
+         for (Factor& factor : At(r, "guidance").factors) factor.mandatory = false;
+       },
+       "'direction': drafts a Direction, and no decide step before it asks about a mandatory factor"},
+      {[](Runbook& r) { std::swap(At(r, "guidance").factors, At(r, "proceed").factors); },
+       "'direction': drafts a Direction, and no decide step before it asks about a mandatory factor"},
       {[](Runbook& r) { At(r, "proceed").choices = {"proceed"}; }, "at least two choices"},
       {[](Runbook& r) {
          At(r, "proceed").choices = {"proceed", "proceed"};

@@ -94,7 +94,9 @@ class RandomRequests {
       case 17: {
         const bool known = found != nullptr && !found->choices.empty() && Often();
         if (!known) return DecideRequest{step, Actor(step), "maybe"};
-        return DecideRequest{step, Actor(step), random_.Below(4) != 0 ? found->choices.front() : found->choices.back()};
+        DecideRequest decide{step, Actor(step), random_.Below(4) != 0 ? found->choices.front() : found->choices.back()};
+        if (Often()) decide.factors = Answers(runbook_, step);
+        return decide;
       }
       default:
         return StartRequest{step, Actor(step)};
@@ -255,7 +257,8 @@ class RandomDeviator {
       return ActionResult{step.id, random_.Below(6) != 0, "", {}};
     }
     if (step.kind == StepKind::kAttest) return DoneRequest{step.id, "leo", "seen"};
-    if (step.kind == StepKind::kDecide) return DecideRequest{step.id, "leo", step.choices[random_.Below(2)]};
+    if (step.kind == StepKind::kDecide)
+      return DecideRequest{step.id, "leo", step.choices[random_.Below(2)], "", Answers(i.runbook_, step.id)};
     return StartRequest{step.id, step.kind == StepKind::kDirection || status == StepStatus::kFailed ? "leo" : ""};
   }
   SeededRandom& random_;

@@ -48,7 +48,7 @@ TEST(Machine, SameEventsGiveTheSameState) {
 TEST(Machine, AnIllegalRequestNamesTheMissingStepAndWhoCanProvideIt) {
   Incident i;
   ASSERT_TRUE(i.Open().ok());
-  const Status status = i.Do(DecideRequest{"guidance", "leo", "direct"});
+  const Status status = i.Choose("guidance", "direct");
   EXPECT_REFUSED(status, STEP_NOT_READY);
   EXPECT_TRUE(Says(status, "'notify-pma' (blocked; incident-lead (pam, leo))")) << Message(status);
   EXPECT_TRUE(Says(status, "'confirm-compromise' (blocked; incident-operator (ola, oli))")) << Message(status);
@@ -59,7 +59,7 @@ TEST(Machine, AnIllegalRequestNamesTheMissingStepAndWhoCanProvideIt) {
 TEST(Machine, NoDirectionIsDraftedBeforeTheRepositoryHoldsTheCertificates) {
   Incident i;
   i.Reach("certificates-lodged");
-  ASSERT_TRUE(i.Do(DecideRequest{"guidance", "leo", "direct"}).ok());
+  ASSERT_TRUE(i.Choose("guidance", "direct").ok());
   EXPECT_REFUSED(i.Do(StartRequest{"direction", "leo"}), CERTIFICATES_NOT_IN_REPOSITORY);
   i.Run("certificates-lodged");
   EXPECT_TRUE(i.Do(StartRequest{"direction", "leo"}).ok());
@@ -182,7 +182,7 @@ TEST(Machine, StepsAreActedOnAsTheirKindSays) {
   EXPECT_REFUSED(i.Do(DoneRequest{"direction", "leo", ""}), BAD_REQUEST);
   EXPECT_REFUSED(i.Do(DecideRequest{"direction", "leo", "direct"}), BAD_REQUEST);
   EXPECT_REFUSED(i.Do(DoneRequest{"report-received", "leo", ""}), STEP_ALREADY_DONE);
-  EXPECT_REFUSED(i.Do(DecideRequest{"guidance", "leo", "direct"}), STEP_ALREADY_DONE);
+  EXPECT_REFUSED(i.Choose("guidance", "direct"), STEP_ALREADY_DONE);
   EXPECT_REFUSED(i.Do(StartRequest{"apply-delta", ""}), STEP_ALREADY_DONE);
   EXPECT_REFUSED(i.Do(ActionResult{"ceremony", true, "", {}}), STEP_NOT_READY);
   ASSERT_TRUE(i.Do(StartRequest{"direction", "leo"}).ok());
@@ -338,10 +338,10 @@ TEST(Machine, ARejectionKeepsItsReason) {
 
 TEST(MachineApply, EventsWrittenBeforeTextsWereKeptStillApply) {
   Incident i;
-  i.Reach("guidance");
-  Event event{"step-decided", i.now_, "guidance", "leo", {{"choice", "direct"}, {"role", "incident-lead"}}};
+  i.Reach("proceed");
+  Event event{"step-decided", i.now_, "proceed", "leo", {{"choice", "proceed"}, {"role", "incident-lead"}}};
   ASSERT_TRUE(i.machine_.Apply(i.state_, event).ok());
-  EXPECT_EQ(i.state_.steps.at("guidance").text, "");
+  EXPECT_EQ(i.state_.steps.at("proceed").text, "");
 }
 
 TEST(Machine, I5_AFailedIncidentMayEndButNeverOverAnOpenKey) {

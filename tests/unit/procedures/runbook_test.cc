@@ -78,6 +78,12 @@ TEST(RunbookLoader, ErrorsSayFileLineColumnAndWhatWasExpected) {
       {"confidence: derived", "confidence: sure", "'confidence' must be one of read, derived, assumed"},
       {"confidence: derived}", "confidence: derived, page: 1}", "unknown key 'page'"},
       {"purpose: p", "purpose: &a p", "anchor"},
+      {"evidence: [e]", "factors: []", "'factors' is empty"},
+      {"evidence: [e]", "factors: [{id: a, question: q}]", "weight"},
+      {"evidence: [e]", "factors: [{id: a, question: q, weight: heavy}]",
+       "'weight' must be one of mandatory, optional"},
+      {"evidence: [e]", "factors: [{id: a b, question: q, weight: optional}]", "'id' must be a name"},
+      {"evidence: [e]", "factors: [{id: look, question: q, weight: optional}]", "'look' has the name of a step"},
   };
   for (const auto& c : kCases) {
     const auto r = LoadRunbook(Replaced(kSmall, c.from, c.to), "small.yaml");
@@ -99,6 +105,23 @@ TEST(RunbookLoader, RefusesAStepTwiceNoStepAndTooMany) {
   EXPECT_NE(Message(LoadRunbook(Replaced(text, "purpose: p", "purpose: " + std::string(4001, 'x')), "f").status())
                 .find("longer than 4000"),
             std::string::npos);
+}
+
+TEST(RunbookLoader, FactorsHaveOneNameEachAndAreNotTooMany) {
+  const auto with = [](int count, const std::string& more) {
+    std::string list = more;
+    for (int i = 0; i < count; ++i) list += fmt::format("{{id: f{}, question: q, weight: mandatory}}, ", i);
+    return LoadRunbook(Replaced(kSmall, "evidence: [e]", "factors: [" + list.substr(0, list.size() - 2) + "]"), "f");
+  };
+  const auto r = with(kMaxFactors, "");
+  ASSERT_TRUE(r.ok()) << r.status();
+  EXPECT_EQ(r->steps[0].factors.size(), kMaxFactors);
+  EXPECT_TRUE(r->steps[0].factors[0].mandatory);
+  EXPECT_NE(Message(with(kMaxFactors + 1, "").status()).find("more than 24 factors"), std::string::npos);
+  EXPECT_NE(Message(with(2, "{id: f1, question: q, weight: optional}, ").status()).find("'f1' has the name"),
+            std::string::npos);
+  const std::string long_question = "{id: x, question: " + std::string(501, 'q') + ", weight: optional}, ";
+  EXPECT_NE(Message(with(0, long_question).status()).find("'question' is longer than 500"), std::string::npos);
 }
 
 TEST(MethodThree, LoadsAndHasNoFindings) {

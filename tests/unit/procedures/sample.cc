@@ -50,6 +50,14 @@ Runbook MethodThree() {
   return *std::move(runbook);
 }
 
+FactorAnswers Answers(const Runbook& runbook, const std::string& step) {
+  FactorAnswers out;
+  for (const Factor& factor : runbook.Find(step)->factors) {
+    if (factor.mandatory) out[factor.id] = "as to " + factor.id;
+  }
+  return out;
+}
+
 std::string Replaced(std::string text, const std::string& from, const std::string& to) {
   const size_t at = text.find(from);
   SMKI_CHECK(at != std::string::npos);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "procedures/direction.h"
+#include "procedures/guidance.h"
 #include "procedures/policy.h"
 #include "procedures/quorum.h"
 #include "procedures/runbook.h"
@@ -25,6 +26,8 @@ Digest Filled(uint8_t fill);
 // The text of runbooks/appendix-l/method-3.yaml, and it loaded.
 std::string MethodThreeText();
 Runbook MethodThree();
+// An answer to each mandatory factor of the step.
+FactorAnswers Answers(const Runbook& runbook, const std::string& step);
 // `text` with `from`, which must occur, replaced by `to` once.
 std::string Replaced(std::string text, const std::string& from, const std::string& to);
 
