@@ -114,6 +114,8 @@ StatusOr<IncidentView> OpenIncident(Person& person, const Opening& opening) {
   request.mutable_notification()->set_organisation(opening.organisation.value());
   request.mutable_notification()->set_what(procedures::CleanText(opening.what).text);
   request.mutable_notification()->set_reported_by(person.id());
+  request.mutable_notification()->set_successor(opening.successor);
+  request.mutable_notification()->set_successor_organisation(opening.successor_organisation.value());
   request.mutable_notification()->set_received(FormatTime(now));
   request.set_statement(document);
   request.set_signature(ToString(signature));

@@ -40,6 +40,8 @@ StatusOr<DeviationApproval> ApprovalOf(const recovery::v1::IncidentView& view, c
 struct Opening {
   std::string runbook, party, what, request_id;
   Eui64 organisation;
+  std::string successor;  // who takes the Devices over; empty: nobody
+  Eui64 successor_organisation;
 };
 StatusOr<recovery::v1::IncidentView> OpenIncident(Person& person, const Opening& opening);
 

@@ -128,26 +128,38 @@ void AddDeviate(CLI::App& group, Command& command) {
   });
 }
 
+StatusOr<Eui64> EuiOf(const char* option, const std::string& text) {
+  const auto eui = Eui64::Parse(text);
+  if (!eui) return InvalidArgument("{} \"{}\" is no EUI-64 such as 90-B3-D5-1F-30-01-00-00", option, text);
+  return *eui;
+}
+
 void AddOpen(CLI::App& group, Command& command) {
   CLI::App* sub = group.add_subcommand("open", "open an incident from a notification");
   struct Options {
     Opening opening;
-    std::string organisation;
+    std::string organisation, successor_organisation;
   };
   auto options = std::make_shared<Options>();
   sub->add_option("--runbook", options->opening.runbook, "procedure, e.g. method-3")->required();
-  sub->add_option("--party", options->opening.party, "who is compromised, e.g. supplier-a")->required();
+  sub->add_option("--party", options->opening.party, "whom it concerns, e.g. supplier-a")->required();
   sub->add_option("--organisation", options->organisation, "EUI-64 of that organisation")->required();
+  CLI::Option* successor =
+      sub->add_option("--successor", options->opening.successor, "who takes its Devices over (further-use only)");
+  successor->needs(
+      sub->add_option("--successor-organisation", options->successor_organisation, "EUI-64 of the successor")
+          ->needs(successor));
   sub->add_option("--what", options->opening.what, "what happened, in words; it is signed")->required();
   sub->add_option("--request-id", options->opening.request_id,
                   "repeat a lost request with the same id: it opens one incident only");
   sub->callback([&command, options] {
     command.Run([&]() -> Status {
-      const auto eui = Eui64::Parse(options->organisation);
-      if (!eui)
-        return InvalidArgument("--organisation \"{}\" is no EUI-64 such as 90-B3-D5-1F-30-01-00-00",
-                               options->organisation);
-      options->opening.organisation = *eui;
+      Opening& opening = options->opening;
+      SMKI_ASSIGN_OR_RETURN(opening.organisation, EuiOf("--organisation", options->organisation));
+      if (!opening.successor.empty()) {
+        SMKI_ASSIGN_OR_RETURN(opening.successor_organisation,
+                              EuiOf("--successor-organisation", options->successor_organisation));
+      }
       SMKI_ASSIGN_OR_RETURN(Person person, command.LoadPerson());
       SMKI_ASSIGN_OR_RETURN(const IncidentView view, OpenIncident(person, options->opening));
       if (command.json()) {

@@ -59,6 +59,9 @@ std::string About(const IncidentView& view, size_t label) {
   const recovery::v1::Notification& said = view.notification();
   if (said.party().empty()) return "";
   std::string out = Fact("about", Printable(said.party() + " " + Eui64(said.organisation()).ToString()), label);
+  if (!said.successor().empty())
+    out +=
+        Fact("successor", Printable(said.successor() + " " + Eui64(said.successor_organisation()).ToString()), label);
   if (!said.what().empty()) out += Fact("what", Printable(said.what()), label);
   if (!said.reported_by().empty())
     out += Fact("reported", Printable("by " + said.reported_by() + ", received " + said.received()), label);
@@ -291,7 +294,11 @@ Json StatusJson(const IncidentView& view) {
             {"organisation", Eui64(view.notification().organisation()).ToString()},
             {"what", view.notification().what()},
             {"reported_by", view.notification().reported_by()},
-            {"received", view.notification().received()}}},
+            {"received", view.notification().received()},
+            {"successor", view.notification().successor()},
+            {"successor_organisation", view.notification().successor().empty()
+                                           ? ""
+                                           : Eui64(view.notification().successor_organisation()).ToString()}}},
           {"steps", steps},
           {"direction_digest", ToHex(Octets(view.direction_digest()))},
           {"rejections", RejectionsJson(view)},

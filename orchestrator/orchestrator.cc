@@ -42,12 +42,40 @@ StatusOr<std::map<std::string, std::string>> FactsOf(const recovery::v1::OpenInc
   const auto received = ParseTime(n.received());
   if (!received || *received > now + kClockTolerance)
     return BadRequest(fmt::format("received '{}' is no UTC time until now", n.received()));
-  return std::map<std::string, std::string>{{"party", n.party()},
-                                            {"eui", Eui64(n.organisation()).ToString()},
-                                            {"what", procedures::CleanText(n.what()).text},
-                                            {"reportedBy", procedures::CleanText(n.reported_by()).text},
-                                            {"received", FormatTime(*received)},
-                                            {"requestId", request.request_id()}};
+  std::map<std::string, std::string> facts = {{"party", n.party()},
+                                              {"eui", Eui64(n.organisation()).ToString()},
+                                              {"what", procedures::CleanText(n.what()).text},
+                                              {"reportedBy", procedures::CleanText(n.reported_by()).text},
+                                              {"received", FormatTime(*received)},
+                                              {"requestId", request.request_id()}};
+  if (n.successor().empty() && n.successor_organisation() == 0) return facts;
+  if (!procedures::IsIdentifier(n.successor()) || n.successor_organisation() == 0)
+    return BadRequest("a successor is named by party and EUI-64: give both, or neither");
+  if (n.successor() == n.party() || n.successor_organisation() == n.organisation())
+    return BadRequest(n.party() + " cannot succeed itself");
+  facts["successor"] = n.successor();
+  facts["successorEui"] = Eui64(n.successor_organisation()).ToString();
+  return facts;
+}
+
+// Whether an incident of these facts is the one that is asked for again.
+bool SameNotification(const std::map<std::string, std::string>& facts, const recovery::v1::Notification& n) {
+  const auto successor = facts.find("successorEui");
+  return facts.at("party") == n.party() && facts.at("eui") == Eui64(n.organisation()).ToString() &&
+         facts.at("what") == procedures::CleanText(n.what()).text &&
+         (successor == facts.end() ? n.successor_organisation() == 0
+                                   : successor->second == Eui64(n.successor_organisation()).ToString());
+}
+
+// A runbook that hands Devices to another party needs to know which; any other has no place for one.
+Status CheckSuccessor(const procedures::Runbook& runbook, const std::map<std::string, std::string>& facts) {
+  const bool named = facts.contains("successor");
+  if (procedures::NamesSuccessor(runbook) == named) return OkStatus();
+  return BadRequest(
+      named ? fmt::format("runbook {} places no successor's certificates: open it without a successor", runbook.id)
+            : fmt::format("runbook {} hands the Devices to another party: name it with --successor and "
+                          "--successor-organisation",
+                          runbook.id));
 }
 
 }  // namespace
@@ -123,14 +151,14 @@ void Orchestrator::OpenIncident(const std::string& caller, const recovery::v1::O
   if (!before.ok()) return answer(before.status());
   const auto facts = FactsOf(request, core_->Now());
   if (*before != nullptr || !facts.ok()) return answer(DoOpen(**person, request));
-  FindParty(core_->outside.estate, facts->at("party"), Eui64(request.notification().organisation()), kPartyPatience,
-            lifeline_.Guard([this, answer, person = *person, request](const Status& found) {
-              if (procedures::IsRefusal(found, Reason::kWRONG_PARTY)) return answer(found);
-              if (!found.ok()) {
-                spdlog::warn("the party's EUI-64 could not be checked now; the draft will: {}", Message(found));
-              }
-              answer(DoOpen(*person, request));
-            }));
+  FindParties(core_->outside.estate, *facts, kPartyPatience,
+              lifeline_.Guard([this, answer, person = *person, request](const Status& found) {
+                if (procedures::IsRefusal(found, Reason::kWRONG_PARTY)) return answer(found);
+                if (!found.ok()) {
+                  spdlog::warn("the party's EUI-64 could not be checked now; the draft will: {}", Message(found));
+                }
+                answer(DoOpen(*person, request));
+              }));
 }
 
 StatusOr<const Incident*> Orchestrator::OpenedBefore(const procedures::Person& person,
@@ -140,10 +168,8 @@ StatusOr<const Incident*> Orchestrator::OpenedBefore(const procedures::Person& p
     const auto& facts = incident->state.facts;
     const auto id = facts.find("requestId");
     if (id == facts.end() || id->second != request.request_id()) continue;
-    const std::string eui = Eui64(request.notification().organisation()).ToString();
     if (incident->state.opened_by == person.id && incident->runbook.id == request.runbook() &&
-        facts.at("party") == request.notification().party() && facts.at("eui") == eui &&
-        facts.at("what") == procedures::CleanText(request.notification().what()).text) {
+        SameNotification(facts, request.notification())) {
       return incident.get();  // asked for again
     }
     return BadRequest(fmt::format(
@@ -202,6 +228,7 @@ StatusOr<recovery::v1::IncidentView> Orchestrator::DoOpen(const procedures::Pers
 
   SMKI_ASSIGN_OR_RETURN(const RunbookText loaded, LoadRunbook(request.runbook()));
   const procedures::Runbook& runbook = loaded.runbook;
+  SMKI_RETURN_IF_ERROR(CheckSuccessor(runbook, facts));
   std::string id = NewIncidentId(now, core_->outside.random);
   while (book_->Find(id) != nullptr) id = NewIncidentId(now, core_->outside.random);
   std::vector<ledger::NewEntry> statement;

@@ -54,8 +54,8 @@ Status ReadCampaign(const YamlNode& node, CampaignSettings& out) {
 }
 
 Status ReadDirection(const YamlNode& node, DirectionSettings& out) {
-  SMKI_RETURN_IF_ERROR(
-      node.CheckKeys({}, {"validity", "attemptsPerDevice", "outstanding", "ratePerSecond", "keyOrganisation"}));
+  SMKI_RETURN_IF_ERROR(node.CheckKeys(
+      {}, {"validity", "attemptsPerDevice", "outstanding", "ratePerSecond", "keyOrganisation", "accessControlBroker"}));
   SMKI_RETURN_IF_ERROR(
       OptionalDuration(node, "validity", std::chrono::hours(1), std::chrono::hours(24 * 30), out.validity));
   SMKI_RETURN_IF_ERROR(OptionalNumber(node, "attemptsPerDevice", 1, 10, out.attempts_per_device));
@@ -65,6 +65,9 @@ Status ReadDirection(const YamlNode& node, DirectionSettings& out) {
   }
   if (node.Find("keyOrganisation") != nullptr) {
     SMKI_ASSIGN_OR_RETURN(out.key_organisation, node.Eui("keyOrganisation"));
+  }
+  if (node.Find("accessControlBroker") != nullptr) {
+    SMKI_ASSIGN_OR_RETURN(out.access_control_broker, node.Eui("accessControlBroker"));
   }
   return OkStatus();
 }

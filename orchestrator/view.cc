@@ -122,6 +122,8 @@ IncidentView Orchestrator::ViewOf(const Incident& incident) const {
   notification.set_what(From(state.facts, "what"));
   notification.set_reported_by(From(state.facts, "reportedBy"));
   notification.set_received(From(state.facts, "received"));
+  notification.set_successor(From(state.facts, "successor"));
+  notification.set_successor_organisation(Eui64::Parse(From(state.facts, "successorEui")).value_or(Eui64()).value());
   for (const procedures::Step& step : incident.runbook.steps) {
     StepView& one = *view.add_steps();
     Describe(step, state.steps.at(step.id), one);

@@ -13,10 +13,26 @@ constexpr const char* kTexts[] = {
 #undef SMKI_FACT_TEXT
 };
 
-Effects CampaignEffects(const Step& step) {
+// The certificates that a step looks for, or places.
+Fact CertificatesOf(const Step& step) {
+  const std::string holder = HolderOf(step);
+  return holder == kAccessControlBroker ? Fact::kBrokerCertificates
+         : holder == kSuccessor         ? Fact::kSuccessorCertificates
+                                        : Fact::kCertificates;
+}
+
+// A campaign places what the Direction names.
+Fact DirectedCertificates(const Runbook& runbook) {
+  for (const Step& step : runbook.steps) {
+    if (step.kind == StepKind::kDirection) return CertificatesOf(step);
+  }
+  return Fact::kCertificates;
+}
+
+Effects CampaignEffects(const Runbook& runbook, const Step& step) {
   const auto wave = step.with.find("wave");
   Effects out;
-  out.needs = {Fact::kCertificates, Fact::kDirection, Fact::kKeyOpen};
+  out.needs = {DirectedCertificates(runbook), Fact::kDirection, Fact::kKeyOpen};
   out.makes = wave != step.with.end() && wave->second == "canary" ? Fact::kCanaryProven : Fact::kReplaced;
   return out;
 }
@@ -41,20 +57,22 @@ std::string Text(Facts facts, const char* between) {
   return out;
 }
 
-Effects EffectsOf(const Runbook&, const Step& step) {
+Effects EffectsOf(const Runbook& runbook, const Step& step) {
   static const std::map<std::string, Effects> kOfActions = {
       {"repository.rebuild", {.makes = Fact::kRepository}},
       {"repository.apply-deltas", {.needs = Fact::kRepository}},
-      {"repository.holds-certificates", {.needs = Fact::kRepository, .makes = Fact::kCertificates}},
-      // It names certificates by digest, and its Devices' authorities: what is in no Repository nobody could check.
-      {"direction.draft", {.needs = {Fact::kRepository, Fact::kCertificates}, .makes = Fact::kDirection}},
       {"keyguard.prepare", {.needs = Fact::kDirection, .makes = Fact::kKeyOpen}},
       {"keyguard.close", {.ends = Fact::kKeyOpen}},
       {"authority.revoke-replaced",
        {.needs_one_of = {Fact::kReplaced, Fact::kRevocationDirected}, .makes = Fact::kRevoked}},
       {"authority.publish-crl", {.needs = Fact::kRevoked, .makes = Fact::kListPublished}},
   };
-  if (step.action == "campaign.run") return CampaignEffects(step);
+  if (step.action == "repository.holds-certificates")
+    return {.needs = Fact::kRepository, .makes = CertificatesOf(step)};
+  // It names certificates by digest, and its Devices' authorities: what is in no Repository nobody could check.
+  if (step.action == "direction.draft")
+    return {.needs = {Fact::kRepository, CertificatesOf(step)}, .makes = Fact::kDirection};
+  if (step.action == "campaign.run") return CampaignEffects(runbook, step);
   const auto found = kOfActions.find(step.action);
   return found == kOfActions.end() ? Effects{} : found->second;
 }

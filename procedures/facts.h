@@ -17,6 +17,8 @@ struct Step;
 #define SMKI_FACTS(X)                                                           \
   X(kRepository, "a Repository that was rebuilt")                               \
   X(kCertificates, "the new certificates in the Repository")                    \
+  X(kBrokerCertificates, "the ACB's certificates in the Repository")            \
+  X(kSuccessorCertificates, "the successor's certificates in the Repository")   \
   X(kDirection, "a Direction of the PMA")                                       \
   X(kKeyOpen, "the key opened by its custodians")                               \
   X(kCanaryProven, "the first wave proven by its Devices")                      \

@@ -116,6 +116,8 @@ class Linter {
       if (key == "wave" && value != "canary" && value != "main")
         Error(s, "wave must be canary or main, found '{}'", value);
       if (key == "rejects") CheckRejects(s, value);
+      if (key == "certificates" && value != kSubscriber && value != kAccessControlBroker && value != kSuccessor)
+        Error(s, "certificates must be {}, {} or {}, found '{}'", kSubscriber, kAccessControlBroker, kSuccessor, value);
     }
     const std::pair<StepKind, const char*> special[] = {{StepKind::kDirection, "direction.draft"},
                                                         {StepKind::kCeremony, "keyguard.prepare"}};

@@ -158,8 +158,8 @@ const std::vector<ActionSpec>& KnownActions() {
   static const std::vector<ActionSpec> actions = {
       {"repository.rebuild", {}, {"rejects"}},
       {"repository.apply-deltas", {}, {}},
-      {"repository.holds-certificates", {}, {}},
-      {"direction.draft", {}, {}},
+      {"repository.holds-certificates", {}, {"certificates"}},
+      {"direction.draft", {}, {"certificates"}},
       {"keyguard.prepare", {}, {}},
       {"campaign.run", {"wave"}, {}},
       {"keyguard.close", {}, {}},
@@ -168,6 +168,16 @@ const std::vector<ActionSpec>& KnownActions() {
       {"evidence.report", {}, {}},
   };
   return actions;
+}
+
+std::string HolderOf(const Step& step) {
+  const auto holder = step.with.find("certificates");
+  return holder == step.with.end() ? kSubscriber : holder->second;
+}
+
+bool NamesSuccessor(const Runbook& runbook) {
+  return std::any_of(runbook.steps.begin(), runbook.steps.end(),
+                     [](const Step& step) { return HolderOf(step) == kSuccessor; });
 }
 
 }  // namespace smki::procedures

@@ -66,6 +66,15 @@ struct ActionSpec {
 };
 const std::vector<ActionSpec>& KnownActions();
 
+// Whose certificates a step looks for or places (`certificates`): the affected organisation's own new ones, the Access
+// Control Broker's (DOMAIN section 3, method-2), or those of the party that takes over (further-use).
+inline constexpr char kSubscriber[] = "subscriber", kAccessControlBroker[] = "accessControlBroker",
+                      kSuccessor[] = "successor";
+// kSubscriber if the step does not say.
+std::string HolderOf(const Step& step);
+// True if a step looks for a successor's certificates: then the notification must name one.
+bool NamesSuccessor(const Runbook& runbook);
+
 struct LintFinding {
   bool error = true;  // false: a warning
   int line = 0;

@@ -44,7 +44,7 @@ void AddGenerate(CLI::App& app) {
   command->add_option("--seed", options->seed, "fixes layout, names, counts and order; never keys")
       ->check(smki::WholeNumber())
       ->capture_default_str();
-  command->add_option("--runbooks", options->runbooks, "folder with appendix-l/method-3.yaml")->required();
+  command->add_option("--runbooks", options->runbooks, "folder with appendix-l/")->required();
   command->callback([options] {
     options->on_stage = [](const std::string& stage) { fmt::print(stderr, "smki-sim: {}\n", stage); };
     const auto estate = Generate(*options, SystemClock(), SystemRandom());
@@ -108,16 +108,19 @@ void AddSupplier(CLI::App& app) {
 
 void AddVerifyFleet(CLI::App& app) {
   struct Options {
-    std::string estate, party = kRecoveredSupplier, output = "text";
+    std::string estate, party = kRecoveredSupplier, holder, output = "text";
   };
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("verify-fleet", "tell what every Device really holds");
   command->add_option("--estate", options->estate, "the estate's folder")->required();
-  command->add_option("--party", options->party, "whose recovery it is about")->capture_default_str();
+  command->add_option("--party", options->party, "whose Devices it is about")->capture_default_str();
+  command->add_option("--holder", options->holder,
+                      "whose certificates they shall hold (default: the party's new ones)");
   AddOutput(command, options->output);
   command->callback([options] {
-    Print(options->output == "json" ? FleetReportJson(options->estate, options->party)
-                                    : FleetReportText(options->estate, options->party));
+    const std::string& holder = options->holder.empty() ? options->party : options->holder;
+    Print(options->output == "json" ? FleetReportJson(options->estate, options->party, holder)
+                                    : FleetReportText(options->estate, options->party, holder));
   });
 }
 

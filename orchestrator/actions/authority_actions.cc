@@ -2,8 +2,7 @@
 #include <deque>
 
 #include "orchestrator/actions/action.h"
-#include "orchestrator/actions/draft.h"
-#include "orchestrator/actions/replacements.h"
+#include "orchestrator/actions/holder.h"
 #include "pki/digest.h"
 #include "proto/rpc/channel.h"
 #include "smki/estate/v1/estate.pb.h"
@@ -13,7 +12,7 @@ namespace {
 
 constexpr Millis kCallDeadline{30000};
 constexpr Millis kRetryDelay{1000};
-constexpr int kKeyCompromise = 1;  // RFC 5280 CRLReason
+constexpr int kKeyCompromise = 1, kCessationOfOperation = 5;  // RFC 5280 CRLReason
 
 bool Passing(const Status& status) {
   return ReasonOf(status).empty() &&
@@ -37,8 +36,8 @@ class RevokeAction : public Action {
     SMKI_ASSIGN_OR_RETURN(const UtcTime compromised, CompromiseOf(incident().state));
     SMKI_ASSIGN_OR_RETURN(const auto store, core().repository.Current());
     SMKI_ASSIGN_OR_RETURN(const auto records, store->ByEui(organisation));
-    SMKI_ASSIGN_OR_RETURN(OrganisationCertificates certificates, ChooseReplacements(records, compromised));
-    left_.assign(certificates.replaced.begin(), certificates.replaced.end());
+    SMKI_ASSIGN_OR_RETURN(const std::vector<pki::Certificate> old, ReplacedCertificates(records, compromised));
+    left_.assign(old.begin(), old.end());
     return OkStatus();
   }
   void Next() {
@@ -48,7 +47,8 @@ class RevokeAction : public Action {
     }
     estate::v1::RevokeRequest request;
     request.set_serial(ToString(left_.front().serial));
-    request.set_reason(kKeyCompromise);
+    // Whose Devices passed to another party has not lost a key: it has no use for it any more.
+    request.set_reason(incident().state.facts.contains("successor") ? kCessationOfOperation : kKeyCompromise);
     rpc::Call<estate::v1::RevokeResponse>(core().outside.estate, "/smki.estate.v1.CertificateAuthority/Revoke", request,
                                           kCallDeadline, Guard([this](StatusOr<estate::v1::RevokeResponse> response) {
                                             if (!response.ok() && Passing(response.status()))

@@ -4,6 +4,7 @@
 
 #include "base/fail_point.h"
 #include "orchestrator/actions/draft.h"
+#include "orchestrator/actions/holder.h"
 #include "orchestrator/actions/party.h"
 #include "pki/digest.h"
 #include "procedures/documents.h"
@@ -42,16 +43,13 @@ void DirectionAction::Start() {
 
 // What the notification says was perhaps typed late at night, and opening may have found nobody to ask.
 void DirectionAction::CheckParty() {
-  const auto organisation = OrganisationOf(incident().state);
-  if (!organisation.ok()) return Fail(organisation.status());
   waiting_for_ = "the certificate authority";
-  FindParty(core().outside.estate, incident().state.facts.at("party"), *organisation, kCallDeadline,
-            Guard([this](const Status& found) {
-              if (!found.ok() && Passing(found)) return After(kRetryDelay, [this] { CheckParty(); });
-              if (!found.ok()) return Fail(found);
-              waiting_for_ = "the Inventory";
-              ListDevices(0);
-            }));
+  FindParties(core().outside.estate, incident().state.facts, kCallDeadline, Guard([this](const Status& found) {
+                if (!found.ok() && Passing(found)) return After(kRetryDelay, [this] { CheckParty(); });
+                if (!found.ok()) return Fail(found);
+                waiting_for_ = "the Inventory";
+                ListDevices(0);
+              }));
 }
 
 void DirectionAction::ListDevices(uint64_t after) {

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "gbcs/credentials.h"
-#include "orchestrator/actions/replacements.h"
+#include "orchestrator/actions/holder.h"
 #include "pki/digest.h"
 #include "procedures/population.h"
 #include "procedures/reason.h"
@@ -42,23 +42,16 @@ std::string Cut(const std::string& text, size_t limit) {
   return text.size() <= limit ? text : text.substr(0, limit) + " ... (cut here; the whole text is in the ledger)";
 }
 
-StatusOr<std::string> Fact(const procedures::IncidentState& incident, const char* key) {
-  const auto it = incident.facts.find(key);
-  if (it == incident.facts.end())
-    return FailedPrecondition("the notification of {} does not state '{}'", incident.id, key);
-  return it->second;
-}
-
 class Draft {
  public:
   explicit Draft(const DraftInputs& in) : in_(in) {}
 
   StatusOr<DirectedUse> Run() {
     SMKI_ASSIGN_OR_RETURN(organisation_, OrganisationOf(in_.incident));
-    SMKI_ASSIGN_OR_RETURN(party_, Fact(in_.incident, "party"));
-    SMKI_ASSIGN_OR_RETURN(const UtcTime compromised, CompromiseOf(in_.incident));
-    SMKI_ASSIGN_OR_RETURN(const auto records, in_.store.ByEui(organisation_));
-    SMKI_ASSIGN_OR_RETURN(certificates_, ChooseReplacements(records, compromised));
+    SMKI_ASSIGN_OR_RETURN(party_, FactOf(in_.incident, "party"));
+    placed_ = DirectedHolder(in_.runbook);
+    SMKI_ASSIGN_OR_RETURN(holder_, HolderFor(placed_, in_.incident, in_.settings));
+    SMKI_ASSIGN_OR_RETURN(certificates_, CertificatesFor(placed_, in_.incident, in_.store, in_.settings));
     SMKI_RETURN_IF_ERROR(AddGroups());
     SMKI_RETURN_IF_ERROR(AddKeyCertificate());
     AddHead();
@@ -75,11 +68,11 @@ class Draft {
   }
 
  private:
-  // Only the compromised organisation's own cells, whatever else the Inventory lists.
+  // Only the affected organisation's own cells, whatever else the Inventory lists.
   std::vector<std::string> SupplierCells(const estate::v1::Device& device) const {
     std::vector<std::string> out;
     for (const std::string& cell : device.cells()) {
-      if (certificates_.replacements.count(cell) > 0) out.push_back(cell);
+      if (certificates_.count(cell) > 0) out.push_back(cell);
     }
     std::sort(out.begin(), out.end());
     out.erase(std::unique(out.begin(), out.end()), out.end());
@@ -124,7 +117,7 @@ class Draft {
     use_.populations[name] = std::move(file);
     procedures::DirectedFloor floor{"supplier", 0, std::nullopt};  // a new key has signed nothing: GBCS.md 4.3
     for (const std::string& cell : cells) {
-      const pki::Certificate& certificate = certificates_.replacements.at(cell);
+      const pki::Certificate& certificate = certificates_.at(cell);
       group.replacements.push_back({cell, Keep(certificate)});
       if (cell == kSupplierTopUp) floor.prepayment_top_up = 0;
       SMKI_RETURN_IF_ERROR(AddPath(certificate, &group));
@@ -240,18 +233,26 @@ class Draft {
       const auto it = in_.incident.facts.find(key);
       return it == in_.incident.facts.end() ? std::string("not stated") : it->second;
     };
-    direction_.rationale = procedures::CleanText(
-        fmt::format("{} ({}) notified: {}. Reported by {}. Its new certificates are in the Repository (delta of {}). "
-                    "The {} key is to place them on {} "
-                    "Devices in {} groups.",
-                    fact("party"), organisation_.ToString(), fact("what"), fact("reportedBy"),
-                    in_.store.summary().last_delta_date, in_.runbook.key, total_devices_, direction_.groups.size()));
+    direction_.rationale = procedures::CleanText(fmt::format(
+        "{} ({}) notified: {}. Reported by {}. {} in the Repository (delta of {}). The {} key is to place them on {} "
+        "Devices in {} groups.",
+        fact("party"), organisation_.ToString(), fact("what"), fact("reportedBy"), WhatIsPlaced(),
+        in_.store.summary().last_delta_date, in_.runbook.key, total_devices_, direction_.groups.size()));
+  }
+
+  std::string WhatIsPlaced() const {
+    if (placed_ == procedures::kSubscriber) return "Its new certificates are";
+    const std::string whose = fmt::format("{} ({})", holder_.party, holder_.organisation.ToString());
+    if (placed_ == procedures::kSuccessor) return fmt::format("Its Devices pass to {}, whose certificates are", whose);
+    return fmt::format("Until it takes its Devices over again, {} stands in, whose certificates are", whose);
   }
 
   const DraftInputs& in_;
   Eui64 organisation_;
   std::string party_;
-  OrganisationCertificates certificates_;
+  std::string placed_;  // whose certificates, as the runbook says it
+  Holder holder_;
+  CellCertificates certificates_;
   Direction direction_;
   DirectedUse use_;
   uint64_t total_devices_ = 0;
@@ -271,20 +272,6 @@ CounterRange CountersAbove(uint64_t floor, uint64_t count) {
     if (first < boundary && first + count > boundary) first = boundary;
   }
   return {first, first + count - 1};
-}
-
-StatusOr<Eui64> OrganisationOf(const procedures::IncidentState& incident) {
-  SMKI_ASSIGN_OR_RETURN(const std::string text, Fact(incident, "eui"));
-  const auto eui = Eui64::Parse(text);
-  if (!eui) return FailedPrecondition("the notification's EUI-64 '{}' is none", text);
-  return *eui;
-}
-
-StatusOr<UtcTime> CompromiseOf(const procedures::IncidentState& incident) {
-  SMKI_ASSIGN_OR_RETURN(const std::string text, Fact(incident, "received"));
-  const auto time = ParseTime(text);
-  if (!time) return FailedPrecondition("the notification's time '{}' is no UTC time", text);
-  return *time;
 }
 
 }  // namespace smki::orchestrator

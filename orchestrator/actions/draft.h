@@ -29,7 +29,8 @@ struct DraftInputs {
   Bytes nonce;  // 16 random octets
 };
 
-// CERTIFICATES_NOT_IN_REPOSITORY as long as the store lacks the new certificates; other refusals as CheckDirection
+// CERTIFICATES_NOT_IN_REPOSITORY as long as the store lacks the certificates that the runbook's direction step places
+// (its own new ones, the ACB's, a successor's: holder.h); other refusals as CheckDirection
 // and CheckMaterials. Groups: one for each device type and set of supplier cells; no other cell is ever touched.
 StatusOr<DirectedUse> DraftDirection(const DraftInputs& inputs);
 
@@ -38,9 +39,5 @@ struct CounterRange {
   uint64_t first = 0, last = 0;
 };
 CounterRange CountersAbove(uint64_t floor, uint64_t count);
-
-// The EUI-64 and time of the compromise, from the notification.
-StatusOr<Eui64> OrganisationOf(const procedures::IncidentState& incident);
-StatusOr<UtcTime> CompromiseOf(const procedures::IncidentState& incident);
 
 }  // namespace smki::orchestrator

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 
 #include "base/eui64.h"
@@ -11,9 +12,12 @@
 
 namespace smki::orchestrator {
 
-// OK if `organisation` is the EUI-64 of `party`; WRONG_PARTY if it is another's or nobody's; any other error if the
-// authority could not be asked.
-void FindParty(Transport& estate, const std::string& party, Eui64 organisation, Millis deadline,
-               std::function<void(const Status&)> done);
+// What a notification says of parties: whom it concerns and, if it names one, who takes over.
+using NotifiedFacts = std::map<std::string, std::string>;
+
+// OK if each EUI-64 is that of the party it stands beside, and a successor is a supplier; WRONG_PARTY if not; any other
+// error if the authority could not be asked.
+void FindParties(Transport& estate, const NotifiedFacts& facts, Millis deadline,
+                 std::function<void(const Status&)> done);
 
 }  // namespace smki::orchestrator

@@ -3,8 +3,7 @@
 
 #include "base/clock.h"
 #include "orchestrator/actions/action.h"
-#include "orchestrator/actions/draft.h"
-#include "orchestrator/actions/replacements.h"
+#include "orchestrator/actions/holder.h"
 #include "procedures/reason.h"
 #include "repository/rebuild.h"
 
@@ -112,7 +111,7 @@ class BuildAction : public RepositoryAction {
   Build build_;
 };
 
-// Until the store has the organisation's new certificates: applies what deltas there are, looks, waits, looks again.
+// Until the store has the certificates that the step names: applies what deltas there are, looks, waits, looks again.
 class HoldsCertificatesAction : public RepositoryAction {
  public:
   using RepositoryAction::RepositoryAction;
@@ -133,18 +132,17 @@ class HoldsCertificatesAction : public RepositoryAction {
     const auto found = Find();
     if (!found.ok()) return Wait(found.status());
     Outputs outputs = OutputsOf(summary);
-    for (const auto& [cell, certificate] : found->replacements)
-      outputs["certificate." + cell] = ToHex(certificate.sha256());
-    const std::string detail = fmt::format("the new certificates of {} are in the Repository ({})",
-                                           incident().state.facts.at("party"), outputs.at("store.date"));
+    for (const auto& [cell, certificate] : *found) outputs["certificate." + cell] = ToHex(certificate.sha256());
+    const auto holder = HolderFor(HolderOf(step()), incident().state, core().site.direction);
+    if (!holder.ok()) return Fail(holder.status());
+    const std::string detail =
+        fmt::format("the {}certificates of {} are in the Repository ({})",
+                    HolderOf(step()) == procedures::kSubscriber ? "new " : "", holder->party, outputs.at("store.date"));
     Succeed(detail, std::move(outputs));
   }
-  StatusOr<OrganisationCertificates> Find() {
-    SMKI_ASSIGN_OR_RETURN(const Eui64 organisation, OrganisationOf(incident().state));
-    SMKI_ASSIGN_OR_RETURN(const UtcTime compromised, CompromiseOf(incident().state));
+  StatusOr<CellCertificates> Find() {
     SMKI_ASSIGN_OR_RETURN(const auto store, core().repository.Current());
-    SMKI_ASSIGN_OR_RETURN(const auto records, store->ByEui(organisation));
-    return ChooseReplacements(records, compromised);
+    return CertificatesFor(HolderOf(step()), incident().state, *store, core().site.direction);
   }
   void Wait(const Status& why) {
     missing_ = Message(why);

@@ -98,6 +98,8 @@ StatusOr<Story> TellStory(IncidentBook& book, const Incident& incident, const pr
   story.what = from(state.facts, "what");
   story.reported_by = from(state.facts, "reportedBy");
   story.received = from(state.facts, "received");
+  story.successor = from(state.facts, "successor");
+  story.successor_organisation = from(state.facts, "successorEui");
   story.state = state.closed ? "closed" : state.paused ? "paused" : "open";
   story.opened_by = state.opened_by;
   story.opened = state.opened;

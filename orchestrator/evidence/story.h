@@ -35,6 +35,7 @@ struct StoryDeviation {
 struct Story {
   std::string incident, title, runbook, runbook_version, runbook_digest, environment, policy_digest;
   std::string party, organisation, what, reported_by, received;
+  std::string successor, successor_organisation;  // empty: nobody takes over
   std::string state, opened_by, closed_result, closed_text;
   UtcTime opened, ended;
   std::vector<StoryStep> steps;

@@ -46,6 +46,8 @@ std::string StoryMarkdown(const Story& s) {
   if (!s.closed_text.empty()) out += fmt::format("Closed with the words: {}\n\n", s.closed_text);
   out += fmt::format("* Environment: {}\n* About: {} ({}): {}\n* Reported by {}, received {}\n", s.environment, s.party,
                      s.organisation, s.what, s.reported_by, s.received);
+  if (!s.successor.empty())
+    out += fmt::format("* The Devices pass to {} ({})\n", s.successor, s.successor_organisation);
   out += fmt::format("* Opened {} by {}; last event {}\n", Clock(s.opened), s.opened_by, Clock(s.ended));
   out += fmt::format("* Runbook {} {}, SHA-256 {}\n* Trust policy, SHA-256 {}\n", s.runbook, s.runbook_version,
                      s.runbook_digest, s.policy_digest);
@@ -135,7 +137,9 @@ std::string StoryJson(const Story& s) {
                          {"organisation", s.organisation},
                          {"what", s.what},
                          {"reported_by", s.reported_by},
-                         {"received", s.received}};
+                         {"received", s.received},
+                         {"successor", s.successor},
+                         {"successor_organisation", s.successor_organisation}};
   out["opened"] = FormatTimeMillis(s.opened);
   out["opened_by"] = s.opened_by;
   out["closed"] = {{"result", s.closed_result}, {"text", s.closed_text}};

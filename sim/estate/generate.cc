@@ -21,28 +21,41 @@ using repository::CertificateKind;
 using repository::CertificateStatus;
 
 constexpr int kFullAgeDays = kDeltas + 1;  // the newest delta is yesterday's
-constexpr char kMethod3[] = "appendix-l/method-3.yaml";
+constexpr char kAppendixL[] = "appendix-l";
 constexpr size_t kMaxRunbook = 1 << 20;
+constexpr size_t kMaxRunbooks = 64;
 
-StatusOr<procedures::Runbook> ReadMethod3(const std::string& runbooks) {
-  const std::string path = runbooks + "/" + kMethod3;
-  const auto text = PosixFiles().Read(path, kMaxRunbook);
-  if (!text.ok())
-    return WithContext(text.status(),
-                       "the trust policy allows the runbook by its digest; name its folder with --runbooks");
-  return procedures::LoadRunbook(AsText(*text), path);
+// The procedures of Appendix L: the trust policy allows by digest those that use a key.
+StatusOr<std::vector<procedures::Runbook>> ReadAppendixL(const std::string& runbooks) {
+  const std::string folder = runbooks + "/" + kAppendixL;
+  auto names = PosixFiles().List(folder);
+  if (!names.ok())
+    return WithContext(names.status(),
+                       "the trust policy allows runbooks by their digests; name their folder with --runbooks");
+  if (names->size() > kMaxRunbooks) return InvalidArgument("{} holds more than {} files", folder, kMaxRunbooks);
+  std::sort(names->begin(), names->end());
+  std::vector<procedures::Runbook> out;
+  for (const std::string& name : *names) {
+    if (!name.ends_with(".yaml")) continue;
+    const std::string path = folder + "/" + name;
+    SMKI_ASSIGN_OR_RETURN(const Bytes text, PosixFiles().Read(path, kMaxRunbook));
+    SMKI_ASSIGN_OR_RETURN(procedures::Runbook runbook, procedures::LoadRunbook(AsText(text), path));
+    out.push_back(std::move(runbook));
+  }
+  if (out.empty()) return NotFound("{} holds no runbook", folder);
+  return out;
 }
 
 // Makes the estate, step by step; each step finds what the one before it made. One PKCS#11 module can be open at a
 // time, and the authority's tokens and the keyguard's are in folders of their own.
 class Generation {
  public:
-  Generation(const GenerateOptions& options, EstateFolder folder, EstatePlan plan, procedures::Runbook method3,
-             UtcTime now, Random& random)
+  Generation(const GenerateOptions& options, EstateFolder folder, EstatePlan plan,
+             std::vector<procedures::Runbook> runbooks, UtcTime now, Random& random)
       : options_(options),
         folder_(std::move(folder)),
         plan_(std::move(plan)),
-        method3_(std::move(method3)),
+        runbooks_(std::move(runbooks)),
         now_(now),
         random_(random) {}
 
@@ -92,7 +105,7 @@ class Generation {
     SMKI_ASSIGN_OR_RETURN(const People people, MakePeople(folder_, now_, random_));
     const procedures::Environment environment{"drill", plan_.estate};
     SMKI_ASSIGN_OR_RETURN(const KeyCustodies custodies, MakeCustodies(environment, random_));
-    const procedures::TrustPolicy policy = MakePolicy(plan_, people, custodies, hierarchy_, method3_, now_);
+    const procedures::TrustPolicy policy = MakePolicy(plan_, people, custodies, hierarchy_, runbooks_, now_);
     const std::string text = procedures::RenderPolicy(policy);
     SMKI_RETURN_IF_ERROR(WithContext(procedures::ParsePolicy(text).status(), "the trust policy just made"));
     policy_digest_ = pki::Sha256(text);
@@ -199,7 +212,7 @@ class Generation {
   const GenerateOptions& options_;
   EstateFolder folder_;
   EstatePlan plan_;
-  procedures::Runbook method3_;
+  std::vector<procedures::Runbook> runbooks_;
   UtcTime now_;
   Random& random_;
   Hierarchy hierarchy_;
@@ -216,10 +229,10 @@ StatusOr<EstateFile> Generate(const GenerateOptions& options, Clock& clock, Rand
     return InvalidArgument("{} Devices and {} bystanders: from 1 to {} can be made", options.devices, bystanders,
                            kMaxPlanned);
   }
-  SMKI_ASSIGN_OR_RETURN(procedures::Runbook method3, ReadMethod3(options.runbooks));
+  SMKI_ASSIGN_OR_RETURN(std::vector<procedures::Runbook> runbooks, ReadAppendixL(options.runbooks));
   SMKI_ASSIGN_OR_RETURN(EstateFolder folder, EstateFolder::Create(options.out));
   return Generation(options, std::move(folder), PlanEstate(options.devices, bystanders, options.seed),
-                    std::move(method3), clock.Now(), random)
+                    std::move(runbooks), clock.Now(), random)
       .Run();
 }
 

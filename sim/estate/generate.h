@@ -16,7 +16,7 @@ struct GenerateOptions {
   uint64_t devices = 1000;
   uint64_t bystanders = 0;    // 0: a tenth of the Devices, at least 8
   uint64_t seed = 1;          // fixes layout, names, counts and order; keys are always fresh
-  std::string runbooks;       // folder with appendix-l/method-3.yaml, whose digest the trust policy allows
+  std::string runbooks;       // folder with appendix-l/, whose runbooks the trust policy allows by their digests
   int threads = 2;            // that make Device Certificates
   std::string pkcs11_module;  // that makes the tokens; empty: SoftHSM
   std::function<void(const std::string&)> on_stage;  // may be empty

@@ -21,11 +21,14 @@ class Maker {
 
   Status MakeParty(const PartyPlan& plan, const pki::PublicKey& recovery) {
     for (const gbcs::TrustAnchorCell& cell : plan.cells) {
+      // Nothing in a certificate says which keyAgreement cell it is for: the younger one serves prepayment top-up.
+      const bool top_up = cell.cell_usage == gbcs::CellUsage::kPrePaymentTopUp;
+      const Millis age = top_up ? kCurrentAge - kDay : kCurrentAge;
       if (plan.key_in_token) {
-        SMKI_RETURN_IF_ERROR(Lodge(plan, cell, recovery, kCurrentAge));
+        SMKI_RETURN_IF_ERROR(Lodge(plan, cell, recovery, age));
       } else {
         SMKI_ASSIGN_OR_RETURN(const pki::PrivateKey key, pki::PrivateKey::Generate());
-        SMKI_RETURN_IF_ERROR(Lodge(plan, cell, key.public_key(), kCurrentAge));
+        SMKI_RETURN_IF_ERROR(Lodge(plan, cell, key.public_key(), age));
         SMKI_RETURN_IF_ERROR(folder_.WriteSecret(Stem(plan, cell) + ".key.pem", key.ToPem()));
       }
       out_.current[plan.party.id].emplace(cell, out_.all.back().certificate);

@@ -159,7 +159,7 @@ std::string TokenLabel(const std::string& key, const std::string& estate) {
 }
 
 TrustPolicy MakePolicy(const EstatePlan& plan, const People& people, const KeyCustodies& custodies,
-                       const Hierarchy& hierarchy, const procedures::Runbook& method3, UtcTime now) {
+                       const Hierarchy& hierarchy, const std::vector<procedures::Runbook>& runbooks, UtcTime now) {
   TrustPolicy policy;
   policy.version = 1;
   policy.environment = {"drill", plan.estate};
@@ -181,7 +181,9 @@ TrustPolicy MakePolicy(const EstatePlan& plan, const People& people, const KeyCu
   }
   policy.keys = {CustodyEntry("recovery", plan.estate, custodies.recovery),
                  CustodyEntry("contingency", plan.estate, custodies.contingency)};
-  policy.allowed = {{method3.id, method3.digest, "recovery", {"anyExceptAbnormalRootByRecovery"}}};
+  for (const procedures::Runbook& runbook : runbooks) {
+    if (runbook.key == "recovery") policy.allowed.push_back({runbook.id, runbook.digest, runbook.key, {runbook.mode}});
+  }
   policy.conflicts = Conflicts();
   policy.keyguard_certificate = {people.keyguard.der()};
   policy.orchestrator_certificate = {people.orchestrator.der()};

@@ -49,6 +49,7 @@ Status WriteShares(const EstateFolder& folder, const People& people, const hsm::
 
 std::string TokenLabel(const std::string& key, const std::string& estate);
 procedures::TrustPolicy MakePolicy(const EstatePlan& plan, const People& people, const KeyCustodies& custodies,
-                                   const Hierarchy& hierarchy, const procedures::Runbook& method3, UtcTime now);
+                                   const Hierarchy& hierarchy, const std::vector<procedures::Runbook>& runbooks,
+                                   UtcTime now);
 
 }  // namespace smki::sim

@@ -5,18 +5,18 @@
 namespace smki::sim {
 namespace {
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 constexpr char kSchema[] = R"(
   CREATE TABLE anchor (id INTEGER PRIMARY KEY, point BLOB NOT NULL, certificate BLOB NOT NULL);
   CREATE TABLE device (eui BLOB PRIMARY KEY, type TEXT NOT NULL, supplier BLOB NOT NULL, network_operator BLOB NOT NULL,
                        status TEXT NOT NULL, transmissions INTEGER NOT NULL, accepted INTEGER NOT NULL, state BLOB NOT NULL,
-                       key BLOB NOT NULL) WITHOUT ROWID;
+                       first_supplier BLOB NOT NULL, key BLOB NOT NULL) WITHOUT ROWID;
   CREATE TABLE response (sequence INTEGER PRIMARY KEY, device BLOB NOT NULL, message BLOB NOT NULL);
   CREATE TABLE in_flight (id INTEGER PRIMARY KEY, due INTEGER NOT NULL, device BLOB NOT NULL, message BLOB NOT NULL);
   CREATE INDEX in_flight_due ON in_flight (due, id);
   CREATE TABLE event (what TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
 )";
-#define DEVICE_COLUMNS "eui, type, supplier, network_operator, status, transmissions, accepted, state"
+#define DEVICE_COLUMNS "eui, type, supplier, network_operator, status, transmissions, accepted, state, first_supplier"
 
 constexpr size_t kMaxCells = 64;
 constexpr int64_t kMaxAnchors = 10'000'000;
@@ -28,7 +28,7 @@ std::string AnchorKey(const Anchor& anchor) {
 }  // namespace
 
 struct FleetStore::Statements {
-  Statement add, save, transmit, respond, fly, due, land, landed, event, load, serves, responses, next_due, list,
+  Statement add, save, enrol, transmit, respond, fly, due, land, landed, event, load, serves, responses, next_due, list,
       list_of, add_anchor;
 };
 
@@ -60,8 +60,9 @@ StatusOr<std::unique_ptr<FleetStore>> FleetStore::Load(StatusOr<Database> databa
 
 Status FleetStore::Prepare() {
 #define PREPARE(name, sql) SMKI_ASSIGN_OR_RETURN(Statement name, database_.Prepare(sql))
-  PREPARE(add, "INSERT INTO device (" DEVICE_COLUMNS ", key) VALUES (?,?,?,?,?,0,0,?,?)");
+  PREPARE(add, "INSERT INTO device (" DEVICE_COLUMNS ", key) VALUES (?,?,?,?,?,0,0,?,?,?)");
   PREPARE(save, "UPDATE device SET state=?, accepted=accepted+1 WHERE eui=?");
+  PREPARE(enrol, "UPDATE device SET supplier=?, status=? WHERE eui=?");
   PREPARE(transmit, "UPDATE device SET transmissions=transmissions+1 WHERE eui=?");
   PREPARE(respond, "INSERT INTO response (device, message) VALUES (?,?)");
   PREPARE(fly, "INSERT INTO in_flight (due, device, message) VALUES (?,?,?)");
@@ -79,9 +80,9 @@ Status FleetStore::Prepare() {
   PREPARE(add_anchor, "INSERT OR IGNORE INTO anchor VALUES (?,?,?)");
 #undef PREPARE
   statements_ = std::make_unique<Statements>(Statements{
-      std::move(add), std::move(save), std::move(transmit), std::move(respond), std::move(fly), std::move(due),
-      std::move(land), std::move(landed), std::move(event), std::move(load), std::move(serves), std::move(responses),
-      std::move(next_due), std::move(list), std::move(list_of), std::move(add_anchor)});
+      std::move(add), std::move(save), std::move(enrol), std::move(transmit), std::move(respond), std::move(fly),
+      std::move(due), std::move(land), std::move(landed), std::move(event), std::move(load), std::move(serves),
+      std::move(responses), std::move(next_due), std::move(list), std::move(list_of), std::move(add_anchor)});
   return OkStatus();
 }
 
@@ -178,13 +179,18 @@ Status FleetStore::Decode(ByteSpan octets, DeviceState& state) const {
 
 Status FleetStore::Add(const Enrolment& e, const DeviceState& state, const pki::PrivateKey& key) {
   SMKI_ASSIGN_OR_RETURN(const Bytes encoded, Encode(state));
-  return statements_->add.Bind(e.eui, e.type, e.supplier, e.network_operator, e.status, encoded, key.ToScalar().span())
+  return statements_->add
+      .Bind(e.eui, e.type, e.supplier, e.network_operator, e.status, encoded, e.supplier, key.ToScalar().span())
       .Run();
 }
 
 Status FleetStore::SaveState(const DeviceState& state) {
   SMKI_ASSIGN_OR_RETURN(const Bytes encoded, Encode(state));
   return statements_->save.Bind(encoded, state.eui).Run();
+}
+
+Status FleetStore::SaveEnrolment(const Enrolment& enrolment) {
+  return statements_->enrol.Bind(enrolment.supplier, enrolment.status, enrolment.eui).Run();
 }
 
 Status FleetStore::CountTransmission(Eui64 device) {
@@ -220,6 +226,7 @@ StatusOr<FleetDevice> FleetStore::ReadDevice(const Statement& row) const {
   out.state.eui = out.enrolment.eui;
   out.state.type = out.enrolment.type;
   SMKI_RETURN_IF_ERROR(Decode(row.Blob(7), out.state));
+  out.first_supplier = row.Eui(8);
   return out;
 }
 
@@ -229,7 +236,7 @@ StatusOr<std::unique_ptr<FleetStore::Loaded>> FleetStore::Load(Eui64 device) {
   SMKI_ASSIGN_OR_RETURN(const bool row, query.Bind(device).Step());
   if (!row) return std::unique_ptr<Loaded>();
   SMKI_ASSIGN_OR_RETURN(FleetDevice read, ReadDevice(query));
-  SMKI_ASSIGN_OR_RETURN(pki::PrivateKey key, pki::PrivateKey::FromScalar(query.Blob(8)));
+  SMKI_ASSIGN_OR_RETURN(pki::PrivateKey key, pki::PrivateKey::FromScalar(query.Blob(9)));
   query.Reset();
   return std::make_unique<Loaded>(Loaded{std::move(read), std::move(key)});
 }

@@ -26,6 +26,7 @@ struct Enrolment {
 
 struct FleetDevice {
   Enrolment enrolment;
+  Eui64 first_supplier;  // whose it was when the estate was made
   DeviceState state;
   uint64_t transmissions = 0;  // commands sent towards it, lost ones included
   uint64_t accepted = 0;       // commands it answered
@@ -50,7 +51,8 @@ class FleetStore {
   // Durable when it returns OK.
   Status Commit(Transaction transaction);
   Status Add(const Enrolment& enrolment, const DeviceState& state, const pki::PrivateKey& key);
-  Status SaveState(const DeviceState& state);  // counts it as accepted
+  Status SaveState(const DeviceState& state);        // counts it as accepted
+  Status SaveEnrolment(const Enrolment& enrolment);  // its supplier and status
   Status CountTransmission(Eui64 device);
   // Sent: the next sequence. In flight: becomes sent at `due`.
   Status AppendResponse(Eui64 device, ByteSpan message);

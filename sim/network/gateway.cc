@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/fail_point.h"
+#include "sim/network/inventory.h"
 
 namespace smki::sim {
 
@@ -69,6 +70,11 @@ StatusOr<std::vector<Bytes>> Gateway::Process(FleetStore::Loaded& device, ByteSp
     }
     device.device.state = std::move(processed.state);
     SMKI_RETURN_IF_ERROR(store_.SaveState(device.device.state));
+    Enrolment& known = device.device.enrolment;
+    const Enrolment now_known = EnrolmentAfter(known, device.device.state, processed.outcome.mode);
+    if (now_known.supplier != known.supplier || now_known.status != known.status)
+      SMKI_RETURN_IF_ERROR(store_.SaveEnrolment(now_known));
+    known = now_known;
     responses.push_back(std::move(processed.response));
   }
   return responses;

@@ -14,6 +14,8 @@ void Count(const FleetDevice& device, const std::vector<NewCertificate>& intende
   ++out.devices;
   out.reached += device.transmissions > 0;
   out.accepted += device.accepted > 0;
+  ++out.statuses[device.enrolment.status];
+  ++out.listed[device.enrolment.supplier];
   for (const auto& [cell, anchor] : device.state.cells) {
     if (cell.role == gbcs::Role::kSupplier) ++out.cells[cell][anchor->identifier];
   }
@@ -37,10 +39,14 @@ struct Facts {
   FleetReport report;
 };
 
-StatusOr<Facts> Gather(const std::string& folder, const std::string& party) {
+StatusOr<Facts> Gather(const std::string& folder, const std::string& party, const std::string& holder) {
   Facts out;
   SMKI_ASSIGN_OR_RETURN(out.estate, ReadEstate(folder));
-  SMKI_ASSIGN_OR_RETURN(out.intended, ReadNewCertificates(folder, party));
+  SMKI_ASSIGN_OR_RETURN(out.intended, ReadNewCertificates(folder, holder));
+  // Whoever takes over does so with what it has.
+  if (out.intended.empty() && holder != party) {
+    SMKI_ASSIGN_OR_RETURN(out.intended, ReadCurrentCertificates(folder, holder));
+  }
   out.party = out.estate.FindParty(party);
   if (out.party == nullptr) return NotFound("{}/{} lists no party '{}'", folder, kEstateFile, party);
   SMKI_ASSIGN_OR_RETURN(const SimSite site, ReadSimSite(folder + "/sim.yaml"));
@@ -75,21 +81,26 @@ Bystanders BystandersOf(const Facts& facts) {
 StatusOr<FleetReport> ReportFleet(FleetStore& fleet, const std::vector<NewCertificate>& intended) {
   FleetReport out;
   SMKI_RETURN_IF_ERROR(fleet.ForEach([&](const FleetDevice& device) {
-    SupplierFleet& supplier = out.suppliers[device.enrolment.supplier];
-    supplier.supplier = device.enrolment.supplier;
+    SupplierFleet& supplier = out.suppliers[device.first_supplier];
+    supplier.supplier = device.first_supplier;
     Count(device, intended, supplier);
   }));
   SMKI_ASSIGN_OR_RETURN(out.events, fleet.Events());
   return out;
 }
 
-StatusOr<std::string> FleetReportJson(const std::string& estate, const std::string& party) {
-  SMKI_ASSIGN_OR_RETURN(const Facts facts, Gather(estate, party));
+StatusOr<std::string> FleetReportJson(const std::string& estate, const std::string& party, const std::string& holder) {
+  SMKI_ASSIGN_OR_RETURN(const Facts facts, Gather(estate, party, holder));
   const auto own = facts.report.suppliers.find(facts.party->eui);
   const SupplierFleet none;
   const SupplierFleet& recovered = own == facts.report.suppliers.end() ? none : own->second;
   const Bystanders bystanders = BystandersOf(facts);
+  nlohmann::json listed = nlohmann::json::object();
+  for (const auto& [eui, devices] : recovered.listed) listed[NameOf(facts.estate, eui)] = devices;
   nlohmann::json out = {{"party", party},
+                        {"holder", holder},
+                        {"statuses", recovered.statuses},
+                        {"listed", listed},
                         {"devices", recovered.devices},
                         {"recovered", recovered.recovered},
                         {"half_replaced", recovered.half_replaced},
@@ -116,8 +127,8 @@ StatusOr<std::string> FleetReportJson(const std::string& estate, const std::stri
   return out.dump(2) + "\n";
 }
 
-StatusOr<std::string> FleetReportText(const std::string& estate, const std::string& party) {
-  SMKI_ASSIGN_OR_RETURN(const Facts facts, Gather(estate, party));
+StatusOr<std::string> FleetReportText(const std::string& estate, const std::string& party, const std::string& holder) {
+  SMKI_ASSIGN_OR_RETURN(const Facts facts, Gather(estate, party, holder));
   std::string out;
   for (const auto& [eui, supplier] : facts.report.suppliers) {
     out += fmt::format("{} {}: {} Devices, {} reached, {} answered\n", NameOf(facts.estate, eui), eui.ToString(),

@@ -13,8 +13,10 @@ namespace smki::sim {
 struct SupplierFleet {
   Eui64 supplier;
   uint64_t devices = 0;
-  uint64_t reached = 0;   // Devices towards which a command was sent
-  uint64_t accepted = 0;  // Devices that answered at least one
+  uint64_t reached = 0;                      // Devices towards which a command was sent
+  uint64_t accepted = 0;                     // Devices that answered at least one
+  std::map<std::string, uint64_t> statuses;  // the inventory's word -> Devices
+  std::map<Eui64, uint64_t> listed;          // supplier in the inventory now -> Devices
   // Cell of the supplier's role -> key identifier -> Devices that hold it.
   std::map<gbcs::TrustAnchorCell, std::map<pki::KeyIdentifier, uint64_t>> cells;
   // Against the intended certificates, if there are any.
@@ -23,13 +25,14 @@ struct SupplierFleet {
   uint64_t unchanged = 0;      // none does
 };
 struct FleetReport {
-  std::map<Eui64, SupplierFleet> suppliers;
-  std::map<std::string, uint64_t> events;  // of network and Devices
+  std::map<Eui64, SupplierFleet> suppliers;  // by whose Devices they were when the estate was made
+  std::map<std::string, uint64_t> events;    // of network and Devices
 };
 StatusOr<FleetReport> ReportFleet(FleetStore& fleet, const std::vector<NewCertificate>& intended);
 
-// One object; `party` is whose recovery it is about, docs/formats/fleet.md. Text is for people.
-StatusOr<std::string> FleetReportJson(const std::string& estate, const std::string& party);
-StatusOr<std::string> FleetReportText(const std::string& estate, const std::string& party);
+// One object; `party` is whose Devices it is about, `holder` whose certificates they shall hold, docs/formats/fleet.md.
+// Text is for people.
+StatusOr<std::string> FleetReportJson(const std::string& estate, const std::string& party, const std::string& holder);
+StatusOr<std::string> FleetReportText(const std::string& estate, const std::string& party, const std::string& holder);
 
 }  // namespace smki::sim

@@ -36,8 +36,9 @@ StatusOr<Bytes> CsrFromPem(std::string_view pem, const std::string& file) {
   return *std::move(der);
 }
 
-std::string Stem(const std::string& estate, const std::string& party, const gbcs::TrustAnchorCell& cell) {
-  return fmt::format("{}/parties/{}/new-{}", estate, party, FileWord(cell));
+std::string Stem(const std::string& estate, const std::string& party, const gbcs::TrustAnchorCell& cell,
+                 const char* generation = "new-") {
+  return fmt::format("{}/parties/{}/{}{}", estate, party, generation, FileWord(cell));
 }
 
 StatusOr<const PartyPlan*> FindParty(const std::string& party) {
@@ -65,6 +66,20 @@ StatusOr<Bytes> RequestFor(const PartyPlan& plan, const gbcs::TrustAnchorCell& c
   SMKI_RETURN_IF_ERROR(files.WriteDurably(stem + ".key.pem", key.ToPem().span(), /*secret=*/true));
   SMKI_RETURN_IF_ERROR(files.WriteDurably(csr_file, AsBytes(CsrToPem(request))));
   return request;
+}
+
+StatusOr<std::vector<NewCertificate>> ReadCertificates(const std::string& estate, const std::string& party,
+                                                       const char* generation) {
+  SMKI_ASSIGN_OR_RETURN(const PartyPlan* plan, FindParty(party));
+  std::vector<NewCertificate> out;
+  for (const gbcs::TrustAnchorCell& cell : plan->cells) {
+    const std::string path = Stem(estate, party, cell, generation) + ".crt.pem";
+    if (!PosixFiles().Exists(path)) continue;
+    SMKI_ASSIGN_OR_RETURN(const Bytes pem, PosixFiles().Read(path, kMaxPem));
+    SMKI_ASSIGN_OR_RETURN(pki::Certificate certificate, pki::Certificate::FromPem(AsText(pem)));
+    out.push_back({cell, std::move(certificate)});
+  }
+  return out;
 }
 
 }  // namespace
@@ -100,16 +115,11 @@ StatusOr<NewCertificates> MakeNewCertificates(const std::string& estate, const s
 }
 
 StatusOr<std::vector<NewCertificate>> ReadNewCertificates(const std::string& estate, const std::string& party) {
-  SMKI_ASSIGN_OR_RETURN(const PartyPlan* plan, FindParty(party));
-  std::vector<NewCertificate> out;
-  for (const gbcs::TrustAnchorCell& cell : plan->cells) {
-    const std::string path = Stem(estate, party, cell) + ".crt.pem";
-    if (!PosixFiles().Exists(path)) continue;
-    SMKI_ASSIGN_OR_RETURN(const Bytes pem, PosixFiles().Read(path, kMaxPem));
-    SMKI_ASSIGN_OR_RETURN(pki::Certificate certificate, pki::Certificate::FromPem(AsText(pem)));
-    out.push_back({cell, std::move(certificate)});
-  }
-  return out;
+  return ReadCertificates(estate, party, "new-");
+}
+
+StatusOr<std::vector<NewCertificate>> ReadCurrentCertificates(const std::string& estate, const std::string& party) {
+  return ReadCertificates(estate, party, "");
 }
 
 }  // namespace smki::sim

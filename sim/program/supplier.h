@@ -27,5 +27,7 @@ StatusOr<NewCertificates> MakeNewCertificates(const std::string& estate, const s
 
 // parties/PARTY/new-*.crt.pem as far as they are there.
 StatusOr<std::vector<NewCertificate>> ReadNewCertificates(const std::string& estate, const std::string& party);
+// parties/PARTY/*.crt.pem with which the estate was made.
+StatusOr<std::vector<NewCertificate>> ReadCurrentCertificates(const std::string& estate, const std::string& party);
 
 }  // namespace smki::sim

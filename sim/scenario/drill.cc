@@ -19,6 +19,7 @@ using nlohmann::json;
 
 struct DrillOptions {
   RehearsalOptions rehearsal;
+  std::string scenario = "method-3";
   std::string output = "text";
   bool keep_running = false;
 };
@@ -61,7 +62,7 @@ class Screen {
 class Drill {
  public:
   explicit Drill(const DrillOptions& options) : rehearsal_(options.rehearsal), screen_(options.output == "text") {
-    result_.scenario = options.rehearsal.runbook;
+    result_.scenario = options.rehearsal.scenario.name;
     result_.seed = options.rehearsal.seed;
     result_.folder = rehearsal_.options().folder;
     rehearsal_.on_page = [this](const Page& page) {
@@ -101,17 +102,12 @@ class Drill {
     SMKI_RETURN_IF_ERROR(Phase("estate made", [this] { return rehearsal_.Generate(); }));
     result_.anchor = rehearsal_.anchor();
     SMKI_RETURN_IF_ERROR(Phase("servers started", [this] { return rehearsal_.StartServers(); }));
-    SMKI_RETURN_IF_ERROR(Phase("incident opened and confirmed", [this]() -> Status {
-      SMKI_RETURN_IF_ERROR(rehearsal_.Open());
-      return rehearsal_.Drive("notify-pma");
-    }));
-    SMKI_RETURN_IF_ERROR(
-        Phase("repository and new certificates", [this] { return rehearsal_.Drive("certificates-lodged"); }));
-    SMKI_RETURN_IF_ERROR(Phase("direction drafted and approved", [this] { return rehearsal_.Drive("direction"); }));
-    SMKI_RETURN_IF_ERROR(Phase("key opened by custodians", [this] { return rehearsal_.Drive("ceremony"); }));
-    SMKI_RETURN_IF_ERROR(Phase("canary", [this] { return rehearsal_.Drive("canary"); }));
-    SMKI_RETURN_IF_ERROR(Phase("campaign", [this] { return rehearsal_.Drive("campaign"); }));
-    SMKI_RETURN_IF_ERROR(Phase("key closed, revocation, report", [this] { return rehearsal_.Drive(); }));
+    for (const ScenarioPhase& phase : scenario().phases) {
+      SMKI_RETURN_IF_ERROR(Phase(phase.title, [&]() -> Status {
+        if (&phase == &scenario().phases.front()) SMKI_RETURN_IF_ERROR(rehearsal_.Open());
+        return rehearsal_.Drive(phase.step);
+      }));
+    }
     return Collect();
   }
 
@@ -152,10 +148,9 @@ class Drill {
     for (const json& refusal : keyguard["refusal_counts"])
       refusals[refusal.value("code", "")] += refusal.value("count", uint64_t{0});
     result_.refusals.assign(refusals.begin(), refusals.end());
-    SMKI_ASSIGN_OR_RETURN(
-        const json shown,
-        rehearsal_.Ask(rehearsal_.auditor, {"repository", "show", rehearsal_.options().organisation, "--store",
-                                            rehearsal_.Path("orchestrator/data/repository.store")}));
+    SMKI_ASSIGN_OR_RETURN(const json shown,
+                          rehearsal_.Ask(rehearsal_.auditor, {"repository", "show", scenario().organisation, "--store",
+                                                              rehearsal_.Path("orchestrator/data/repository.store")}));
     result_.certificates = shown["repository"]["certificates"].value("total", uint64_t{0});
     result_.repository_digest = shown["repository"].value("digest", "");
     Check("every Device is recovered, says the orchestrator",
@@ -176,13 +171,22 @@ class Drill {
           findings.empty() ? ledger.value("verdict", "")
                            : findings.front().value("where", "") + ": " + findings.front().value("what", ""));
     SMKI_ASSIGN_OR_RETURN(const json fleet, rehearsal_.VerifyFleet());
-    Check("every Device holds the new keys, says the Device", fleet.value("recovered", uint64_t{0}) == result_.total,
+    const std::string keys =
+        scenario().holder == scenario().party ? "the new keys" : "the keys of " + scenario().holder;
+    Check(fmt::format("every Device holds {}, says the Device", keys),
+          fleet.value("recovered", uint64_t{0}) == result_.total,
           fmt::format("{} of {}", fleet.value("recovered", uint64_t{0}), result_.total));
+    const json listed = {{scenario().listed_under, result_.total}}, statuses = {{scenario().status, result_.total}};
+    Check(fmt::format("the inventory lists every Device under {}, {}", scenario().listed_under, scenario().status),
+          fleet["listed"] == listed && fleet["statuses"] == statuses,
+          fleet["listed"].dump() + fleet["statuses"].dump());
     const uint64_t others = fleet.value("bystanders", uint64_t{0});
     const uint64_t touched = fleet.value("touched_bystanders", others);
     Check("no other Device was touched", others > 0 && touched == 0, fmt::format("{} of {} were", touched, others));
     return OkStatus();
   }
+
+  const Scenario& scenario() const { return rehearsal_.options().scenario; }
 
   Rehearsal rehearsal_;
   Screen screen_;
@@ -199,7 +203,12 @@ void AddDrillCommand(CLI::App& app) {
       ->add_option("--out", options->rehearsal.folder,
                    "folder for the estate, logs, transcript and evidence; must not exist")
       ->required();
-  drill->add_option("--devices", options->rehearsal.devices, "Devices of the compromised supplier")
+  drill->add_option("--scenario", options->scenario, "what is rehearsed: " + ScenarioNames())
+      ->check([](const std::string& name) {
+        return FindScenario(name) != nullptr ? "" : "there is no scenario '" + name + "', only " + ScenarioNames();
+      })
+      ->capture_default_str();
+  drill->add_option("--devices", options->rehearsal.devices, "Devices of the supplier that it is about")
       ->check(CLI::Range(1, 10'000'000))
       ->capture_default_str();
   drill->add_option("--seed", options->rehearsal.seed, "fixes layout, names, counts and order")->capture_default_str();
@@ -211,6 +220,7 @@ void AddDrillCommand(CLI::App& app) {
                   "leave the servers running after the recovery, until Control-C");
   drill->callback([options] {
     CatchInterrupts();
+    options->rehearsal.scenario = *FindScenario(options->scenario);
     Drill run(*options);
     const DrillResult& result = run.Run(options->keep_running);
     const std::string json = ToJson(result).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);

@@ -228,7 +228,8 @@ StatusOr<nlohmann::json> Rehearsal::VerifyEvidence() {
 
 StatusOr<nlohmann::json> Rehearsal::VerifyFleet() {
   SMKI_ASSIGN_OR_RETURN(const ProcessExit exit, Run("smki-sim", {"verify-fleet", "--estate", options_.folder, "--party",
-                                                                 options_.party, "--output", "json"}));
+                                                                 options_.scenario.party, "--holder",
+                                                                 options_.scenario.holder, "--output", "json"}));
   return ParseJson(exit.out, "smki-sim verify-fleet");
 }
 

@@ -16,6 +16,7 @@
 
 #include "base/status.h"
 #include "sim/scenario/process.h"
+#include "sim/scenario/scenarios.h"
 
 namespace smki::sim {
 
@@ -26,11 +27,9 @@ struct RehearsalOptions {
   std::string folder;       // of the estate; must not exist or be empty
   std::string programs;     // folder of our programs; empty: that of the running one
   std::string runbooks;     // folder of runbooks
-  uint64_t devices = 1000;  // of the compromised supplier
+  uint64_t devices = 1000;  // of supplier-a
   uint64_t seed = 7;
-  std::string runbook = "method-3";
-  std::string party = "supplier-a";
-  std::string organisation = "90-B3-D5-1F-30-01-00-00";
+  Scenario scenario = *FindScenario("method-3");
   std::vector<std::string> environment;  // "NAME=value", of every server at every start
   uint64_t max_restarts = 20;            // a server that dies at once is a fault of its own
 };
@@ -124,6 +123,8 @@ class Rehearsal {
   // What one step waits for, if it is a person's to do. True if something was done.
   StatusOr<bool> Serve(const nlohmann::json& step);
   StatusOr<bool> Attest(const std::string& step, const std::string& actor);
+  // What the scenario's parties do by themselves before `step`; true once all of it is done.
+  StatusOr<bool> LetPartiesAct(const std::string& step);
   StatusOr<bool> Decide(const nlohmann::json& step);
   StatusOr<bool> StartStep(const std::string& step, const std::string& person);
   StatusOr<bool> Vote();
@@ -140,7 +141,7 @@ class Rehearsal {
   Page page_;
   std::set<std::string> voted_;  // "digest person"
   std::string refusal_;          // reason code of the last Try
-  bool new_certificates_ = false;
+  std::set<std::string> acted_;  // steps before which the parties have acted
   std::vector<Acknowledged> acknowledged_;
   std::map<std::string, int> failures_;  // step -> starts after a failure
 };

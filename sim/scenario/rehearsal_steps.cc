@@ -38,11 +38,16 @@ bool MayTryAgain(const std::string& refusal) {
 }  // namespace
 
 Status Rehearsal::Open() {
-  SMKI_ASSIGN_OR_RETURN(const ProcessExit exit,
-                        Act(lead, {"incident", "open", "--runbook", options_.runbook, "--party", options_.party,
-                                   "--organisation", options_.organisation, "--what",
-                                   options_.party + " reports that its signing keys were copied from a lost server",
-                                   "--request-id", "rehearsal-" + std::to_string(options_.seed)}));
+  const Scenario& scenario = options_.scenario;
+  std::vector<std::string> command = {
+      "incident", "open",         "--runbook",      scenario.runbook,
+      "--party",  scenario.party, "--organisation", scenario.organisation,
+      "--what",   scenario.what,  "--request-id",   "rehearsal-" + std::to_string(options_.seed)};
+  if (!scenario.successor.empty()) {
+    command.insert(command.end(),
+                   {"--successor", scenario.successor, "--successor-organisation", scenario.successor_organisation});
+  }
+  SMKI_ASSIGN_OR_RETURN(const ProcessExit exit, Act(lead, command));
   if (exit.code != 0)
     return WithReason(FailedPrecondition("the incident could not be opened: {}", exit.err), RefusalOf(exit));
   return ReadPage();
@@ -145,14 +150,23 @@ StatusOr<bool> Rehearsal::Serve(const json& step) {
 }
 
 StatusOr<bool> Rehearsal::Attest(const std::string& step, const std::string& actor) {
-  if (step == "new-certificates" && !new_certificates_) {
-    SMKI_ASSIGN_OR_RETURN(const ProcessExit exit, Run("smki-sim", {"supplier", "new-certificates", "--estate",
-                                                                   options_.folder, "--party", options_.party}));
-    // The authority may be down for a moment; the supplier asks again with the same requests.
-    if (exit.code != 0) return false;
-    new_certificates_ = true;
-  }
+  SMKI_ASSIGN_OR_RETURN(const bool acted, LetPartiesAct(step));
+  if (!acted) return false;
   return Try(PersonFor(actor), {"incident", "done", step, "--text", "rehearsed: " + step});
+}
+
+StatusOr<bool> Rehearsal::LetPartiesAct(const std::string& step) {
+  if (acted_.count(step) != 0) return true;
+  for (const PartyAct& act : options_.scenario.acts) {
+    if (act.step != step) continue;
+    std::vector<std::string> command = act.command;
+    command.insert(command.end(), {"--estate", options_.folder, "--party", act.party});
+    SMKI_ASSIGN_OR_RETURN(const ProcessExit exit, Run("smki-sim", command));
+    // The authority may be down for a moment; what a party has done already it finds done.
+    if (exit.code != 0) return false;
+  }
+  acted_.insert(step);
+  return true;
 }
 
 StatusOr<bool> Rehearsal::Decide(const json& step) {

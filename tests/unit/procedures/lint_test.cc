@@ -47,6 +47,12 @@ TEST(Lint, FindsEachFaultByName) {
       {[](Runbook& r) { At(r, "canary").with.clear(); }, "action campaign.run needs parameter 'wave'"},
       {[](Runbook& r) { At(r, "canary").with["speed"] = "fast"; }, "action campaign.run has no parameter 'speed'"},
       {[](Runbook& r) { At(r, "canary").with["wave"] = "third"; }, "wave must be canary or main"},
+      {[](Runbook& r) { At(r, "certificates-lodged").with["certificates"] = "acb"; },
+       "certificates must be subscriber, accessControlBroker or successor, found 'acb'"},
+      {[](Runbook& r) { At(r, "direction").with["certificates"] = "successor"; },
+       "'direction': starts without the successor's certificates in the Repository"},
+      {[](Runbook& r) { At(r, "certificates-lodged").with["certificates"] = "accessControlBroker"; },
+       "'direction': starts without the new certificates in the Repository"},
       {[](Runbook& r) { At(r, "rebuild-repository").with["rejects"] = "accepted"; },
        "'rebuild-repository': rejected records are accepted only when a decide step said so"},
       {[](Runbook& r) {

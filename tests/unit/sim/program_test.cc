@@ -67,7 +67,7 @@ class Staff : public testing::Test {
     Must(Generate(options, SystemClock(), SystemRandom()));
   }
   std::string Path(const std::string& name) { return folder / ("estate/" + name); }
-  nlohmann::json Report() { return nlohmann::json::parse(Must(FleetReportJson(Path(""), kParty))); }
+  nlohmann::json Report() { return nlohmann::json::parse(Must(FleetReportJson(Path(""), kParty, kParty))); }
   // Puts certificates into the cells of a Device, as its commands would.
   void Replace(FleetStore& fleet, Eui64 eui, std::span<const NewCertificate> certificates) {
     DeviceState state = Must(fleet.Load(eui))->device.state;

@@ -1,0 +1,138 @@
+// Each procedure of Appendix L that can be rehearsed, start to finish, as `./dev drill --scenario NAME` does it.
+#include <fstream>
+
+#include "base/file.h"
+#include "sim/scenario/scenarios.h"
+#include "tests/drills/drill.h"
+
+namespace smki::test {
+namespace {
+
+using nlohmann::json;
+
+constexpr char kDevices[] = "40";
+constexpr Millis kLimit{240'000};
+
+class ScenarioDrill : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (std::filesystem::temp_directory_path() / "smki-scenario-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    folder_ = name;
+  }
+  void TearDown() override {
+    std::error_code ignored;
+    if (!HasFailure()) std::filesystem::remove_all(folder_, ignored);
+    if (HasFailure()) std::cerr << "the estate and its logs are kept in " << folder_ << "\n";
+  }
+  static std::string SmkiSim() { return BuildFolder() + "/bin/smki-sim"; }
+
+  // The drill's result, after every check held.
+  json Rehearse(const std::string& scenario) {
+    const auto exit = sim::RunProcess({SmkiSim(), "drill", "--scenario", scenario, "--devices", kDevices, "--out",
+                                       folder_ + "/drill", "--runbooks", "runbooks", "--output", "json"},
+                                      {}, kLimit);
+    EXPECT_TRUE(exit.ok()) << Message(exit.status());
+    if (!exit.ok()) return {};
+    EXPECT_EQ(exit->code, 0) << exit->out << exit->err;
+    json result = json::parse(exit->out, nullptr, false);
+    EXPECT_EQ(result["scenario"], scenario);
+    EXPECT_EQ(result["result"], "passed") << result.dump(2);
+    return result;
+  }
+  static json Report(const json& result) {
+    std::ifstream file(result["evidence"].get<std::string>() + "/report.json");
+    return json::parse(file, nullptr, false);
+  }
+  static std::string StatusOf(const json& report, const std::string& step) {
+    for (const json& one : report["steps"]) {
+      if (one["id"] == step) return one["status"];
+    }
+    return "no such step";
+  }
+  static bool Checked(const json& result, const std::string& name) {
+    for (const json& check : result["checks"]) {
+      if (check["name"] == name) return check["held"];
+    }
+    return false;
+  }
+
+  std::string folder_;
+};
+
+TEST_F(ScenarioDrill, Method3PlacesTheSubscribersNewCertificates) {
+  const json result = Rehearse("method-3");
+  EXPECT_TRUE(Checked(result, "every Device holds the new keys, says the Device")) << result.dump(2);
+  EXPECT_EQ(StatusOf(Report(result), "revoke-old"), "done");
+}
+
+TEST_F(ScenarioDrill, FurtherUseHandsTheDevicesToTheSuccessorAndRevokesNothing) {
+  const json result = Rehearse("further-use");
+  EXPECT_TRUE(Checked(result, "every Device holds the keys of supplier-b, says the Device")) << result.dump(2);
+  EXPECT_TRUE(Checked(result, "the inventory lists every Device under supplier-b, Recovered")) << result.dump(2);
+  const json report = Report(result);
+  EXPECT_EQ(report["notification"]["successor"], "supplier-b");
+  EXPECT_EQ(StatusOf(report, "revoke-old"), "skipped");
+  EXPECT_EQ(StatusOf(report, "publish-crl"), "skipped");
+  EXPECT_FALSE(report["outputs"].contains("revoked")) << report["outputs"].dump(2);
+}
+
+TEST_F(ScenarioDrill, AnUnknownScenarioIsAnsweredWithTheKnownOnes) {
+  const auto exit = sim::RunProcess(
+      {SmkiSim(), "drill", "--scenario", "method-4", "--out", folder_ + "/drill", "--runbooks", "runbooks"}, {},
+      kLimit);
+  ASSERT_TRUE(exit.ok()) << Message(exit.status());
+  EXPECT_NE(exit->code, 0);
+  for (const sim::Scenario& scenario : sim::Scenarios())
+    EXPECT_NE(exit->err.find(scenario.name), std::string::npos) << exit->err;
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/drill")) << "nothing was begun";
+}
+
+class FurtherUse : public Drill {
+ protected:
+  void SetUp() override {
+    Drill::SetUp();
+    rehearsal_->mutable_options().scenario = *sim::FindScenario("further-use");
+    const Status started = rehearsal_->StartServers();
+    ASSERT_TRUE(started.ok()) << Message(started);
+  }
+  // What the lead is told who opens an incident so.
+  std::string Refusal(const std::string& runbook, const std::vector<std::string>& more) {
+    std::vector<std::string> command = {"incident", "open",         "--runbook",      runbook,
+                                        "--party",  "supplier-a",   "--organisation", "90-B3-D5-1F-30-01-00-00",
+                                        "--what",   "it has failed"};
+    command.insert(command.end(), more.begin(), more.end());
+    const auto exit = rehearsal_->Act(rehearsal_->lead, command);
+    EXPECT_TRUE(exit.ok() && exit->code != 0) << "it was opened";
+    return exit.ok() ? exit->err : "";
+  }
+};
+
+TEST_F(FurtherUse, ANotificationNamesASuccessorWhereTheRunbookHasAPlaceForItAndOnlyThere) {
+  const std::vector<std::string> supplier_b = {"--successor", "supplier-b", "--successor-organisation",
+                                               "90-B3-D5-1F-30-03-00-00"};
+  EXPECT_NE(Refusal("further-use", {}).find("name it with --successor"), std::string::npos);
+  EXPECT_NE(Refusal("method-3", supplier_b).find("open it without a successor"), std::string::npos);
+  EXPECT_NE(Refusal("further-use", {"--successor", "supplier-b", "--successor-organisation", "90-B3-D5-1F-30-02-00-00"})
+                .find("belongs to network-a"),
+            std::string::npos);
+  EXPECT_NE(Refusal("further-use", {"--successor", "network-a", "--successor-organisation", "90-B3-D5-1F-30-02-00-00"})
+                .find("network-a is no supplier"),
+            std::string::npos);
+  EXPECT_NE(Refusal("further-use", {"--successor", "supplier-a", "--successor-organisation", "90-B3-D5-1F-30-01-00-00"})
+                .find("cannot succeed itself"),
+            std::string::npos);
+}
+
+TEST_F(FurtherUse, RevokesWhenThePmaHasNotDelayedIt) {
+  rehearsal_->choices["revocation"] = "revoke";
+  ASSERT_TRUE(rehearsal_->Open().ok());
+  const Status driven = rehearsal_->Drive();
+  ASSERT_TRUE(driven.ok()) << Message(driven);
+  ExpectRecovered();
+  EXPECT_EQ(rehearsal_->page().StepStatus("revoke-old"), "done");
+  EXPECT_EQ(rehearsal_->page().status["outputs"]["revoked"], "3") << "two keyAgreement, one digitalSignature";
+}
+
+}  // namespace
+}  // namespace smki::test
