@@ -174,6 +174,8 @@ class Procedure {
     for (const ledger::Entry& entry : evidence_.entries) {
       if (IsEvent(entry) && entry.incident == evidence_.report.incident && !Apply(entry)) return;
     }
+    evidence_.notification = state_.facts;
+    evidence_.outputs = state_.outputs;
     evidence_.LookedAt(fmt::format("{} events of {}, {}", Count(state_.events), evidence_.report.incident,
                                    state_.closed ? "closed"
                                    : state_.open ? "open"

@@ -63,6 +63,8 @@ Effects EffectsOf(const Runbook& runbook, const Step& step) {
       {"repository.apply-deltas", {.needs = Fact::kRepository}},
       {"keyguard.prepare", {.needs = Fact::kDirection, .makes = Fact::kKeyOpen}},
       {"keyguard.close", {.ends = Fact::kKeyOpen}},
+      // Who replaced them is not asked: what the Devices say counts.
+      {"fleet.proven", {.needs = {Fact::kRepository, Fact::kCertificates}, .makes = Fact::kReplaced}},
       {"authority.revoke-replaced",
        {.needs_one_of = {Fact::kReplaced, Fact::kRevocationDirected}, .makes = Fact::kRevoked}},
       {"authority.publish-crl", {.needs = Fact::kRevoked, .makes = Fact::kListPublished}},

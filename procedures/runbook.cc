@@ -163,6 +163,7 @@ const std::vector<ActionSpec>& KnownActions() {
       {"keyguard.prepare", {}, {}},
       {"campaign.run", {"wave"}, {}},
       {"keyguard.close", {}, {}},
+      {"fleet.proven", {}, {}},
       {"authority.revoke-replaced", {}, {}},
       {"authority.publish-crl", {}, {}},
       {"evidence.report", {}, {}},

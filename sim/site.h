@@ -19,6 +19,7 @@ struct SimSite {
     std::string state, certificate, token, pin;
   } authority;
   std::string pkcs11_module, pkcs11_config;
+  std::string broker;  // file of the Access Control Broker's keyAgreement key; empty: none is served
   Faults faults;
 };
 StatusOr<SimSite> ReadSimSite(const std::string& path);

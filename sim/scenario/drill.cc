@@ -153,11 +153,29 @@ class Drill {
                                                               rehearsal_.Path("orchestrator/data/repository.store")}));
     result_.certificates = shown["repository"]["certificates"].value("total", uint64_t{0});
     result_.repository_digest = shown["repository"].value("digest", "");
+    if (scenario().proven) TakeProof();
     Check("every Device is recovered, says the orchestrator",
           result_.total == rehearsal_.options().devices && result_.recovered == result_.total,
           fmt::format("{} of {}, {} were made", result_.recovered, result_.total, rehearsal_.options().devices));
     Check("the key is closed", keyguard.value("state", "") == "closed", keyguard.value("state", ""));
+    if (!scenario().directed)
+      Check("no key of the DCC signed anything", result_.signatures == 0,
+            fmt::format("{} signatures", result_.signatures));
     return OkStatus();
+  }
+
+  // What Devices have proven that no directed key reached, or reached last.
+  void TakeProof() {
+    const json& outputs = rehearsal_.page().status["outputs"];
+    const std::string devices = outputs.value("proven.devices", "0"),
+                      recovered = outputs.value("proven.recovered", "0");
+    if (!scenario().directed) {
+      result_.total = std::stoull(devices);
+      result_.recovered = std::stoull(recovered);
+    }
+    Check("every Device has proven whose it is now",
+          recovered == devices && devices == fmt::format("{}", result_.total),
+          fmt::format("{} of {}", recovered, devices));
   }
 
   // What can be seen with no server at all.
