@@ -56,6 +56,8 @@ struct Evidence {
   std::map<DeviceAttempt, JournalCommand> commands;  // of this Direction
   std::map<uint64_t, JournalBurnRecord> burns;       // by record number, of this Direction
   std::map<Eui64, uint64_t> proven;                  // what the signer took for proven, by which record
+  std::map<std::string, std::string> notification;   // the incident's facts, as the ledger has them
+  std::map<std::string, std::string> outputs;        // of its steps
 
   // Of a contingency Direction: what its commands disclosed (check 8). Empty: no command was signed.
   Bytes symmetric_key;
@@ -109,6 +111,9 @@ void CheckDirectionAdmitted(Evidence& evidence);  // verify_direction.cc
 void CheckJournal(Evidence& evidence);            // verify_journal.cc
 void CheckReconciliation(Evidence& evidence);     // verify_campaign.cc
 void CheckDevices(Evidence& evidence);
+// Part of it: the proof logs of Devices that no directed key reached. What was looked at; empty if there are none
+// (verify_proof.cc).
+std::string CheckProofs(Evidence& evidence);
 
 // The votes on the Direction in the folder, each judged as of the admission: what expired or was revoked later takes
 // nothing back. Needs policy, verifier and revocations (verify_votes.cc).

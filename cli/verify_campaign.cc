@@ -349,7 +349,8 @@ class DeviceCheck {
 
 void CheckDevices(Evidence& evidence) {
   evidence.Begin(10, "devices");
-  if (NothingSigned(evidence)) return evidence.LookedAt("no Device was touched");
+  const std::string proofs = CheckProofs(evidence);
+  if (NothingSigned(evidence)) return evidence.LookedAt(proofs.empty() ? "no Device was touched" : proofs);
   if (!evidence.direction || !evidence.verifier) {
     evidence.Find(kCampaignFile, "cannot be judged without a Direction and a trust policy");
     return;
@@ -362,8 +363,9 @@ void CheckDevices(Evidence& evidence) {
   check.CheckProven();
   const Totals totals = check.Count();
   evidence.report.recovered = totals.recovered;
-  evidence.LookedAt(fmt::format("{} recovered, {} half-replaced, {} refused, {} silent", Count(totals.recovered),
-                                Count(totals.half_replaced), Count(totals.refused), Count(totals.silent)));
+  evidence.LookedAt(fmt::format("{} recovered, {} half-replaced, {} refused, {} silent{}", Count(totals.recovered),
+                                Count(totals.half_replaced), Count(totals.refused), Count(totals.silent),
+                                proofs.empty() ? "" : "; " + proofs));
   const auto summaries = evidence.Of<ledger::v1::CampaignSummary>("campaign.summary");
   if (summaries.empty()) return;  // named by check 9
   const auto& [entry, summary] = summaries.back();

@@ -290,6 +290,12 @@ StatusOr<RawSignature> PrivateKey::Sign(ByteSpan message) {
   return SignDigest(Sha256(message));
 }
 
+PkeyPtr ToEvp(const PublicKey& key) {
+  PkeyPtr pkey(EVP_PKEY_new());
+  SMKI_CHECK(pkey != nullptr && EVP_PKEY_set1_EC_KEY(pkey.get(), key.impl().key.get()) == 1);
+  return pkey;
+}
+
 PkeyPtr ToEvp(const PrivateKey& key) {
   PkeyPtr pkey(EVP_PKEY_new());
   SMKI_CHECK(pkey != nullptr && EVP_PKEY_set1_EC_KEY(pkey.get(), key.impl().key.get()) == 1);

@@ -40,5 +40,6 @@ ByteSpan Written(BIO* bio);
 
 // The key as OpenSSL's high-level functions (CMS) want it.
 PkeyPtr ToEvp(const PrivateKey& key);
+PkeyPtr ToEvp(const PublicKey& key);
 
 }  // namespace smki::pki

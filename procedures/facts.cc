@@ -74,6 +74,8 @@ Effects EffectsOf(const Runbook& runbook, const Step& step) {
       {"hierarchy.accept", {.makes = Fact::kHierarchy}},
       {"keyguard.destroy",
        {.needs = {Fact::kKeyOpen, Fact::kReplaced}, .makes = Fact::kPairDestroyed, .ends = Fact::kKeyOpen}},
+      // Who replaced them is not asked: what the Devices say counts.
+      {"fleet.proven", {.needs = {Fact::kRepository, Fact::kCertificates}, .makes = Fact::kReplaced}},
       {"authority.revoke-replaced",
        {.needs_one_of = {Fact::kReplaced, Fact::kRevocationDirected}, .makes = Fact::kRevoked}},
       {"authority.publish-crl", {.needs = Fact::kRevoked, .makes = Fact::kListPublished}},

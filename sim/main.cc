@@ -8,6 +8,7 @@
 #include "sim/estate/plan.h"
 #include "sim/program/adopt.h"
 #include "sim/program/fleet_report.h"
+#include "sim/program/replace.h"
 #include "sim/program/serve.h"
 #include "sim/program/supplier.h"
 #ifdef SMKI_HAS_SCENARIO
@@ -89,6 +90,23 @@ void AddOutput(CLI::App* command, std::string& output) {
       "--json", [&output] { output = "json"; }, "the same as --output json");
 }
 
+// What a party does on its Devices itself; `act` is one of sim/program/replace.h.
+void AddReplace(CLI::App& supplier, const char* name, const char* help,
+                StatusOr<ReplaceResult> (*act)(const std::string&, const std::string&, const ReplaceOptions&)) {
+  struct Options {
+    std::string estate, party = kRecoveredSupplier;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command = supplier.add_subcommand(name, help);
+  command->add_option("--estate", options->estate, "the estate's folder")->required();
+  command->add_option("--party", options->party, "whose Devices they are")->capture_default_str();
+  command->callback([options, act] {
+    const auto done = act(options->estate, options->party, ReplaceOptions());
+    Finish(done.status());
+    fmt::print("{} of {} Devices answered that every cell is replaced\n", done->answered, done->devices);
+  });
+}
+
 void AddSupplier(CLI::App& app) {
   struct Options {
     std::string estate, party = kRecoveredSupplier, output = "text";
@@ -107,6 +125,8 @@ void AddSupplier(CLI::App& app) {
     Finish(made.status());
     Print(options->output == "json" ? ToJson(*made) : ToText(*made));
   });
+  AddReplace(*supplier, "replace", "replace its certificates on its Devices with its own key", ReplaceCertificates);
+  AddReplace(*supplier, "hand-over", "have the Access Control Broker hand its Devices over to it (SRV 6.21)", HandOver);
 }
 
 void AddAuthority(CLI::App& app) {

@@ -14,7 +14,8 @@ constexpr size_t kMaxSite = 64 * 1024;
 StatusOr<SimSite> ReadSimSite(const std::string& path) {
   SMKI_ASSIGN_OR_RETURN(const Bytes text, PosixFiles().Read(path, kMaxSite));
   SMKI_ASSIGN_OR_RETURN(const YamlNode root, ParseYaml(AsText(text), path));
-  SMKI_RETURN_IF_ERROR(root.CheckKeys({"listen", "tls", "fleet", "extracts", "authority", "pkcs11"}, {"faults"}));
+  SMKI_RETURN_IF_ERROR(
+      root.CheckKeys({"listen", "tls", "fleet", "extracts", "authority", "pkcs11"}, {"faults", "broker"}));
   const std::string folder = DirectoryOf(path);
   const auto file = [&folder](const YamlNode& node, std::string_view key) -> StatusOr<std::string> {
     SMKI_ASSIGN_OR_RETURN(const std::string name, node.Text(key));
@@ -57,6 +58,9 @@ StatusOr<SimSite> ReadSimSite(const std::string& path) {
   SMKI_ASSIGN_OR_RETURN(site.pkcs11_module, file(*pkcs11, "module"));
   SMKI_ASSIGN_OR_RETURN(site.pkcs11_config, file(*pkcs11, "config"));
 
+  if (root.Find("broker") != nullptr) {
+    SMKI_ASSIGN_OR_RETURN(site.broker, file(root, "broker"));
+  }
   if (root.Find("faults") != nullptr) {
     SMKI_ASSIGN_OR_RETURN(const YamlNode* faults, root.Mapping("faults"));
     SMKI_ASSIGN_OR_RETURN(site.faults, Faults::Read(*faults));

@@ -24,6 +24,7 @@ struct SimSite {
     std::optional<AuthorityKey> next;  // issues from now on; revocation lists stay the first one's
   } authority;
   std::string pkcs11_module, pkcs11_config;
+  std::string broker;  // file of the Access Control Broker's keyAgreement key; empty: none is served
   Faults faults;
 };
 StatusOr<SimSite> ReadSimSite(const std::string& path);

@@ -10,6 +10,7 @@ std::unique_ptr<Action> MakeAction(Action::Context context) {
   if (family == "campaign") return MakeCampaignAction(std::move(context));
   if (family == "authority") return MakeAuthorityAction(std::move(context));
   if (family == "hierarchy") return MakeHierarchyAction(std::move(context));
+  if (family == "fleet") return MakeProofAction(std::move(context));
   if (family == "evidence") return MakeReportAction(std::move(context));
   return nullptr;
 }

@@ -85,5 +85,6 @@ std::unique_ptr<Action> MakeCampaignAction(Action::Context context);
 std::unique_ptr<Action> MakeAuthorityAction(Action::Context context);
 std::unique_ptr<Action> MakeReportAction(Action::Context context);
 std::unique_ptr<Action> MakeHierarchyAction(Action::Context context);
+std::unique_ptr<Action> MakeProofAction(Action::Context context);
 
 }  // namespace smki::orchestrator

@@ -65,7 +65,8 @@ class RevokeAction : public Action {
     SMKI_ASSIGN_OR_RETURN(const UtcTime compromised, CompromiseOf(incident().state));
     SMKI_ASSIGN_OR_RETURN(const auto store, core().repository.Current());
     SMKI_ASSIGN_OR_RETURN(const auto records, store->ByEui(organisation));
-    SMKI_ASSIGN_OR_RETURN(const std::vector<pki::Certificate> old, ReplacedCertificates(records, compromised));
+    SMKI_ASSIGN_OR_RETURN(const std::vector<pki::Certificate> old,
+                          ReplacedCertificates(records, compromised, RoleOf(records)));
     left_.assign(old.begin(), old.end());
     return OkStatus();
   }

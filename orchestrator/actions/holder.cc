@@ -47,7 +47,7 @@ StatusOr<CellCertificates> CertificatesFor(const std::string& certificates, cons
   if (certificates == procedures::kAccessControlBroker) return ChooseCurrent(records, gbcs::Role::kAccessControlBroker);
   if (certificates == procedures::kSuccessor) return ChooseCurrent(records, gbcs::Role::kSupplier);
   SMKI_ASSIGN_OR_RETURN(const UtcTime compromised, CompromiseOf(incident));
-  SMKI_ASSIGN_OR_RETURN(OrganisationCertificates chosen, ChooseReplacements(records, compromised));
+  SMKI_ASSIGN_OR_RETURN(OrganisationCertificates chosen, ChooseReplacements(records, compromised, RoleOf(records)));
   return std::move(chosen.replacements);
 }
 

@@ -25,8 +25,8 @@ struct Holder {
 StatusOr<Holder> HolderFor(const std::string& certificates, const procedures::IncidentState& incident,
                            const DirectionSettings& settings);
 
-// The certificates for the supplier cells: of the affected organisation its new ones, of the Access Control Broker and
-// of a successor those they use now. CERTIFICATES_NOT_IN_REPOSITORY if the store lacks one.
+// The certificates for the cells of its role: of the affected organisation its new ones; for the supplier cells, of the
+// Access Control Broker and of a successor those they use now. CERTIFICATES_NOT_IN_REPOSITORY if the store lacks one.
 StatusOr<CellCertificates> CertificatesFor(const std::string& certificates, const procedures::IncidentState& incident,
                                            const repository::Store& store, const DirectionSettings& settings);
 

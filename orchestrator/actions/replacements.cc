@@ -80,6 +80,14 @@ StatusOr<CellCertificates> Distribute(const Sorted& sorted, gbcs::Role role, con
 
 }  // namespace
 
+gbcs::Role RoleOf(const std::vector<repository::CertificateRecord>& records) {
+  const bool supplier = std::any_of(records.begin(), records.end(), [](const repository::CertificateRecord& record) {
+    return record.kind == repository::CertificateKind::kOrganisation &&
+           record.role == static_cast<uint8_t>(gbcs::Role::kSupplier);
+  });
+  return supplier ? gbcs::Role::kSupplier : gbcs::Role::kNetworkOperator;
+}
+
 StatusOr<OrganisationCertificates> ChooseReplacements(const std::vector<repository::CertificateRecord>& records,
                                                       UtcTime compromised, gbcs::Role role) {
   SMKI_ASSIGN_OR_RETURN(Sorted sorted, Sort(records, MidnightOf(compromised), role));

@@ -24,6 +24,9 @@ struct OrganisationCertificates {
   std::vector<pki::Certificate> replaced;
 };
 
+// What a party is, by its certificates: a supplier, or else a network operator.
+gbcs::Role RoleOf(const std::vector<repository::CertificateRecord>& records);
+
 // `records`: everything the Repository has of the organisation; looked at are its certificates of `role` (supplier or
 // networkOperator). New are the In-Use certificates whose validity begins on the day of the compromise or later (SMKI
 // validity begins at midnight of the day of issue) and whose key no older certificate has: a compromised key certified

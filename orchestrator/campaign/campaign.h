@@ -149,7 +149,6 @@ class Campaign {
   void EndDevice(Rank rank, DeviceOutcome outcome, const std::string& reason);
   void Prove();
   void OnProven(const std::vector<Rank>& ranks, StatusOr<keyguard::v1::ProveResponse> response);
-  std::vector<pki::Certificate> DeviceCertificates(Eui64 device) const;
 
   // Appends to the log and applies; ends the campaign if the log cannot be written (I10).
   template <typename Record>

@@ -3,6 +3,7 @@
 
 #include "base/fail_point.h"
 #include "orchestrator/campaign/campaign.h"
+#include "orchestrator/campaign/device_certificates.h"
 #include "proto/rpc/channel.h"
 
 namespace smki::orchestrator {
@@ -14,7 +15,6 @@ using Phase = DeviceState::Phase;
 constexpr Millis kCallDeadline{30000};
 constexpr Millis kRetryDelay{500};
 constexpr size_t kProofsInCall = 512;
-constexpr size_t kCertificatesTried = 4;
 constexpr int kProofsFailedInARow = 10;
 constexpr std::chrono::seconds kRateSpan{10};
 
@@ -71,7 +71,7 @@ Status Campaign::OnResponse(const estate::v1::Response& response) {
     return Ignore(response, "other-counter",
                   fmt::format("counter {} was not signed for it", read->message.originator_counter));
   }
-  const std::vector<pki::Certificate> certificates = DeviceCertificates(device);
+  const std::vector<pki::Certificate> certificates = DeviceCertificates(*seams_.store, device);
   if (certificates.empty())
     return Ignore(response, "no-device-certificate", "the Repository holds no digitalSignature certificate In Use");
   if (std::none_of(certificates.begin(), certificates.end(),
@@ -117,24 +117,6 @@ Status Campaign::Ignore(const estate::v1::Response& response, const std::string&
   if (reason != "duplicate" && response.message().size() <= ledger::kMaxResponseOctets)
     record.octets = ToBytes(AsBytes(response.message()));
   return Log(CampaignType::kIgnored, record);
-}
-
-std::vector<pki::Certificate> Campaign::DeviceCertificates(Eui64 device) const {
-  std::vector<pki::Certificate> out;
-  const auto records = seams_.store->ByEui(device);
-  if (!records.ok()) return out;
-  for (const repository::CertificateRecord& record : *records) {
-    if (record.kind != repository::CertificateKind::kDevice || record.status != repository::CertificateStatus::kInUse ||
-        record.usage != "DS")
-      continue;
-    auto certificate = pki::Certificate::Parse(record.der);
-    if (!certificate.ok() || certificate->device_eui != device ||
-        (certificate->key_usage & pki::kDigitalSignature) == 0)
-      continue;
-    out.push_back(std::move(*certificate));
-    if (out.size() == kCertificatesTried) break;
-  }
-  return out;
 }
 
 // --- silence ---
@@ -223,7 +205,7 @@ void Campaign::Prove() {
     const auto octets = log_->ReadAt(device.response_offset, device.response_size);
     if (!octets.ok()) return Fail(octets.status());
     const auto read = ReadRecoveryResponse(*octets, plan_.intents[state_.GroupOf(rank)], state_.DeviceOf(rank));
-    for (const pki::Certificate& certificate : DeviceCertificates(state_.DeviceOf(rank))) {
+    for (const pki::Certificate& certificate : DeviceCertificates(*seams_.store, state_.DeviceOf(rank))) {
       if (!read.ok() || !IsSignedBy(*read, *certificate.public_key)) continue;
       keyguard::v1::Proof& proof = *request.add_proofs();
       proof.set_device(state_.DeviceOf(rank).value());

@@ -37,6 +37,7 @@ constexpr const char* kFolders[] = {"direction",
                                     "direction/certificates",
                                     "ceremony",
                                     "campaign",
+                                    "proof",
                                     "keyguard",
                                     "policy",
                                     "repository"};
@@ -58,6 +59,11 @@ StatusOr<Measured> VisitFile(FileSystem& files, const std::string& path, Visit v
     SMKI_RETURN_IF_ERROR(visit(piece));
   }
   return Measured{hash.Finish(), file->size()};
+}
+
+// Of a fleet.proven step: there from the beginning, named when the incident is closed.
+std::string ProofLogOf(const procedures::Step& step) {
+  return step.action == "fleet.proven" ? "proof/" + step.id + ".log" : std::string("proof/none");
 }
 
 }  // namespace
@@ -102,6 +108,10 @@ Status Exporter::WriteFiles() {
   SMKI_RETURN_IF_ERROR(WritePolicy(core_, incident_));
   if (core_.outside.files.Exists(CampaignLogOf(incident_)))
     SMKI_RETURN_IF_ERROR(NameFile("campaign-log", kCampaignLogFile));
+  for (const procedures::Step& step : incident_.runbook.steps) {
+    if (core_.outside.files.Exists(incident_.folder + "/" + ProofLogOf(step)))
+      SMKI_RETURN_IF_ERROR(NameFile("proof:" + step.id, ProofLogOf(step)));
+  }
   if (core_.outside.files.Exists(core_.repository.path()))
     SMKI_RETURN_IF_ERROR(CopyIn("repository", core_.repository.path(), kStoreFile));
   return OkStatus();
@@ -117,12 +127,14 @@ Status Exporter::RemoveStrays() {
       const std::string file = std::string(folder) + "/" + name;
       const bool known =
           file == kCampaignLogFile ||
+          std::any_of(incident_.runbook.steps.begin(), incident_.runbook.steps.end(),
+                      [&](const procedures::Step& step) { return file == ProofLogOf(step); }) ||
           std::any_of(incident_.artefacts.begin(), incident_.artefacts.end(),
                       [&](const Artefact& a) { return a.file == file; }) ||
           std::any_of(std::begin(kFolders), std::end(kFolders), [&](const char* f) { return file == f; });
       if (known) continue;
-      // The campaign is over: its log needs no hint any more.
-      if (file != ledger::CommittedPathOf(kCampaignLogFile))
+      // Nobody writes to a log any more: it needs no hint.
+      if (!file.ends_with(ledger::CommittedPathOf("")))
         spdlog::warn("{}: removing {}, which the ledger does not name", incident_.state.id, file);
       SMKI_RETURN_IF_ERROR(files.Remove(incident_.folder + "/" + file));
     }

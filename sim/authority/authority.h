@@ -31,6 +31,7 @@ class AuthorityState {
   StatusOr<Transaction> Begin() { return Transaction::Begin(database_); }
   Status AddParty(const Party& party);
   StatusOr<std::optional<Party>> FindParty(Eui64 eui);
+  StatusOr<std::optional<Party>> FindParty(const std::string& id);
   StatusOr<bool> IsParty(const std::string& id);
 
   // `file_date` is the date of the extract file it is in; empty: it waits for the next delta. `request` is the digest
@@ -88,6 +89,8 @@ class Authority {
   StatusOr<pki::Certificate> SubmitRequest(ByteSpan pkcs10, const std::string& subscriber, const std::string& caller);
   // Whose EUI-64 it is; nothing if it is nobody's.
   StatusOr<std::optional<Party>> FindParty(Eui64 eui) { return state_.FindParty(eui); }
+  // The party of this name, which is also its transport identity.
+  StatusOr<std::optional<Party>> FindParty(const std::string& id) { return state_.FindParty(id); }
   // Revoking again changes nothing.
   Status Revoke(ByteSpan serial, int reason);
 

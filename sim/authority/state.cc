@@ -41,6 +41,13 @@ StatusOr<std::optional<Party>> AuthorityState::FindParty(Eui64 eui) {
   return std::optional<Party>(Party{query.Text(0), eui, static_cast<uint8_t>(query.Integer(1))});
 }
 
+StatusOr<std::optional<Party>> AuthorityState::FindParty(const std::string& id) {
+  SMKI_ASSIGN_OR_RETURN(Statement query, database_.Prepare("SELECT eui, role FROM party WHERE id=?"));
+  SMKI_ASSIGN_OR_RETURN(const bool row, query.Bind(id).Step());
+  if (!row) return std::optional<Party>();
+  return std::optional<Party>(Party{id, query.Eui(0), static_cast<uint8_t>(query.Integer(1))});
+}
+
 StatusOr<bool> AuthorityState::IsParty(const std::string& id) {
   SMKI_ASSIGN_OR_RETURN(Statement query, database_.Prepare("SELECT 1 FROM party WHERE id=?"));
   return query.Bind(id).Step();

@@ -17,7 +17,7 @@ constexpr Millis kDay = std::chrono::hours(24);
 constexpr Millis kRenewalBefore = 900 * kDay;
 
 struct MadeDevice {
-  pki::PrivateKey key;
+  pki::PrivateKey key, agreement;
   pki::Certificate sign, agree;
   std::optional<pki::Certificate> earlier;
 };
@@ -26,15 +26,14 @@ StatusOr<MadeDevice> MakeDevice(const DevicePlan& plan, const pki::IssuerIdentit
                                 Random& random) {
   const UtcTime not_before = file_day - plan.age_days * kDay;
   SMKI_ASSIGN_OR_RETURN(pki::PrivateKey key, pki::PrivateKey::Generate());
-  // A drill never agrees on a key with a Device, so the private half is not kept.
-  SMKI_ASSIGN_OR_RETURN(const pki::PrivateKey agreement, pki::PrivateKey::Generate());
+  SMKI_ASSIGN_OR_RETURN(pki::PrivateKey agreement, pki::PrivateKey::Generate());
   SMKI_ASSIGN_OR_RETURN(pki::Certificate sign,
                         pki::IssueDeviceCertificate(issuer, plan.eui, key.public_key(), pki::kDigitalSignature,
                                                     NewSerial(random), not_before));
   SMKI_ASSIGN_OR_RETURN(pki::Certificate agree,
                         pki::IssueDeviceCertificate(issuer, plan.eui, agreement.public_key(), pki::kKeyAgreement,
                                                     NewSerial(random), not_before));
-  MadeDevice out{std::move(key), std::move(sign), std::move(agree), std::nullopt};
+  MadeDevice out{std::move(key), std::move(agreement), std::move(sign), std::move(agree), std::nullopt};
   if (plan.renewed) {
     SMKI_ASSIGN_OR_RETURN(const pki::PrivateKey earlier, pki::PrivateKey::Generate());
     SMKI_ASSIGN_OR_RETURN(out.earlier,
@@ -117,7 +116,7 @@ Status Store(const DevicePlan& plan, const MadeDevice& made, const FirstCells& c
   state.cells = cells.Of(plan);
   const Enrolment enrolment{plan.eui, plan.type, FindPartyPlan(plan.supplier)->party.eui,
                             FindPartyPlan(plan.network_operator)->party.eui, "Commissioned"};
-  SMKI_RETURN_IF_ERROR(fleet.Add(enrolment, state, made.key));
+  SMKI_RETURN_IF_ERROR(fleet.Add(enrolment, state, made.key, made.agreement));
   SMKI_RETURN_IF_ERROR(extracts.Add(plan.file, made.sign, CertificateKind::kDevice, CertificateStatus::kInUse));
   SMKI_RETURN_IF_ERROR(extracts.Add(plan.file, made.agree, CertificateKind::kDevice, CertificateStatus::kInUse));
   if (!made.earlier) return OkStatus();

@@ -107,6 +107,7 @@ std::string SimSite(const EstatePlan& plan, const Hierarchy& hierarchy, const Po
       "pkcs11:\n"
       "  module: {}\n"
       "  config: authority/softhsm2.conf\n"
+      "broker: parties/acb/accessControlBroker-keyAgreement.key.pem\n"
       "faults:\n"
       "  seed: {}\n"
       "  firstCommandLost: 10\n"

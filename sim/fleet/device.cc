@@ -1,9 +1,12 @@
 #include "sim/fleet/device.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/wire.h"
 #include "pki/digest.h"
+#include "pki/message_mac.h"
+#include "sim/fleet/message_mac.h"
 
 namespace smki::sim {
 namespace {
@@ -15,12 +18,43 @@ constexpr TrustAnchorCell kRecoveryCell{gbcs::Role::kRecovery, gbcs::KeyUsage::k
                                         gbcs::CellUsage::kManagement};
 constexpr TrustAnchorCell kRootCell{gbcs::Role::kRoot, gbcs::KeyUsage::kKeyCertSign, gbcs::CellUsage::kManagement};
 
+constexpr TrustAnchorCell kAcbCell{gbcs::Role::kAccessControlBroker, gbcs::KeyUsage::kKeyAgreement,
+                                   gbcs::CellUsage::kManagement};
+
+// What is different for each mode that a Device serves here (GBCS.md 1.3, 2.1, 4.3, 4.5).
+struct ModeRules {
+  gbcs::Mode mode;
+  TrustAnchorCell authorising;
+  bool mac;       // goes by way of the Access Control Broker
+  bool own_only;  // replaces no cell but the authorising role's
+};
+constexpr ModeRules kModes[] = {
+    {gbcs::Mode::kSupplierBySupplier,
+     {gbcs::Role::kSupplier, gbcs::KeyUsage::kDigitalSignature, gbcs::CellUsage::kManagement},
+     true,
+     true},
+    {gbcs::Mode::kNetworkOperatorByNetworkOperator,
+     {gbcs::Role::kNetworkOperator, gbcs::KeyUsage::kDigitalSignature, gbcs::CellUsage::kManagement},
+     true,
+     true},
+    {gbcs::Mode::kAnyExceptAbnormalRootByRecovery, kRecoveryCell, false, false},
+    {gbcs::Mode::kAnyByContingency, kRootCell, false, false},
+};
+
+const ModeRules* RulesOf(uint16_t message_code) {
+  const auto* found = std::find_if(std::begin(kModes), std::end(kModes), [&](const ModeRules& rules) {
+    return gbcs::MessageCodeOf(rules.mode) == message_code;
+  });
+  return found == std::end(kModes) ? nullptr : found;
+}
+
 struct Refusal {
   Discard discard;
   std::string detail;
 };
 
 struct Command {
+  const ModeRules* rules = nullptr;
   gbcs::Message message;
   gbcs::CommandPayload payload;
 };
@@ -37,10 +71,11 @@ std::optional<Refusal> ReadCommand(const DeviceState& state, ByteSpan octets, Co
   if (m.recipient != state.eui) {
     return Refusal{Discard::kOtherDevice, fmt::format("the message is for {}", m.recipient.ToString())};
   }
-  if (m.message_code != gbcs::kAnyExceptAbnormalRootByRecoveryCode && m.message_code != gbcs::kAnyByContingencyCode) {
+  out.rules = RulesOf(m.message_code);
+  if (out.rules == nullptr)
     return Refusal{Discard::kUnknownMessageCode, fmt::format("Message Code {:04X}", m.message_code)};
-  }
-  if (m.mac) return Refusal{Discard::kMacPresent, "modes 8 and 9 carry no MAC"};
+  if (m.mac && !out.rules->mac) return Refusal{Discard::kMacPresent, "modes 8 and 9 carry no MAC"};
+  if (!m.mac && out.rules->mac) return Refusal{Discard::kMacMissing, "modes 2 and 3 carry the ACB's MAC"};
   auto payload = gbcs::ParseCommandPayload(m.payload);
   if (!payload.ok()) return Refusal{Discard::kNotAMessage, Message(payload.status())};
   out.payload = *std::move(payload);
@@ -60,7 +95,7 @@ uint64_t CounterOf(const DeviceState& state, gbcs::Role role) {
 
 // Whose counter an accepted command of this mode moves.
 gbcs::Role AuthorisingRole(gbcs::Mode mode) {
-  return mode == gbcs::Mode::kAnyByContingency ? gbcs::Role::kRoot : gbcs::Role::kRecovery;
+  return RulesOf(gbcs::MessageCodeOf(mode))->authorising.role;
 }
 
 // GBCS.md 4.6: out of the certificate in the root cell, with what the command discloses. Nobody can be named as its
@@ -83,7 +118,7 @@ std::optional<Refusal> VerificationKey(const DeviceState& state, const Command& 
   const gbcs::Message& m = command.message;
   const gbcs::CommandPayload& p = command.payload;
   const bool contingency = p.mode == gbcs::Mode::kAnyByContingency;
-  const auto cell = state.cells.find(contingency ? kRootCell : kRecoveryCell);
+  const auto cell = state.cells.find(command.rules->authorising);
   if (cell == state.cells.end() || p.authorising_cell != cell->first) {
     return Refusal{Discard::kAuthorisingCell,
                    p.authorising_cell ? p.authorising_cell->ToString() : "no authorising cell is named"};
@@ -97,8 +132,18 @@ std::optional<Refusal> VerificationKey(const DeviceState& state, const Command& 
   return std::nullopt;
 }
 
+// Of the ACB's key in its own cell, whoever sent the command (GBCS.md 2.4).
+std::optional<Refusal> CheckMac(const DeviceState& state, const gbcs::Message& m, const pki::PrivateKey* agreement) {
+  const auto acb = state.cells.find(kAcbCell);
+  if (acb == state.cells.end() || agreement == nullptr) return Refusal{Discard::kBadMac, "no keys to check it with"};
+  if (!pki::SameMac(MacOf(m, *agreement, acb->second->key), *m.mac))
+    return Refusal{Discard::kBadMac, "it is not the ACB's over this message"};
+  return std::nullopt;
+}
+
 // GBCS.md 4.2, steps 3 to 5.
-std::optional<Refusal> Authenticate(const DeviceState& state, const Command& command) {
+std::optional<Refusal> Authenticate(const DeviceState& state, const Command& command,
+                                    const pki::PrivateKey* agreement) {
   const gbcs::Message& m = command.message;
   const gbcs::CommandPayload& p = command.payload;
   std::optional<pki::PublicKey> key;
@@ -110,6 +155,13 @@ std::optional<Refusal> Authenticate(const DeviceState& state, const Command& com
   const uint64_t last = CounterOf(state, AuthorisingRole(p.mode));
   if (p.seq_number <= last)
     return Refusal{Discard::kReplayed, fmt::format("counter {}, last accepted {}", p.seq_number, last)};
+  for (const gbcs::Replacement& replacement : p.replacements) {
+    if (command.rules->own_only && replacement.cell.role != command.rules->authorising.role)
+      return Refusal{Discard::kOthersCell, replacement.cell.ToString()};
+  }
+  if (command.rules->mac) {
+    if (auto refusal = CheckMac(state, m, agreement)) return refusal;
+  }
   if (!m.signature) return Refusal{Discard::kBadSignature, "there is no KRP Signature"};
   if (!key->Verify(gbcs::SignedOctets(m), *m.signature)) {
     return Refusal{Discard::kBadSignature, "the KRP Signature does not verify with the authorising key"};
@@ -279,6 +331,12 @@ std::string Name(Discard discard) {
       return "unknown Message Code";
     case Discard::kMacPresent:
       return "MAC where none may be";
+    case Discard::kMacMissing:
+      return "no MAC where one must be";
+    case Discard::kOthersCell:
+      return "cell of another role";
+    case Discard::kBadMac:
+      return "bad MAC";
     case Discard::kModeMismatch:
       return "mode and Message Code disagree";
     case Discard::kFutureDated:
@@ -299,13 +357,17 @@ std::string Name(Discard discard) {
   return "unknown";
 }
 
-StatusOr<Processed> ProcessCommand(const DeviceState& state, ByteSpan message, UtcTime now, pki::Signer& key,
+StatusOr<Processed> ProcessCommand(const DeviceState& state, ByteSpan message, UtcTime now, DeviceKeys keys,
                                    CertificateMemo& memo) {
   Processed out;
   out.state = state;
   Command command;
   std::optional<Refusal> refusal = ReadCommand(state, message, command);
-  if (!refusal) refusal = Authenticate(state, command);
+  std::optional<pki::PrivateKey> agreement;
+  if (!refusal && command.rules->mac && !keys.agreement.empty()) {
+    SMKI_ASSIGN_OR_RETURN(agreement, pki::PrivateKey::FromScalar(keys.agreement));
+  }
+  if (!refusal) refusal = Authenticate(state, command, agreement ? &*agreement : nullptr);
   if (refusal) {
     out.discard = refusal->discard;
     out.detail = std::move(refusal->detail);
@@ -317,7 +379,7 @@ StatusOr<Processed> ProcessCommand(const DeviceState& state, ByteSpan message, U
   out.outcome.mode = payload.mode;
   out.outcome.outcomes = Replacer(out.state, payload, now, memo).Run();
   out.outcome.changes = ApplyFloors(out.state, payload);
-  SMKI_ASSIGN_OR_RETURN(out.response, MakeResponse(command.message, out.outcome, now, key));
+  SMKI_ASSIGN_OR_RETURN(out.response, MakeResponse(command.message, out.outcome, now, keys.signing));
   return out;
 }
 

@@ -10,7 +10,7 @@ constexpr char kSchema[] = R"(
   CREATE TABLE anchor (id INTEGER PRIMARY KEY, point BLOB NOT NULL, certificate BLOB NOT NULL);
   CREATE TABLE device (eui BLOB PRIMARY KEY, type TEXT NOT NULL, supplier BLOB NOT NULL, network_operator BLOB NOT NULL,
                        status TEXT NOT NULL, transmissions INTEGER NOT NULL, accepted INTEGER NOT NULL, state BLOB NOT NULL,
-                       first_supplier BLOB NOT NULL, key BLOB NOT NULL) WITHOUT ROWID;
+                       first_supplier BLOB NOT NULL, key BLOB NOT NULL, agreement BLOB NOT NULL) WITHOUT ROWID;
   CREATE TABLE response (sequence INTEGER PRIMARY KEY, device BLOB NOT NULL, message BLOB NOT NULL);
   CREATE TABLE in_flight (id INTEGER PRIMARY KEY, due INTEGER NOT NULL, device BLOB NOT NULL, message BLOB NOT NULL);
   CREATE INDEX in_flight_due ON in_flight (due, id);
@@ -60,7 +60,7 @@ StatusOr<std::unique_ptr<FleetStore>> FleetStore::Load(StatusOr<Database> databa
 
 Status FleetStore::Prepare() {
 #define PREPARE(name, sql) SMKI_ASSIGN_OR_RETURN(Statement name, database_.Prepare(sql))
-  PREPARE(add, "INSERT INTO device (" DEVICE_COLUMNS ", key) VALUES (?,?,?,?,?,0,0,?,?,?)");
+  PREPARE(add, "INSERT INTO device (" DEVICE_COLUMNS ", key, agreement) VALUES (?,?,?,?,?,0,0,?,?,?,?)");
   PREPARE(save, "UPDATE device SET state=?, accepted=accepted+1 WHERE eui=?");
   PREPARE(enrol, "UPDATE device SET supplier=?, status=? WHERE eui=?");
   PREPARE(transmit, "UPDATE device SET transmissions=transmissions+1 WHERE eui=?");
@@ -71,7 +71,7 @@ Status FleetStore::Prepare() {
           "INSERT INTO response (device, message) SELECT device, message FROM in_flight WHERE due<=? ORDER BY due, id");
   PREPARE(landed, "DELETE FROM in_flight WHERE due<=?");
   PREPARE(event, "INSERT INTO event VALUES (?,1) ON CONFLICT DO UPDATE SET count=count+1");
-  PREPARE(load, "SELECT " DEVICE_COLUMNS ", key FROM device WHERE eui=?");
+  PREPARE(load, "SELECT " DEVICE_COLUMNS ", key, agreement FROM device WHERE eui=?");
   PREPARE(serves, "SELECT 1 FROM device WHERE eui=?");
   PREPARE(responses, "SELECT sequence, device, message FROM response WHERE sequence>? ORDER BY sequence LIMIT ?");
   PREPARE(next_due, "SELECT due FROM in_flight ORDER BY due LIMIT 1");
@@ -177,10 +177,12 @@ Status FleetStore::Decode(ByteSpan octets, DeviceState& state) const {
   return in.Finish("the state of Device " + state.eui.ToString());
 }
 
-Status FleetStore::Add(const Enrolment& e, const DeviceState& state, const pki::PrivateKey& key) {
+Status FleetStore::Add(const Enrolment& e, const DeviceState& state, const pki::PrivateKey& key,
+                       const pki::PrivateKey& agreement) {
   SMKI_ASSIGN_OR_RETURN(const Bytes encoded, Encode(state));
   return statements_->add
-      .Bind(e.eui, e.type, e.supplier, e.network_operator, e.status, encoded, e.supplier, key.ToScalar().span())
+      .Bind(e.eui, e.type, e.supplier, e.network_operator, e.status, encoded, e.supplier, key.ToScalar().span(),
+            agreement.ToScalar().span())
       .Run();
 }
 
@@ -237,8 +239,9 @@ StatusOr<std::unique_ptr<FleetStore::Loaded>> FleetStore::Load(Eui64 device) {
   if (!row) return std::unique_ptr<Loaded>();
   SMKI_ASSIGN_OR_RETURN(FleetDevice read, ReadDevice(query));
   SMKI_ASSIGN_OR_RETURN(pki::PrivateKey key, pki::PrivateKey::FromScalar(query.Blob(9)));
+  Secret agreement(ToBytes(query.Blob(10)));
   query.Reset();
-  return std::make_unique<Loaded>(Loaded{std::move(read), std::move(key)});
+  return std::make_unique<Loaded>(Loaded{std::move(read), std::move(key), std::move(agreement)});
 }
 
 bool FleetStore::Serves(Eui64 device) {

@@ -50,7 +50,9 @@ class FleetStore {
   StatusOr<Transaction> Begin() { return Transaction::Begin(database_); }
   // Durable when it returns OK.
   Status Commit(Transaction transaction);
-  Status Add(const Enrolment& enrolment, const DeviceState& state, const pki::PrivateKey& key);
+  // `key` for signatures, `agreement` for MACs.
+  Status Add(const Enrolment& enrolment, const DeviceState& state, const pki::PrivateKey& key,
+             const pki::PrivateKey& agreement);
   Status SaveState(const DeviceState& state);        // counts it as accepted
   Status SaveEnrolment(const Enrolment& enrolment);  // its supplier and status
   Status CountTransmission(Eui64 device);
@@ -62,10 +64,11 @@ class FleetStore {
   Status CountEvent(const std::string& what);
 
   // --- Reading ---
-  // The Device with its key, or null.
+  // The Device with its keys, or null.
   struct Loaded {
     FleetDevice device;
     pki::PrivateKey key;
+    Secret agreement;  // scalar
   };
   StatusOr<std::unique_ptr<Loaded>> Load(Eui64 device);
   bool Serves(Eui64 device);

@@ -1,7 +1,9 @@
 // What estate.v1 answers, without the way it came: gRPC's (estate_service.h) or a simulated network's. Who may call
 // what:
 //
-//   DeviceGateway                              the orchestrator: nobody else sends commands to Devices
+//   DeviceGateway.Deliver                      the orchestrator
+//   DeviceGateway.Responses                    the orchestrator; a party gets those that are addressed to it
+//   AccessControlBroker                        a party, for Devices of its own; the broker itself for all
 //   Inventory                                  everyone with a transport certificate
 //   SubmitRequest, PublishDelta                everyone; a party submits requests for itself only
 //   FindParty                                  everyone with a transport certificate
@@ -22,15 +24,18 @@ inline constexpr uint32_t kMaxListed = 10000;
 
 class EstateCalls {
  public:
-  // All must outlive it.
-  EstateCalls(Gateway& gateway, FleetStore& fleet, Authority& authority)
-      : gateway_(gateway), fleet_(fleet), authority_(authority) {}
+  // All must outlive it. `broker`: the Access Control Broker's keyAgreement key; null: it is not served.
+  EstateCalls(Gateway& gateway, FleetStore& fleet, Authority& authority, const pki::PrivateKey* broker = nullptr)
+      : gateway_(gateway), fleet_(fleet), authority_(authority), broker_(broker) {}
 
   Status Deliver(const std::string& caller, const estate::v1::DeliverRequest& request,
                  estate::v1::DeliverResponse& response);
-  Status MayReadResponses(const std::string& caller) const;
-  // What comes after `after`; `after` moves to the last of it.
-  StatusOr<estate::v1::ResponseBatch> ResponsesAfter(uint64_t& after);
+  Status Send(const std::string& caller, const estate::v1::DeliverRequest& request,
+              estate::v1::DeliverResponse& response);
+  // To whom the responses are addressed that `caller` may read; nothing: all of them.
+  StatusOr<std::optional<Eui64>> ReadableBy(const std::string& caller);
+  // What comes after `after`, of what is addressed to `reader`; `after` moves to the last that was looked at.
+  StatusOr<estate::v1::ResponseBatch> ResponsesAfter(uint64_t& after, std::optional<Eui64> reader = std::nullopt);
 
   Status ListDevices(const std::string& caller, const estate::v1::ListDevicesRequest& request,
                      estate::v1::ListDevicesResponse& response);
@@ -49,9 +54,13 @@ class EstateCalls {
   Gateway& gateway() { return gateway_; }
 
  private:
+  // The command with the broker's MAC; an error if `party` may not send it.
+  StatusOr<Bytes> WithMac(const Party& party, Eui64 device, ByteSpan message);
+
   Gateway& gateway_;
   FleetStore& fleet_;
   Authority& authority_;
+  const pki::PrivateKey* broker_;
 };
 
 }  // namespace smki::sim

@@ -56,16 +56,15 @@ class ResponseStream : public grpc::ServerWriteReactor<v1::ResponseBatch>,
   ResponseStream(EstateCalls& calls, Executor& executor, uint64_t after)
       : calls_(calls), executor_(executor), after_(after) {}
 
-  void Begin() {
+  void Begin(const std::string& caller) {
     self_ = shared_from_this();
-    OnCore([this] {
+    OnCore([this, caller] {
+      const auto reader = calls_.ReadableBy(caller);
+      if (!reader.ok()) return End(reader.status());
+      reader_ = *reader;
       watch_ = calls_.gateway().Watch([this] { SendMore(); });
       SendMore();
     });
-  }
-  void Refuse(const Status& status) {
-    self_ = shared_from_this();
-    Finish(rpc::ToGrpc(status));
   }
   void OnWriteDone(bool ok) override {
     OnCore([this, ok] {
@@ -100,7 +99,7 @@ class ResponseStream : public grpc::ServerWriteReactor<v1::ResponseBatch>,
   void SendMore() {
     if (writing_ || finished_) return;
     if (ended_) return End(Error(StatusCode::kCancelled, "the reader has gone"));
-    auto batch = calls_.ResponsesAfter(after_);
+    auto batch = calls_.ResponsesAfter(after_, reader_);
     if (!batch.ok()) return End(batch.status());
     if (batch->responses_size() == 0) return;
     batch_ = *std::move(batch);
@@ -112,6 +111,7 @@ class ResponseStream : public grpc::ServerWriteReactor<v1::ResponseBatch>,
   EstateCalls& calls_;
   Executor& executor_;
   uint64_t after_;
+  std::optional<Eui64> reader_;
   Gateway::WatchId watch_ = 0;
   bool writing_ = false;
   bool ended_ = false;
@@ -131,13 +131,21 @@ class GatewayService : public v1::DeviceGateway::CallbackService {
   grpc::ServerWriteReactor<v1::ResponseBatch>* Responses(grpc::CallbackServerContext* context,
                                                          const v1::ResponsesRequest* request) override {
     auto stream = std::make_shared<ResponseStream>(core_.calls(), core_.executor(), request->after_sequence());
-    const Status allowed = core_.calls().MayReadResponses(rpc::CallerOf(*context));
-    if (allowed.ok()) {
-      stream->Begin();
-    } else {
-      stream->Refuse(allowed);
-    }
+    stream->Begin(rpc::CallerOf(*context));
     return stream.get();
+  }
+
+ private:
+  Core& core_;
+};
+
+class BrokerService : public v1::AccessControlBroker::CallbackService {
+ public:
+  explicit BrokerService(Core& core) : core_(core) {}
+
+  grpc::ServerUnaryReactor* Send(grpc::CallbackServerContext* context, const v1::DeliverRequest* request,
+                                 v1::DeliverResponse* response) override {
+    return core_.Run(context, &EstateCalls::Send, request, response);
   }
 
  private:
@@ -190,25 +198,29 @@ class AuthorityService : public v1::CertificateAuthority::CallbackService {
 }  // namespace
 
 struct EstateService::Impl {
-  Impl(Gateway& gateway_core, FleetStore& fleet, Authority& authority_core, Executor& executor)
-      : calls(gateway_core, fleet, authority_core),
+  Impl(Gateway& gateway_core, FleetStore& fleet, Authority& authority_core, Executor& executor,
+       const pki::PrivateKey* broker_key)
+      : calls(gateway_core, fleet, authority_core, broker_key),
         core(calls, executor),
         gateway(core),
+        broker(core),
         inventory(core),
         authority(core) {}
   EstateCalls calls;
   Core core;
   GatewayService gateway;
+  BrokerService broker;
   InventoryService inventory;
   AuthorityService authority;
 };
 
-EstateService::EstateService(Gateway& gateway, FleetStore& fleet, Authority& authority, Executor& executor)
-    : impl_(std::make_unique<Impl>(gateway, fleet, authority, executor)) {}
+EstateService::EstateService(Gateway& gateway, FleetStore& fleet, Authority& authority, Executor& executor,
+                             const pki::PrivateKey* broker)
+    : impl_(std::make_unique<Impl>(gateway, fleet, authority, executor, broker)) {}
 EstateService::~EstateService() = default;
 
 std::vector<grpc::Service*> EstateService::services() {
-  return {&impl_->gateway, &impl_->inventory, &impl_->authority};
+  return {&impl_->gateway, &impl_->broker, &impl_->inventory, &impl_->authority};
 }
 
 }  // namespace smki::sim

@@ -15,7 +15,8 @@ namespace smki::sim {
 class EstateService {
  public:
   // All must outlive the server that offers services(), and `executor` must run until that server has shut down.
-  EstateService(Gateway& gateway, FleetStore& fleet, Authority& authority, Executor& executor);
+  EstateService(Gateway& gateway, FleetStore& fleet, Authority& authority, Executor& executor,
+                const pki::PrivateKey* broker = nullptr);
   ~EstateService();
   std::vector<grpc::Service*> services();
 

@@ -63,7 +63,8 @@ Status Gateway::Transmit(const OutgoingCommand& command, UtcTime now) {
 StatusOr<std::vector<Bytes>> Gateway::Process(FleetStore::Loaded& device, ByteSpan message, int times, UtcTime now) {
   std::vector<Bytes> responses;
   for (; times > 0; --times) {
-    SMKI_ASSIGN_OR_RETURN(Processed processed, ProcessCommand(device.device.state, message, now, device.key, memo_));
+    SMKI_ASSIGN_OR_RETURN(Processed processed, ProcessCommand(device.device.state, message, now,
+                                                              {device.key, device.agreement.span()}, memo_));
     if (processed.discard) {
       SMKI_RETURN_IF_ERROR(store_.CountEvent("discarded: " + Name(*processed.discard)));
       continue;

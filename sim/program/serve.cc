@@ -65,7 +65,14 @@ Status Serve(const std::string& site_file) {
     authority.IssueFrom({next_key.get(), next.subject});
   }
   Gateway gateway(*fleet, executor, SystemClock(), site.faults);
-  EstateService service(gateway, *fleet, authority, executor);
+  std::optional<pki::PrivateKey> broker;
+  if (!site.broker.empty()) {
+    SMKI_ASSIGN_OR_RETURN(const Bytes pem, PosixFiles().Read(site.broker, kMaxPem));
+    auto key = pki::PrivateKey::FromPem(AsText(pem));
+    if (!key.ok()) return WithContext(key.status(), site.broker);
+    broker = *std::move(key);
+  }
+  EstateService service(gateway, *fleet, authority, executor, broker ? &*broker : nullptr);
   SMKI_ASSIGN_OR_RETURN(const std::unique_ptr<rpc::Server> server,
                         rpc::Server::Start(site.listen, tls, service.services()));
   fmt::print("smki-sim ready on {}\n", server->address());

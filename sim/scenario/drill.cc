@@ -170,6 +170,7 @@ class Drill {
                                                               rehearsal_.Path("orchestrator/data/repository.store")}));
     result_.certificates = shown["repository"]["certificates"].value("total", uint64_t{0});
     result_.repository_digest = shown["repository"].value("digest", "");
+    if (scenario().proven) TakeProof();
     Check("every Device is recovered, says the orchestrator",
           (scenario().hierarchy || result_.total == rehearsal_.options().devices) && result_.total > 0 &&
               result_.recovered == result_.total,
@@ -178,7 +179,24 @@ class Drill {
       Check(fail->Variable() + " was reached", rehearsal_.fail_point_reached(),
             "no server came there so often; the drill was one without a failure");
     Check("the key is closed", keyguard.value("state", "") == "closed", keyguard.value("state", ""));
+    if (!scenario().directed)
+      Check("no key of the DCC signed anything", result_.signatures == 0,
+            fmt::format("{} signatures", result_.signatures));
     return OkStatus();
+  }
+
+  // What Devices have proven that no directed key reached, or reached last.
+  void TakeProof() {
+    const json& outputs = rehearsal_.page().status["outputs"];
+    const std::string devices = outputs.value("proven.devices", "0"),
+                      recovered = outputs.value("proven.recovered", "0");
+    if (!scenario().directed) {
+      result_.total = std::stoull(devices);
+      result_.recovered = std::stoull(recovered);
+    }
+    Check("every Device has proven whose it is now",
+          recovered == devices && devices == fmt::format("{}", result_.total),
+          fmt::format("{} of {}", recovered, devices));
   }
 
   // What can be seen with no server at all.
@@ -236,18 +254,18 @@ void AddDrillCommand(CLI::App& app) {
   auto options = std::make_shared<DrillOptions>();
   CLI::Option* out = drill->add_option("--out", options->rehearsal.folder,
                                        "folder for the estate, logs, transcript and evidence; must not exist");
-  CLI::Option* estate =
-      drill
-          ->add_option("--estate", options->estate,
-                       "instead: the folder of an earlier drill, whose estate gets one more incident")
-          ->excludes(out);
+  CLI::Option* estate = drill
+                            ->add_option("--estate", options->estate,
+                                         "instead: the folder of an earlier drill, whose estate gets one more incident")
+                            ->excludes(out);
   drill->add_option("--scenario", options->scenario, "what is rehearsed: " + ScenarioNames())
       ->check([](const std::string& name) {
         return FindScenario(name) != nullptr ? "" : "there is no scenario '" + name + "', only " + ScenarioNames();
       })
       ->capture_default_str();
-  drill->add_option("--interactive", options->rehearsal.interactive,
-                    "roles that people play themselves, at their own smkictl: what each is waited for is told here")
+  drill
+      ->add_option("--interactive", options->rehearsal.interactive,
+                   "roles that people play themselves, at their own smkictl: what each is waited for is told here")
       ->check(CLI::IsMember(std::vector<std::string>(kPlayableRoles.begin(), kPlayableRoles.end())));
   drill->add_option("--fail", options->fail,
                     "POINT[:N]: the server that has this fail point ends itself there, the Nth time "

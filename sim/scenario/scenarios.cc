@@ -25,6 +25,49 @@ Scenario MethodThree() {
   return out;
 }
 
+// The Subscriber does it itself: no key of ours, no word of the PMA.
+Scenario MethodOne() {
+  Scenario out;
+  out.name = out.runbook = "method-1";
+  out.party = out.holder = out.listed_under = "supplier-a";
+  out.organisation = kSupplierA;
+  out.what = "supplier-a has lost a backup of its signing keys and replaces them; it still has them itself";
+  out.acts = {{"new-certificates", "supplier-a", {"supplier", "new-certificates"}},
+              {"replace", "supplier-a", {"supplier", "replace"}}};
+  out.phases = {{"incident opened and confirmed", "notify-pma"},
+                {"repository and new certificates", "certificates-lodged"},
+                {"supplier replaces its certificates", "replace"},
+                {"Devices prove it", "proven"},
+                {"revocation, report", ""}};
+  out.directed = false;
+  out.proven = true;
+  out.status = "Commissioned";
+  return out;
+}
+
+// The Access Control Broker stands in until it hands over.
+Scenario MethodTwo() {
+  Scenario out;
+  out.name = out.runbook = "method-2";
+  out.party = out.holder = out.listed_under = "supplier-a";
+  out.organisation = kSupplierA;
+  out.what = "supplier-a reports that its signing keys are in use by somebody else; it has lost its own systems";
+  out.acts = {{"new-certificates", "supplier-a", {"supplier", "new-certificates"}},
+              {"hand-over", "supplier-a", {"supplier", "hand-over"}}};
+  out.phases = {{"incident opened and confirmed", "notify-pma"},
+                {"repository, broker's certificates", "broker-certificates"},
+                {"direction drafted and approved", "direction"},
+                {"key opened by custodians", "ceremony"},
+                {"canary", "canary"},
+                {"campaign", "campaign"},
+                {"key closed, revocation", "publish-crl"},
+                {"new certificates, handover proven", "handed-over"},
+                {"report", ""}};
+  out.proven = true;
+  out.status = "Recovered";
+  return out;
+}
+
 // The Supplier of Last Resort: nobody's key is lost, and nothing is revoked.
 Scenario FurtherUse() {
   Scenario out;
@@ -104,7 +147,8 @@ Scenario ContingencyPrepared() {
 }  // namespace
 
 const std::vector<Scenario>& Scenarios() {
-  static const std::vector<Scenario> scenarios = {MethodThree(), FurtherUse(), Contingency(), ContingencyPrepared()};
+  static const std::vector<Scenario> scenarios = {MethodOne(),  MethodTwo(),   MethodThree(),
+                                                  FurtherUse(), Contingency(), ContingencyPrepared()};
   return scenarios;
 }
 

@@ -38,6 +38,8 @@ struct Scenario {
   std::vector<StaffAct> staff;
   std::vector<PartyAct> acts;
   std::vector<ScenarioPhase> phases;
+  bool directed = true;  // by the PMA, with the Recovery key
+  bool proven = false;   // to a fleet.proven step, by Devices that others commanded
   // At the end, of every Device of the party: whose certificates it holds, under whom the inventory lists it, and with
   // which status.
   std::string holder, listed_under, status;

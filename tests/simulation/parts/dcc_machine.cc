@@ -163,21 +163,22 @@ void DccMachine::ServeStream(Call call, Stream stream) {
   estate::v1::ResponsesRequest request;
   if (call.method != "Responses" || call.messages.size() != 1 || !request.ParseFromString(call.messages[0]))
     return stream.end(Error(StatusCode::kUnimplemented, "there is no stream {}", call.method));
-  const Status may = calls_->MayReadResponses(call.caller);
-  if (!may.ok()) return stream.end(may);
+  const auto readable = calls_->ReadableBy(call.caller);
+  if (!readable.ok()) return stream.end(readable.status());
   struct Reader {
     uint64_t after;
+    std::optional<Eui64> addressed_to;
     Stream stream;
     sim::Gateway::WatchId watch = 0;
   };
-  auto reader = std::make_shared<Reader>(Reader{request.after_sequence(), std::move(stream)});
+  auto reader = std::make_shared<Reader>(Reader{request.after_sequence(), *readable, std::move(stream)});
   const auto send = [this, reader] {
     if (reader->stream.gone()) {
       if (reader->watch != 0) gateway_->Unwatch(std::exchange(reader->watch, 0));
       return;
     }
     while (true) {
-      const auto batch = calls_->ResponsesAfter(reader->after);
+      const auto batch = calls_->ResponsesAfter(reader->after, reader->addressed_to);
       if (!batch.ok()) return reader->stream.end(batch.status());
       if (batch->responses_size() == 0) return;
       reader->stream.message(batch->SerializeAsString());

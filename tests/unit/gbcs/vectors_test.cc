@@ -10,8 +10,10 @@
 #include "gbcs/credentials.h"
 #include "gbcs/describe.h"
 #include "gbcs/message.h"
+#include "gbcs/message_mac.h"
 #include "pki/certificate.h"
 #include "pki/digest.h"
+#include "pki/message_mac.h"
 #include "tests/unit/gbcs/golden_cases.h"
 
 namespace smki::gbcs {
@@ -177,6 +179,23 @@ TEST(RealErrorResponse, TellsWhichCellFailedAndWhatItStillHolds) {
   EXPECT_EQ(failed.existing_ski, failed.replacing_ski);
   EXPECT_EQ(p->outcome->outcomes[0].status, StatusCode::kSuccess);
   EXPECT_NE(p->outcome->outcomes[0].existing_ski, p->outcome->outcomes[0].replacing_ski);
+}
+
+// GBCS.md 2.4, on a real message: what the test PKI's Access Control Broker and the Device agree on gives its MAC.
+TEST(RealMac, IsTheGmacOfWhatIsBetweenMacHeaderAndMac) {
+  SKIP_IF_ABSENT(kOperatorCommand);
+  constexpr char kAgreed[] = "ed342441df01551a6beaff3b54adc981f4c6a7e71dff4c3e1cc80b3c9f4e5ac0";
+  const Bytes octets = Octets(kOperatorCommand);
+  const auto message = ParseMessage(octets);
+  ASSERT_TRUE(message.ok()) << message.status();
+  ASSERT_TRUE(message->mac);
+  EXPECT_EQ(ToHex(*message->mac), ToHex(ByteSpan(octets).last(message->mac->size()))) << "the last 12 octets";
+  const MacInputs inputs = MacInputsOf(*message);
+  EXPECT_EQ(ToHex(inputs.other_info), "6085740608030090b3d51f30020000090100000000000004b000db1234567890a0");
+  EXPECT_EQ(ToHex(inputs.iv), "90b3d51f3002000000000000");
+  EXPECT_EQ(inputs.authenticated.size(), octets.size() - 15 - 12 + 6) << "11 00000000 00 stands for the MAC Header";
+  const Secret key = pki::DeriveMacKey(Secret(*FromHex(kAgreed)), inputs.other_info);
+  EXPECT_EQ(pki::Gmac(key, inputs.iv, inputs.authenticated), *message->mac);
 }
 
 }  // namespace

@@ -183,6 +183,27 @@ TEST_F(Replacements, ACompromisedKeyCertifiedAnewIsNoReplacement) {
                         Reason::kCERTIFICATES_NOT_IN_REPOSITORY));
 }
 
+TEST_F(Replacements, WhatAPartyUsesNowIsTheNewestHoweverOld) {
+  const auto signing = Make(pki::kDigitalSignature, old_), elder = Make(pki::kKeyAgreement, old_),
+             younger = Make(pki::kKeyAgreement, old_);
+  auto revoked = Make(pki::kDigitalSignature, new_);
+  revoked.status = repository::CertificateStatus::kRevoked;
+  const CellCertificates chosen = Must(ChooseCurrent({younger, revoked, signing, elder}, gbcs::Role::kSupplier));
+  EXPECT_EQ(chosen.at(kSupplierSigning).der(), signing.der);
+  EXPECT_EQ(chosen.at(kSupplierAgreement).der(), elder.der);
+  EXPECT_EQ(chosen.at(kSupplierTopUp).der(), younger.der);
+  EXPECT_TRUE(IsRefusal(ChooseCurrent({signing, elder, younger}, gbcs::Role::kAccessControlBroker).status(),
+                        Reason::kCERTIFICATES_NOT_IN_REPOSITORY))
+      << "a supplier's are not the broker's";
+}
+
+TEST_F(Replacements, TheOldOnesAreFoundWithoutNewOnes) {
+  const auto signing = Make(pki::kDigitalSignature, old_);
+  const auto old = Must(ReplacedCertificates({signing, Make(pki::kDigitalSignature, new_)}, compromised_));
+  ASSERT_EQ(old.size(), 1u);
+  EXPECT_EQ(old[0].der(), signing.der);
+}
+
 TEST_F(Replacements, ARevokedCertificateIsNoReplacement) {
   auto signing = Make(pki::kDigitalSignature, new_);
   signing.status = repository::CertificateStatus::kRevoked;

@@ -1,6 +1,8 @@
 // One bad runbook for each thing that Lint finds: method-3.yaml with one place spoiled.
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <functional>
 
 #include "procedures/runbook.h"
@@ -139,6 +141,21 @@ TEST(Lint, FindsEachFaultByName) {
     c.spoil(r);
     EXPECT_TRUE(Finds(Lint(r), c.finding)) << c.finding;
   }
+}
+
+TEST(Lint, HasNothingToSayAboutTheHousesOwnRunbooks) {
+  size_t runbooks = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator("runbooks")) {
+    if (entry.path().extension() != ".yaml") continue;
+    ++runbooks;
+    std::ifstream file(entry.path());
+    const std::string text((std::istreambuf_iterator<char>(file)), {});
+    const auto runbook = LoadRunbook(text, entry.path().string());
+    ASSERT_TRUE(runbook.ok()) << runbook.status();
+    EXPECT_EQ(runbook->id + ".yaml", entry.path().filename()) << "an incident is opened by the name of the file";
+    for (const LintFinding& finding : Lint(*runbook)) ADD_FAILURE() << entry.path() << ": " << finding.message;
+  }
+  EXPECT_GE(runbooks, 5u);
 }
 
 TEST(Lint, MissingEvidenceIsOnlyAWarning) {

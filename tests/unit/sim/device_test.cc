@@ -141,7 +141,7 @@ INSTANTIATE_TEST_SUITE_P(
         DiscardCase{"ItIsForAnotherDevice", Discard::kOtherDevice,
                     [](auto& m, auto&) { m.recipient = Eui64(0x00DB123456000002); }},
         DiscardCase{"ItsMessageCodeIsUnknown", Discard::kUnknownMessageCode,
-                    [](auto& m, auto&) { m.message_code = 0x0102; }},
+                    [](auto& m, auto&) { m.message_code = 0x0104; }},
         DiscardCase{"ItHasAMac", Discard::kMacPresent, [](auto& m, auto&) { m.mac = gbcs::Mac{}; }},
         DiscardCase{"ModeAndCodeDisagree", Discard::kModeMismatch,
                     [](auto& m, auto&) { m.message_code = gbcs::kAnyByContingencyCode; }},

@@ -28,10 +28,11 @@ class Service : public testing::Test {
         state(Must(AuthorityState::Create(folder / "state.sqlite"))) {
     small.Fill(*fleet, 5);
     EXPECT_TRUE(state->AddParty({"supplier-a", kSupplierParty, 2}).ok());
+    EXPECT_TRUE(state->AddParty({"supplier-b", Eui64(0x90B3D51F30030000), 2}).ok());
     EXPECT_TRUE(state->Set(kLastDelta, "2026-11-20").ok());
     authority = std::make_unique<Authority>(*state, small.pki.issuing_issuer, folder.path(), clock, SystemRandom());
     gateway = std::make_unique<Gateway>(*fleet, executor, clock, Faults{});
-    service = std::make_unique<EstateService>(*gateway, *fleet, *authority, executor);
+    service = std::make_unique<EstateService>(*gateway, *fleet, *authority, executor, &small.broker_key);
     server = Must(rpc::Server::Start("127.0.0.1:0", Tls("sim"), service->services()));
     core = std::thread([this] { executor.Run(); });
   }
@@ -60,6 +61,14 @@ class Service : public testing::Test {
     const Bytes octets = small.Command(device, counter);
     command->set_message(octets.data(), octets.size());
     return rpc::CallAndWait(stub, &v1::DeviceGateway::Stub::Deliver, request, response, kDeadline);
+  }
+  Status Send(const std::string& caller, const Bytes& octets, v1::DeliverResponse& response) {
+    const auto stub = v1::AccessControlBroker::NewStub(Connect(caller));
+    v1::DeliverRequest request;
+    v1::Command* command = request.add_commands();
+    command->set_device(SmallFleet::Device(1).value());
+    command->set_message(octets.data(), octets.size());
+    return rpc::CallAndWait(*stub, &v1::AccessControlBroker::Stub::Send, request, response, kDeadline);
   }
   // The next `count` responses after `after`.
   std::vector<v1::Response> ReadResponses(v1::DeviceGateway::Stub& stub, uint64_t after, size_t count) {
@@ -131,7 +140,38 @@ TEST_F(Service, LetsNobodyButTheOrchestratorNearTheDevices) {
   const auto stub = v1::DeviceGateway::NewStub(Connect("supplier-a"));
   v1::DeliverResponse delivered;
   EXPECT_EQ(Deliver(*stub, 1, 1, delivered).code(), absl::StatusCode::kPermissionDenied);
-  EXPECT_TRUE(ReadResponses(*stub, 0, 1).empty());
+  const auto person = v1::DeviceGateway::NewStub(Connect("lena.lead"));
+  EXPECT_TRUE(ReadResponses(*person, 0, 1).empty());
+}
+
+TEST_F(Service, SendsAPartysOwnCommandWithTheBrokersMacAndGivesItTheAnswer) {
+  const auto orchestrator = v1::DeviceGateway::NewStub(Connect("orchestrator"));
+  v1::DeliverResponse delivered;
+  ASSERT_TRUE(Deliver(*orchestrator, 2, 1, delivered).ok()) << "an answer that is not the party's to read";
+  const Status sent = Send("supplier-a", small.PreCommand(1, 1), delivered);
+  ASSERT_TRUE(sent.ok()) << Message(sent);
+  EXPECT_EQ(delivered.accepted(), 1u);
+  const auto party = v1::DeviceGateway::NewStub(Connect("supplier-a"));
+  const auto answers = ReadResponses(*party, 0, 1);
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_EQ(answers[0].device(), SmallFleet::Device(1).value());
+  const gbcs::Message answer = Must(gbcs::ParseMessage(AsBytes(answers[0].message())));
+  EXPECT_EQ(answer.recipient, kSupplierParty);
+  EXPECT_TRUE(small.keys[1].Verify(gbcs::SignedOctets(answer), *answer.signature));
+}
+
+TEST_F(Service, AddsItsMacToNoCommandButAPartysOwnForItsOwnDevice) {
+  v1::DeliverResponse delivered;
+  const Bytes octets = small.PreCommand(1, 1);
+  EXPECT_EQ(Send("lena.lead", octets, delivered).code(), absl::StatusCode::kPermissionDenied) << "she is no party";
+  EXPECT_EQ(Send("supplier-b", octets, delivered).code(), absl::StatusCode::kPermissionDenied)
+      << "supplier-a has signed it";
+  gbcs::Message foreign = Must(gbcs::ParseMessage(octets));
+  foreign.originator = Eui64(0x90B3D51F30030000);
+  EXPECT_EQ(Send("supplier-b", gbcs::EncodeMessage(foreign), delivered).code(), absl::StatusCode::kPermissionDenied)
+      << "it is supplier-a's Device";
+  EXPECT_EQ(Send("supplier-a", small.PreCommand(2, 1), delivered).code(), absl::StatusCode::kInvalidArgument)
+      << "it is addressed to another Device than it is sent to";
 }
 
 TEST_F(Service, LetsNobodyButTheOrchestratorRevoke) {

@@ -41,9 +41,10 @@ TEST_F(Fleet, KeepsARootKnownByItsKeyAlone) {
   const auto root = *gbcs::TrustAnchorCell::Parse("root/keyCertSign");
   state.cells[root] = Anchor::FromKey(small.pki.root_key.public_key());
   Transaction transaction = Must(store->Begin());
-  ASSERT_TRUE(
-      store->Add({state.eui, "GPF", Eui64(1), Eui64(2), "Commissioned"}, state, Must(pki::PrivateKey::Generate()))
-          .ok());
+  ASSERT_TRUE(store
+                  ->Add({state.eui, "GPF", Eui64(1), Eui64(2), "Commissioned"}, state,
+                        Must(pki::PrivateKey::Generate()), Must(pki::PrivateKey::Generate()))
+                  .ok());
   ASSERT_TRUE(store->Commit(std::move(transaction)).ok());
   Reopen();
   const AnchorPtr read = Must(store->Load(state.eui))->device.state.cells.at(root);

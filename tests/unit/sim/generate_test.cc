@@ -58,9 +58,15 @@ TEST_F(Estate, HasATrustPolicyWhoseDigestIsTheAnchor) {
   EXPECT_EQ(pki::Sha256(Text("policy/trust-policy.yaml")), file->policy);
   EXPECT_EQ(policy.environment.ToString(), "drill/estate-7");
   EXPECT_EQ(policy.persons.size(), PlannedPersons().size());
-  ASSERT_EQ(policy.allowed.size(), 1u);
-  EXPECT_EQ(policy.allowed[0].digest,
-            pki::Sha256(Must(PosixFiles().Read("runbooks/appendix-l/method-3.yaml", 1 << 20))));
+  std::map<std::string, Digest> allowed;
+  for (const procedures::AllowedUse& use : policy.allowed) {
+    if (use.key == "recovery") allowed[use.procedure] = use.digest;
+  }
+  for (const char* procedure : {"method-2", "method-3", "further-use"}) {
+    const std::string file = std::string("runbooks/appendix-l/") + procedure + ".yaml";
+    EXPECT_EQ(allowed[procedure], pki::Sha256(Must(PosixFiles().Read(file, 1 << 20)))) << file;
+  }
+  EXPECT_FALSE(allowed.contains("method-1")) << "it uses no key";
   EXPECT_EQ(policy.organisation_root.bytes, Pem("authority/root-oca.pem").der());
 }
 
