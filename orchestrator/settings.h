@@ -28,8 +28,6 @@ struct DirectionSettings {
   // Whose Organisation Certificate the directed key has: the Business Originator ID. GBCS.md 6.1 for the test PKI; the
   // production one is not public.
   Eui64 key_organisation{0x90B3D51F30000001};
-  // The Access Control Broker, whose certificates method-2 places. The same test PKI's.
-  Eui64 access_control_broker{0x90B3D51F30000002};
   // No certificate names the originator of contingency commands.
   Eui64 contingency_originator{0x70B3D51F300017FF};
   // By GBCS role: the DCC's own organisations, which every Device has cells for.

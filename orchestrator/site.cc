@@ -55,8 +55,7 @@ Status ReadCampaign(const YamlNode& node, CampaignSettings& out) {
 
 Status ReadDirection(const YamlNode& node, DirectionSettings& out) {
   SMKI_RETURN_IF_ERROR(node.CheckKeys({}, {"validity", "attemptsPerDevice", "outstanding", "ratePerSecond",
-                                           "keyOrganisation", "accessControlBroker", "contingencyOriginator",
-                                           "organisations"}));
+                                           "keyOrganisation", "contingencyOriginator", "organisations"}));
   SMKI_RETURN_IF_ERROR(
       OptionalDuration(node, "validity", std::chrono::hours(1), std::chrono::hours(24 * 30), out.validity));
   SMKI_RETURN_IF_ERROR(OptionalNumber(node, "attemptsPerDevice", 1, 10, out.attempts_per_device));
@@ -78,9 +77,6 @@ Status ReadDirection(const YamlNode& node, DirectionSettings& out) {
       if (organisations->Find(role) == nullptr) continue;
       SMKI_ASSIGN_OR_RETURN(eui, organisations->Eui(role));
     }
-  }
-  if (node.Find("accessControlBroker") != nullptr) {
-    SMKI_ASSIGN_OR_RETURN(out.access_control_broker, node.Eui("accessControlBroker"));
   }
   return OkStatus();
 }

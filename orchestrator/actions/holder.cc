@@ -33,7 +33,8 @@ StatusOr<UtcTime> CompromiseOf(const procedures::IncidentState& incident) {
 StatusOr<Holder> HolderFor(const std::string& certificates, const procedures::IncidentState& incident,
                            const DirectionSettings& settings) {
   Holder out;
-  if (certificates == procedures::kAccessControlBroker) return Holder{"the ACB", settings.access_control_broker};
+  if (certificates == procedures::kAccessControlBroker)
+    return Holder{"the ACB", settings.dcc_organisations.at("accessControlBroker")};
   const bool successor = certificates == procedures::kSuccessor;
   SMKI_ASSIGN_OR_RETURN(out.party, FactOf(incident, successor ? "successor" : "party"));
   SMKI_ASSIGN_OR_RETURN(out.organisation, EuiOf(incident, successor ? "successorEui" : "eui"));
