@@ -70,7 +70,7 @@ class ProofAction : public Action {
     SMKI_ASSIGN_OR_RETURN(OrganisationCertificates chosen, ChooseReplacements(records, compromised, role));
     certificates_ = std::move(chosen.replacements);
     mode_ = supplier_ ? gbcs::Mode::kSupplierBySupplier : gbcs::Mode::kNetworkOperatorByNetworkOperator;
-    originators_ = {organisation_, core().site.direction.access_control_broker};
+    originators_ = {organisation_, core().site.direction.dcc_organisations.at("accessControlBroker")};
     return OkStatus();
   }
 
