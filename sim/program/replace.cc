@@ -1,7 +1,7 @@
 #include "sim/program/replace.h"
 
 #include <algorithm>
-#include <set>
+#include <map>
 #include <vector>
 
 #include "base/clock.h"
@@ -91,7 +91,7 @@ class Replacing {
     SMKI_ASSIGN_OR_RETURN(const std::vector<NewCertificate> fresh, ReadNewCertificates(estate_, plan_.party.id));
     if (fresh.size() != plan_.cells.size())
       return FailedPrecondition("{} has no new certificates yet: smki-sim supplier new-certificates", plan_.party.id);
-    for (const NewCertificate& one : fresh) payload_.replacements.push_back({one.certificate.der(), one.cell});
+    for (const NewCertificate& one : fresh) replacements_[one.cell.ToString()] = {one.certificate.der(), one.cell};
     SMKI_ASSIGN_OR_RETURN(const Bytes pem, PosixFiles().Read(estate_ + "/authority/issuing-oca.pem", kMaxPem));
     SMKI_ASSIGN_OR_RETURN(const pki::Certificate issuing, pki::Certificate::FromPem(AsText(pem)));
     payload_.path_certificates = {issuing.der()};
@@ -113,8 +113,14 @@ class Replacing {
     do {
       SMKI_RETURN_IF_ERROR(rpc::CallAndWait(*inventory_, &v1::Inventory::Stub::ListDevices, request, page, kDeadline));
       for (const v1::Device& device : page.devices()) {
-        if (supplier || device.network_operator() == plan_.party.eui.value()) pending_.insert(Eui64(device.eui()));
         request.set_after(device.eui());
+        if (!supplier && device.network_operator() != plan_.party.eui.value()) continue;
+        // The cells that this type of Device has.
+        std::vector<std::string> cells;
+        for (const std::string& cell : device.cells()) {
+          if (replacements_.count(cell) > 0) cells.push_back(cell);
+        }
+        if (!cells.empty()) pending_[Eui64(device.eui())] = std::move(cells);
       }
       if (pending_.size() > kMaxDevices) return FailedPrecondition("more than {} Devices are listed", kMaxDevices);
     } while (page.more() && page.devices_size() > 0);
@@ -122,7 +128,8 @@ class Replacing {
   }
 
   Status DoRound(Sender& sender) {
-    const std::vector<Eui64> devices(pending_.begin(), pending_.end());
+    std::vector<Eui64> devices;
+    for (const auto& [device, cells] : pending_) devices.push_back(device);
     // Above every counter used before, also by an earlier run.
     payload_.seq_number = static_cast<uint64_t>(SystemClock().Now().ms);
     for (size_t at = 0; at < devices.size(); at += kBatch) {
@@ -147,7 +154,9 @@ class Replacing {
     message.recipient = device;
     message.originator_counter = payload_.seq_number;
     message.message_code = gbcs::MessageCodeOf(payload_.mode);
-    message.payload = gbcs::EncodeCommandPayload(payload_);
+    gbcs::CommandPayload payload = payload_;
+    for (const std::string& cell : pending_.at(device)) payload.replacements.push_back(replacements_.at(cell));
+    message.payload = gbcs::EncodeCommandPayload(payload);
     SMKI_ASSIGN_OR_RETURN(message.signature, sender.key.Sign(gbcs::SignedOctets(message)));
     return gbcs::EncodeMessage(message);
   }
@@ -189,9 +198,10 @@ class Replacing {
   const PartyPlan& plan_;
   const ReplaceOptions& options_;
   EstateFile file_;
-  gbcs::CommandPayload payload_;
+  gbcs::CommandPayload payload_;                           // without the replacements
+  std::map<std::string, gbcs::Replacement> replacements_;  // by cell
   std::unique_ptr<v1::Inventory::Stub> inventory_;
-  std::set<Eui64> pending_;
+  std::map<Eui64, std::vector<std::string>> pending_;  // and the cells to be replaced
 };
 
 StatusOr<const PartyPlan*> MustFind(const std::string& party) {
