@@ -45,6 +45,8 @@ class Checks {
       Grave("Populations and certificates are not what is directed: " + Message(brief_.materials));
     if (!brief_.repository_given)
       Grave("No Repository was at hand: nothing could be checked against it. Give --repository.");
+    if (direction_.key == "contingency")
+      Note("The first command discloses the Symmetric Key for good: this contingency pair can be directed once.");
     if (!brief_.key_certificate) Grave("The certificate of the key that shall be used could not be shown.");
   }
 

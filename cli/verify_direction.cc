@@ -1,9 +1,12 @@
 // Check 7: the Direction was one, when the key was opened for it.
+#include <set>
+
 #include "base/file.h"
 #include "cli/evidence.h"
 #include "cli/text.h"
 #include "ledger/record_log.h"
 #include "pki/digest.h"
+#include "procedures/evidence/key_ceremony.h"
 #include "procedures/evidence/materials.h"
 
 namespace smki::cli {
@@ -103,6 +106,52 @@ void CheckAdmission(Evidence& evidence) {
     evidence.Find(kJournalFile, "the Direction was admitted against a ledger head that is not in the chain");
 }
 
+// A root that a contingency Direction places came from a key ceremony that enough people have signed for.
+void CheckCeremonyOf(Evidence& evidence, const pki::Certificate& root) {
+  constexpr char kRoot[] = "hierarchy/root.der";
+  const auto accepted = evidence.Read(kRoot);
+  if (!evidence.Expect(kRoot, accepted.status())) return;
+  if (*accepted != root.der()) return evidence.Find(kRoot, "the Direction places another root: " + root.Describe());
+  for (const std::string& id : evidence.List("hierarchy")) {
+    const std::string folder = "hierarchy/" + id;
+    const auto text = evidence.Read(folder + "/transcript.txt");
+    if (!text.ok()) continue;
+    const auto transcript = procedures::ParseKeyCeremonyTranscript(AsText(*text));
+    if (!evidence.Expect(folder, transcript.status())) continue;
+    if (transcript->key_identifier != ToHex(root.public_key->identifier())) continue;
+    std::map<std::string, Bytes> files;
+    for (const procedures::CeremonyOutput& output : transcript->outputs) {
+      if (auto octets = evidence.Read(folder + "/" + output.file); octets.ok()) files[output.file] = *std::move(octets);
+    }
+    evidence.Expect(folder, procedures::CheckOutputs(*transcript, files));
+    if (transcript->environment != evidence.policy->environment)
+      evidence.Find(folder, "the key ceremony is of " + transcript->environment.ToString());
+    size_t witnesses = 0;
+    for (const std::string& name : evidence.List(folder + "/signatures")) {
+      const std::string person = name.substr(0, name.rfind(".cms"));
+      const auto cms = evidence.Read(folder + "/signatures/" + name);
+      witnesses += cms.ok() && evidence.CheckSignedBy(person, *text, *cms).ok() ? 1 : 0;
+    }
+    if (witnesses < procedures::kCeremonyWitnesses)
+      evidence.Find(folder, fmt::format("the key ceremony is signed by {} of {} persons", witnesses,
+                                        procedures::kCeremonyWitnesses));
+    return;
+  }
+  evidence.Find("hierarchy", "no transcript of a key ceremony speaks of the new root");
+}
+
+void CheckNewRoots(Evidence& evidence) {
+  if (evidence.direction->key != "contingency" || !evidence.verifier) return;
+  std::set<Digest> looked_at;
+  for (const procedures::DirectedGroup& group : evidence.direction->groups) {
+    for (const procedures::DirectedReplacement& replacement : group.replacements) {
+      if (!replacement.cell.starts_with("root/") || !looked_at.insert(replacement.certificate).second) continue;
+      const auto root = evidence.certificates.find(replacement.certificate);
+      if (root != evidence.certificates.end()) CheckCeremonyOf(evidence, root->second);
+    }
+  }
+}
+
 }  // namespace
 
 void CheckDirectionAdmitted(Evidence& evidence) {
@@ -120,6 +169,7 @@ void CheckDirectionAdmitted(Evidence& evidence) {
   evidence.LookedAt(
       fmt::format("{}, {}", evidence.direction->id, Count(evidence.List("direction/approvals").size(), "approval")));
   CheckCastingVotes(evidence);
+  CheckNewRoots(evidence);
 
   for (ledger::JournalDirection& admitted : Admissions(evidence)) {
     if (admitted.digest != evidence.direction_digest) {
