@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "cli/command.h"
 #include "procedures/graph.h"
+#include "procedures/lint_people.h"
 
 namespace smki::cli {
 namespace {
@@ -56,9 +57,15 @@ std::string RunbookText(const Runbook& runbook, const Style& style) {
   return out;
 }
 
-Status Lint(Command& command, const std::string& file) {
+Status Lint(Command& command, const std::string& file, const std::string& policy_file) {
   SMKI_ASSIGN_OR_RETURN(const Runbook runbook, Load(file));
-  const std::vector<LintFinding> findings = procedures::Lint(runbook);
+  std::vector<LintFinding> findings = procedures::Lint(runbook);
+  if (!policy_file.empty()) {
+    SMKI_ASSIGN_OR_RETURN(const Bytes text, PosixFiles().Read(policy_file, procedures::kMaxPolicy));
+    const auto policy = procedures::ParsePolicy(AsText(text));
+    if (!policy.ok()) return WithContext(policy.status(), policy_file);
+    for (LintFinding& finding : procedures::LintPeople(runbook, *policy)) findings.push_back(std::move(finding));
+  }
   size_t errors = 0;
   for (const LintFinding& finding : findings) errors += finding.error ? 1 : 0;
   if (errors > 0) command.FoundFault();
@@ -95,7 +102,9 @@ void AddRunbookCommands(CLI::App& app, Command& command) {
   CLI::App* lint =
       group->add_subcommand("lint", "prove a runbook: every way through it is tried, what breaks a rule is told");
   lint->add_option("file", *file, "runbook (YAML)")->required();
-  lint->callback([&command, file] { command.Run([&] { return Lint(command, *file); }); });
+  auto policy = std::make_shared<std::string>();
+  lint->add_option("--policy", *policy, "trust policy: prove too that there are people for every step");
+  lint->callback([&command, file, policy] { command.Run([&] { return Lint(command, *file, *policy); }); });
 
   CLI::App* graph = group->add_subcommand("graph", "a runbook drawn: its steps and what each waits for");
   auto format = std::make_shared<std::string>("text");

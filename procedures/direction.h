@@ -50,12 +50,12 @@ struct Direction {
   std::string nonce;         // 32 hexadecimal digits
   std::string requested_by;  // person id
   UtcTime drafted;
-  std::string key;           // recovery | contingency
+  std::string key;  // recovery | contingency
   // Recovery: its Organisation Certificate, whose EUI-64 is the Business Originator ID. Contingency: the Root OCA
   // Certificate that Devices hold, which carries the key wrapped (SEC L10.30(e)).
   Digest key_certificate{};
   std::optional<Eui64> originator;  // contingency only: its Business Originator ID, which no certificate names
-  std::string procedure;     // runbook id
+  std::string procedure;            // runbook id
   Digest procedure_digest{};
   std::string mode;                   // GBCS name, "anyExceptAbnormalRootByRecovery"
   std::vector<DirectedGroup> groups;  // 1..64, names strictly increasing

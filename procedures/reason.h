@@ -85,7 +85,7 @@ namespace smki::procedures {
   X(POLICY_DIGEST_MISMATCH, "the trust policy is not the one bound in the token",                                      \
     "use the bound policy, or bind a new one under its quorum")                                                        \
   X(POLICY_INCOMPLETE, "the trust policy lacks something this use needs", "complete the policy and have it approved")  \
-  X(CEREMONY_NOT_WITNESSED, "the transcript of a key ceremony is not signed by those who must have seen it",            \
+  X(CEREMONY_NOT_WITNESSED, "the transcript of a key ceremony is not signed by those who must have seen it",           \
     "have it signed by whoever ran it and by a witness: smki-key-ceremony sign")                                       \
   X(CEREMONY_OUTPUT_WRONG, "a key ceremony's result is missing, altered, or not what its profile asks for",            \
     "do not use it; hold the ceremony again, under another name")                                                      \

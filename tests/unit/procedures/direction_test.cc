@@ -208,11 +208,24 @@ TEST(Direction, UnderContingencyOnlyANewRootHasAnAuthorisingFloor) {
   Direction d = SampleDirection();
   d.key = "contingency";
   d.mode = "anyByContingency";
+  d.originator = Eui64(0x70B3D51F300017FF);
   d.groups[0].replacements.insert(d.groups[0].replacements.begin(), {"recovery/digitalSignature", Filled(9)});
   d.groups[0].authorising_floor = 0;
   EXPECT_TRUE(IsRefusal(CheckDirection(d), Reason::kDIRECTION_MALFORMED));
   d.groups[0].replacements.insert(d.groups[0].replacements.begin() + 1, {"root/keyCertSign", Filled(8)});
   EXPECT_TRUE(CheckDirection(d).ok()) << Message(CheckDirection(d));
+}
+
+TEST(Direction, NamesAnOriginatorUnderContingencyAndOnlyThere) {
+  Direction d = SampleDirection();
+  d.originator = Eui64(0x70B3D51F300017FF);
+  EXPECT_TRUE(IsRefusal(CheckDirection(d), Reason::kDIRECTION_MALFORMED));
+  d.key = "contingency";
+  d.mode = "anyByContingency";
+  EXPECT_TRUE(CheckDirection(d).ok()) << Message(CheckDirection(d));
+  EXPECT_EQ(ParseDirection(RenderDirection(d))->originator, d.originator);
+  d.originator.reset();
+  EXPECT_TRUE(IsRefusal(CheckDirection(d), Reason::kDIRECTION_MALFORMED));
 }
 
 TEST(Direction, FindsGroupsByName) {
