@@ -116,7 +116,8 @@ class Linter {
         Error(s, "action {} has no parameter '{}'", s.action, key);
       if (key == "wave" && value != "canary" && value != "main")
         Error(s, "wave must be canary or main, found '{}'", value);
-      if (key == "rejects") CheckRejects(s, value);
+      if (key == "rejects") CheckAccepted(s, key, value, "rejected records are");
+      if (key == "gap") CheckAccepted(s, key, value, "a missing delta is");
       if (key == "certificates" && value != kSubscriber && value != kAccessControlBroker && value != kSuccessor)
         Error(s, "certificates must be {}, {} or {}, found '{}'", kSubscriber, kAccessControlBroker, kSuccessor, value);
     }
@@ -129,14 +130,14 @@ class Linter {
   }
 
   // A Repository that lacks records is somebody's decision, never a matter of course.
-  void CheckRejects(const Step& s, const std::string& value) {
-    if (value != "accepted") Error(s, "rejects must be accepted or left out, found '{}'", value);
+  void CheckAccepted(const Step& s, const std::string& key, const std::string& value, const char* what) {
+    if (value != "accepted") Error(s, "{} must be accepted or left out, found '{}'", key, value);
     const bool decided = std::any_of(s.when.begin(), s.when.end(), [&](const auto& when) {
       const Step* step = runbook_.Find(when.first);
       return step != nullptr && step->kind == StepKind::kDecide;
     });
     if (!decided)
-      Error(s, "rejected records are accepted only when a decide step said so: add when: {{decision: choice}}");
+      Error(s, "{} accepted only when a decide step said so: add when: {{decision: choice}}", what);
   }
 
   void CheckChoices(const Step& s) {

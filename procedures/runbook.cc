@@ -194,7 +194,7 @@ StatusOr<Runbook> LoadRunbook(std::string_view text, const std::string& file) {
 
 const std::vector<ActionSpec>& KnownActions() {
   static const std::vector<ActionSpec> actions = {
-      {"repository.rebuild", {}, {"rejects"}},
+      {"repository.rebuild", {}, {"rejects", "gap"}},
       {"repository.apply-deltas", {}, {}},
       {"repository.holds-certificates", {}, {"certificates"}},
       {"direction.draft", {}, {"certificates"}},

@@ -10,6 +10,7 @@
 namespace smki::repository {
 namespace {
 
+constexpr size_t kWidestGap = 31;      // days; the next FULL is a week away
 constexpr size_t kMostFiles = 20'000;  // 54 years of deltas; a record's place has 16 bits for its file
 
 struct Extracts {
@@ -60,11 +61,20 @@ StatusOr<Extracts> Sort(const std::vector<std::string>& files, const PlanRequest
   return out;
 }
 
-// The deltas from `first` to `target`, each day.
-StatusOr<std::vector<ExtractName>> Run(const Extracts& extracts, const std::string& first, const std::string& target) {
+// The deltas from `first` to `target`, each day. Those that are not there go to `missing`; null: none may be.
+StatusOr<std::vector<ExtractName>> Run(const Extracts& extracts, const std::string& first, const std::string& target,
+                                       std::vector<std::string>* missing) {
   std::vector<ExtractName> out;
   for (std::string date = first; date <= target; date = DaysAfter(date, 1)) {
     const auto delta = extracts.deltas.find(date);
+    if (delta == extracts.deltas.end() && missing != nullptr) {
+      missing->push_back(ExtractFileName(false, date));
+      if (missing->size() <= kWidestGap) continue;
+      return Refused(Refusal::kDELTA_MISSING,
+                     fmt::format("more than {} deltas are missing between {} and {}: that is no gap; fetch a newer "
+                                 "SMKIKR_FULL",
+                                 kWidestGap, first, target));
+    }
     if (delta == extracts.deltas.end()) {
       return Refused(Refusal::kDELTA_MISSING,
                      fmt::format("{} is missing: every delta from {} to {} is needed; fetch it (the Repository keeps a "
@@ -96,7 +106,7 @@ StatusOr<RebuildPlan> PlanRebuild(const std::vector<std::string>& files, const P
   for (auto old = extracts.deltas.begin(); old != first; ++old) plan.not_needed.push_back(FileNameOf(old->second.file));
   const std::string next = DaysAfter(plan.full.date, 1);
   const std::string begin = first == extracts.deltas.end() ? next : std::min(first->first, next);
-  SMKI_ASSIGN_OR_RETURN(plan.deltas, Run(extracts, begin, plan.as_of));
+  SMKI_ASSIGN_OR_RETURN(plan.deltas, Run(extracts, begin, plan.as_of, request.allow_gap ? &plan.missing : nullptr));
   return plan;
 }
 
@@ -104,7 +114,7 @@ StatusOr<std::vector<ExtractName>> PlanDeltas(const std::vector<std::string>& fi
                                               const PlanRequest& request) {
   SMKI_ASSIGN_OR_RETURN(const Extracts extracts, Sort(files, request));
   const std::string newest = extracts.deltas.empty() ? last : extracts.deltas.rbegin()->first;
-  return Run(extracts, DaysAfter(last, 1), request.as_of.empty() ? newest : request.as_of);
+  return Run(extracts, DaysAfter(last, 1), request.as_of.empty() ? newest : request.as_of, nullptr);
 }
 
 }  // namespace smki::repository

@@ -13,11 +13,13 @@ struct PlanRequest {
   std::string as_of = {};  // the date to restore, YYYY-MM-DD; empty: the newest there is
   int overlap_days = 1;    // deltas of so many days before the FULL's are applied too, if they are there
   std::string today = {};  // files dated later are refused; empty: any date
+  bool allow_gap = false;  // days without a delta are left out and named; somebody decided that, and signed it
 };
 
 struct RebuildPlan {
   ExtractName full;
   std::vector<ExtractName> deltas;      // in date order
+  std::vector<std::string> missing;     // file names of deltas that a gap leaves out; see allow_gap
   std::vector<std::string> not_needed;  // file names of deltas from before that
   std::string as_of;
 };

@@ -76,6 +76,8 @@ class Rebuilding {
     authorities_.Conclude();
     SMKI_RETURN_IF_ERROR(revocations_.Check(authorities_, summary.as_of));
     report_.notes = revocations_.notes();
+    for (const std::string& name : report_.missing)
+      report_.notes.push_back(name + " is missing: what changed on that day is not in this Repository");
     if (options_.verify == Verify::kStructure)
       report_.notes.push_back("signatures of organisations' and Devices' certificates were not verified (structure)");
     SMKI_RETURN_IF_ERROR(builder_->JudgeWaiting(examiner_, ThreadsFor(options_.threads)));
@@ -219,7 +221,7 @@ StatusOr<std::vector<std::string>> FilesOf(const RebuildOptions& options) {
 }
 
 PlanRequest RequestOf(const RebuildOptions& options) {
-  return {options.target_date, options.overlap_days, options.today};
+  return {options.target_date, options.overlap_days, options.today, options.allow_gap};
 }
 
 Status RebuildLocked(const RebuildOptions& options, const std::string& store, RebuildReport& report) {
@@ -227,6 +229,7 @@ Status RebuildLocked(const RebuildOptions& options, const std::string& store, Re
   const auto plan = PlanRebuild(names, RequestOf(options));
   if (!plan.ok()) return WithContext(plan.status(), options.extracts);
   report.not_needed = plan->not_needed;
+  report.missing = plan->missing;
   std::vector<ExtractName> files = {plan->full};
   files.insert(files.end(), plan->deltas.begin(), plan->deltas.end());
   Rebuilding rebuilding(options, store, report);

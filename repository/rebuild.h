@@ -42,6 +42,8 @@ struct RebuildOptions {
   unsigned threads = 0;                 // 0: as many as there are cores
   // Roots that a recovery is about to put in the place of organisation_root; certificates may chain to them as well.
   std::vector<pki::TrustAnchor> more_organisation_roots = {};
+  // Missing deltas are left out and named. Only for an incident in which two persons signed that it may be so.
+  bool allow_gap = false;
 };
 
 struct FileAccount {
@@ -63,6 +65,7 @@ struct RejectedRecord {
 struct RebuildReport {
   StoreSummary summary;
   std::vector<FileAccount> files;       // in the order they were applied
+  std::vector<std::string> missing;     // deltas that were not there and are left out; see allow_gap
   std::vector<std::string> not_needed;  // deltas from before the FULL
   std::vector<RejectedRecord> rejects;
   std::string rejects_file;        // where they are listed; empty if there are none

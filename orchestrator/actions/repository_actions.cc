@@ -39,10 +39,15 @@ class RepositoryAction : public Action {
 
  protected:
   // Builds on the worker; `then` runs here with the report.
-  void RunBuild(Build build, uint64_t tolerance, std::function<void(StatusOr<repository::RebuildReport>)> then) {
+  struct Tolerated {
+    uint64_t rejects = 0;
+    bool gap = false;
+  };
+  void RunBuild(Build build, Tolerated tolerated, std::function<void(StatusOr<repository::RebuildReport>)> then) {
     auto options = OptionsFor(core(), incident());
     if (!options.ok()) return then(options.status());
-    options->tolerance = tolerance;
+    options->tolerance = tolerated.rejects;
+    options->allow_gap = tolerated.gap;
     options->on_progress = [progress = progress_, start = SystemClock().SinceBoot()](const auto& now) {
       progress->Tell(now, std::chrono::duration_cast<Millis>(SystemClock().SinceBoot() - start));
     };
@@ -94,25 +99,40 @@ class BuildAction : public RepositoryAction {
 
   void Start() override {
     // The runbook's decide step accepted them (lint sees to it).
-    const uint64_t tolerance = step().with.count("rejects") != 0 ? repository::kMostTolerated : 0;
-    RunBuild(build_, tolerance, [this](StatusOr<repository::RebuildReport> report) {
+    const uint64_t rejects = step().with.contains("rejects") ? repository::kMostTolerated : 0;
+    RunBuild(build_, {rejects, step().with.contains("gap") && GapWasSigned()}, [this](auto report) {
       if (!report.ok()) return Fail(report.status());
       Outputs outputs = OutputsOf(report->summary);
-      std::string rejected;
+      std::string left_out;
+      if (!report->missing.empty()) {
+        outputs["store.missing"] = fmt::format("{}", fmt::join(report->missing, ", "));
+        left_out = fmt::format("; missing and left out: {}", outputs.at("store.missing"));
+      }
       if (!report->rejects.empty()) {
         outputs["store.rejected"] = fmt::format("{}", report->rejects.size());
-        rejected =
+        left_out +=
             fmt::format("; {} rejected records are left out, see {}", report->rejects.size(), report->rejects_file);
       }
       const std::string detail =
           fmt::format("{} certificates from {} files, newest of {}{}", report->summary.certificates,
-                      report->files.size(), outputs.at("store.date"), rejected);
+                      report->files.size(), outputs.at("store.date"), left_out);
       Succeed(detail, std::move(outputs));
     });
   }
   std::vector<std::string> WaitingFor() const override { return {Progress()}; }
 
  private:
+  // The rebuild without a gap was left out by a deviation: asked for by one person, approved by another. A decision
+  // alone, which is one person's, does not do.
+  bool GapWasSigned() const {
+    return std::any_of(incident().state.deviations.begin(), incident().state.deviations.end(), [&](const auto& item) {
+      const procedures::DeviationState& deviation = item.second;
+      if (!deviation.done || deviation.asked.kind != procedures::DeviationKind::kSkip) return false;
+      const procedures::Step* skipped = incident().runbook.Find(deviation.asked.step);
+      return skipped != nullptr && skipped->action == "repository.rebuild";
+    });
+  }
+
   Build build_;
 };
 
@@ -126,7 +146,7 @@ class HoldsCertificatesAction : public RepositoryAction {
 
  private:
   void Apply() {
-    RunBuild(&repository::ApplyDeltas, 0, [this](StatusOr<repository::RebuildReport> report) {
+    RunBuild(&repository::ApplyDeltas, {}, [this](StatusOr<repository::RebuildReport> report) {
       // A gap or a broken file will not mend itself, but the authority may publish a good one: say so and go on
       // looking.
       if (!report.ok()) return Wait(report.status());

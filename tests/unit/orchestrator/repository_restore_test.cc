@@ -46,6 +46,19 @@ class RestoreTest : public ::testing::Test {
     house_.Settle(Millis(3000));
     EXPECT_EQ(house_.View().state(), "closed") << house_.View().DebugString();
   }
+  // The delta of 19 November, which overlaps the full extract of the 20th; that of the 20th is lost.
+  void PublishBeforeAGap() {
+    auto writer = repository::ExtractWriter::Create(house_.site.extracts, false, "2026-11-19");
+    ASSERT_TRUE(writer.ok());
+    ASSERT_TRUE((*writer)->Finish().ok());
+  }
+  void SkipRebuild(const std::string& why) {
+    const Status asked = house_.Ask("ola", {procedures::DeviationKind::kSkip, "rebuild", "", "", why, "WB"});
+    ASSERT_TRUE(asked.ok()) << asked;
+    const Status skipped = house_.Approve("leo");
+    ASSERT_TRUE(skipped.ok()) << skipped;
+    house_.Settle(Millis(3000));
+  }
   // A delta of the next day with a Device's certificate that nobody known issued.
   void PublishForgery() {
     auto writer = repository::ExtractWriter::Create(house_.site.extracts, false, "2026-11-21");
@@ -84,12 +97,7 @@ TEST_F(RestoreTest, I7_RejectedRecordsAreLeftOutOnlyWhenALeadDecidedSo) {
   EXPECT_EQ(house_.Step("rebuild").status(), "failed") << house_.View().DebugString();
   EXPECT_THAT(house_.View().DebugString(), HasSubstr("1 records were rejected, 0 are tolerated"));
   EXPECT_FALSE(repository::Store::Open(house_.site.store).ok());
-  const Status asked = house_.Ask(
-      "ola", {procedures::DeviationKind::kSkip, "rebuild", "", "", "the one record is a known forgery", "WB"});
-  ASSERT_TRUE(asked.ok()) << asked;
-  const Status skipped = house_.Approve("leo");
-  ASSERT_TRUE(skipped.ok()) << skipped;
-  house_.Settle(Millis(3000));
+  SkipRebuild("the one record is a known forgery");
   EXPECT_FALSE(repository::Store::Open(house_.site.store).ok()) << "skipping builds nothing";
   Decide("rejects", "accept-without-them");
   EXPECT_EQ(house_.Step("rebuild-without").status(), "done") << house_.View().DebugString();
@@ -98,6 +106,27 @@ TEST_F(RestoreTest, I7_RejectedRecordsAreLeftOutOnlyWhenALeadDecidedSo) {
   ASSERT_TRUE(store.ok()) << store.status();
   EXPECT_TRUE((*store)->ByEui(Eui64(0x00DB123456000099))->empty());
   FinishFromCompare();
+}
+
+TEST_F(RestoreTest, I7_AMissingDayIsLeftOutOnlyAfterADeviationAndADecision) {
+  PublishBeforeAGap();
+  Gather();
+  EXPECT_EQ(house_.Step("rebuild").status(), "failed") << house_.View().DebugString();
+  EXPECT_THAT(house_.View().DebugString(), HasSubstr("SMKIKR_DELT_2026-11-20.xml.gz is missing"));
+  SkipRebuild("the delta of the 20th is in no archive");
+  Decide("rejects", "accept-gap");
+  EXPECT_EQ(house_.Step("rebuild-with-gap").status(), "done") << house_.View().DebugString();
+  EXPECT_THAT(house_.View().DebugString(), HasSubstr("missing and left out: SMKIKR_DELT_2026-11-20.xml.gz"));
+  FinishFromCompare();
+}
+
+TEST_F(RestoreTest, I7_ADecisionWithoutADeviationAllowsNoGap) {
+  Gather();
+  ASSERT_EQ(house_.Step("rebuild").status(), "done") << house_.View().DebugString();
+  PublishBeforeAGap();
+  Decide("rejects", "accept-gap");
+  EXPECT_EQ(house_.Step("rebuild-with-gap").status(), "failed") << house_.View().DebugString();
+  EXPECT_THAT(house_.View().DebugString(), HasSubstr("SMKIKR_DELT_2026-11-20.xml.gz is missing"));
 }
 
 }  // namespace

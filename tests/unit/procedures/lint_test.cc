@@ -62,6 +62,8 @@ TEST(Lint, FindsEachFaultByName) {
          At(r, "rebuild-repository").when = {{"report-received", "done"}};
        },
        "'rebuild-repository': rejected records are accepted only when a decide step said so"},
+      {[](Runbook& r) { At(r, "rebuild-repository").with["gap"] = "accepted"; },
+       "'rebuild-repository': a missing delta is accepted only when a decide step said so"},
       {[](Runbook& r) { At(r, "rebuild-repository").with["rejects"] = "some"; },
        "rejects must be accepted or left out"},
       {[](Runbook& r) { At(r, "report").action = "direction.draft"; },

@@ -51,6 +51,21 @@ TEST(Plan, I7_AGapIsRefusedAndNamesTheMissingFile) {
   EXPECT_EQ(PlanRebuild({Full("15"), Delta("17")}, {}).status().code(), StatusCode::kFailedPrecondition);
 }
 
+TEST(Plan, AGapThatSomebodySignedIsNamedDayByDay) {
+  const auto plan = PlanRebuild({Full("15"), Delta("17"), Delta("19")}, {.allow_gap = true});
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(plan->missing, (std::vector<std::string>{Delta("16"), Delta("18")}));
+  EXPECT_EQ(plan->deltas.size(), 2u);
+  EXPECT_EQ(plan->as_of, "2026-11-19");
+  EXPECT_TRUE(PlanRebuild({Full("15"), Delta("16")}, {.allow_gap = true})->missing.empty());
+}
+
+TEST(Plan, AGapOfMoreThanAMonthIsNone) {
+  const auto plan = PlanRebuild({Full("15")}, {.as_of = "2026-12-17", .allow_gap = true});
+  EXPECT_EQ(ReasonOf(plan.status()), "DELTA_MISSING");
+  EXPECT_TRUE(PlanRebuild({Full("15")}, {.as_of = "2026-12-16", .allow_gap = true}).ok());
+}
+
 TEST(Plan, I7_TheOverlapBeforeTheFullIsAppliedIfItIsThereAndOlderDeltasAreNotNeeded) {
   EXPECT_EQ(Planned({Full("15"), Delta("14"), Delta("15"), Delta("16")}), "15: 14 15 16");
   EXPECT_EQ(Planned({Full("15"), Delta("15"), Delta("16")}), "15: 15 16");
