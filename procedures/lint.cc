@@ -136,8 +136,7 @@ class Linter {
       const Step* step = runbook_.Find(when.first);
       return step != nullptr && step->kind == StepKind::kDecide;
     });
-    if (!decided)
-      Error(s, "{} accepted only when a decide step said so: add when: {{decision: choice}}", what);
+    if (!decided) Error(s, "{} accepted only when a decide step said so: add when: {{decision: choice}}", what);
   }
 
   void CheckChoices(const Step& s) {

@@ -22,10 +22,7 @@ uint64_t RowOf(const uint8_t* index_entry) {
 class Proving {
  public:
   Proving(const RebuildOptions& options, const StoreReader& store)
-      : options_(options),
-        store_(store),
-        authorities_(options),
-        examiner_(authorities_, options.verify) {}
+      : options_(options), store_(store), authorities_(options), examiner_(authorities_, options.verify) {}
 
   Status Prove() {
     SMKI_RETURN_IF_ERROR(ProveTable());

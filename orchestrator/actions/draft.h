@@ -24,7 +24,7 @@ struct DraftInputs {
   std::string requested_by;
   const pki::Certificate* new_root = nullptr;  // contingency: accepted from its key ceremony
   uint64_t counter_floor = 0;                  // of the keyguard: every counter must be above
-  uint64_t ledger_sequence = 0;  // the newest entry (I3)
+  uint64_t ledger_sequence = 0;                // the newest entry (I3)
   Digest ledger_head{};
   UtcTime now;
   Bytes nonce;  // 16 random octets

@@ -31,8 +31,8 @@ class NewHierarchy {
   // Every cell of every Device, as the Inventory records them. CERTIFICATES_NOT_IN_REPOSITORY names the first
   // organisation and cell for which the new hierarchy has issued nothing that is In Use.
   StatusOr<std::vector<HierarchyGroup>> GroupsOf(const std::vector<estate::v1::Device>& devices);
-  // The certificate that the new hierarchy gave to `organisation` for its own cell; of two keyAgreement certificates the
-  // elder serves management, the younger prepayment top-up (orchestrator/actions/replacements.h).
+  // The certificate that the new hierarchy gave to `organisation` for its own cell; of two keyAgreement certificates
+  // the elder serves management, the younger prepayment top-up (orchestrator/actions/replacements.h).
   StatusOr<pki::Certificate> CertificateFor(const gbcs::TrustAnchorCell& cell, Eui64 organisation);
   // By one of its Issuing OCAs, by name and key identifier.
   bool Issued(const pki::Certificate& certificate) const;

@@ -19,9 +19,9 @@ StatusOr<KeyCeremonyTranscript> CheckTranscript(const TrustPolicy& policy, const
 // `files` are exactly the transcript's outputs, octet for octet. CEREMONY_OUTPUT_WRONG names the first that is not.
 Status CheckOutputs(const KeyCeremonyTranscript& transcript, const std::map<std::string, Bytes>& files);
 
-// The profile of an authority's certificate (GBCS.md 6.2 to 6.4), as the ceremony of `plan` makes it: subject, lifetime,
-// key usage, path length, policy, identifiers, signature of `issuer` (itself for a root); a root carries a contingency
-// key and nobody else does. CEREMONY_OUTPUT_WRONG says what is not so.
+// The profile of an authority's certificate (GBCS.md 6.2 to 6.4), as the ceremony of `plan` makes it: subject,
+// lifetime, key usage, path length, policy, identifiers, signature of `issuer` (itself for a root); a root carries a
+// contingency key and nobody else does. CEREMONY_OUTPUT_WRONG says what is not so.
 Status CheckAuthorityProfile(const KeyCeremonyPlan& plan, const pki::Certificate& certificate,
                              const pki::Certificate& issuer);
 

@@ -76,7 +76,7 @@ class Authorities {
   const std::vector<pki::TrustAnchor>& RootsOf(bool device) const { return roots_[device ? 1 : 0]; }
 
   const std::vector<pki::TrustAnchor> roots_[2];  // organisations, Devices
-  mutable std::shared_mutex mutex_;  // of what follows
+  mutable std::shared_mutex mutex_;               // of what follows
   std::vector<Known> known_;
   std::map<Digest, size_t> by_digest_;  // SHA-256 of the DER: index into known_
   struct Named {

@@ -350,7 +350,8 @@ void EvidenceStory::TellCampaign() {
       write(ledger::JournalType::kOrder,
             Encode(ledger::JournalOrder{Now(), order, person, direction, ToBytes(AsBytes(text)),
                                         people_.Sign(spoiled_.order_signer.empty() ? person : spoiled_.order_signer,
-                                                     AsBytes(text), "smki order"), ""}));
+                                                     AsBytes(text), "smki order"),
+                                        ""}));
     }
   };
   if (spoiled_.orders_before_opening) give_orders();

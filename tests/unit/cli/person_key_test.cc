@@ -83,9 +83,9 @@ class TokenOfAnn : public ::testing::Test {
   Answer Sign(const std::string& pin) {
     const Pipe pipe(pin);
     const std::string digest = ToHex(pki::Sha256(Must(PosixFiles().Read(direction_, 1 << 20))));
-    return Smkictl({"--site", site_, "--pin-fd", std::to_string(pipe.get()), "direction", "sign", "--file",
-                    direction_, "--digest", digest, "--yes", "key,procedure,devices,cells,validity,limits",
-                    "--no-submit", "--out", out_});
+    return Smkictl({"--site", site_, "--pin-fd", std::to_string(pipe.get()), "direction", "sign", "--file", direction_,
+                    "--digest", digest, "--yes", "key,procedure,devices,cells,validity,limits", "--no-submit", "--out",
+                    out_});
   }
 
   hsm::test::TempFolder tokens_;
