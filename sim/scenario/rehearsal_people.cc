@@ -63,15 +63,14 @@ bool Rehearsal::Leave(const json& step, const std::string& person, const std::st
                       const std::vector<std::vector<std::string>>& acts) {
   waits_for_person_ = true;
   Waiting waiting{step.value("id", ""), step.value("title", ""), person, role, {}};
-  // A step that is to be done once more is told once more.
-  std::string told = step.value("finished", "");
+  std::string told = step.value("finished", "");  // of one that failed: it is told at each failure
   for (const std::vector<std::string>& arguments : acts) {
     std::string command = Word(Program("smkictl")) + " --site " + Word(Path("persons/" + person + "/client.yaml"));
     for (const std::string& argument : arguments) command += " " + Word(argument);
     told += "\n" + command;
     waiting.commands.push_back(std::move(command));
   }
-  if (told_.insert(told).second && on_waiting) on_waiting(waiting);
+  if (told_[waiting.step].insert(told).second && on_waiting) on_waiting(waiting);
   return false;
 }
 

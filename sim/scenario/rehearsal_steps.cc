@@ -86,6 +86,7 @@ Status Rehearsal::Drive(const std::string& step, Millis patience) {
       bool current = false;
       for (const json& one : page_.status["steps"]) {
         const std::string at = one["status"];
+        if (at == "done") told_.erase(one.value("id", ""));  // if it is to be repeated it is told again
         current = current || at == "ready" || at == "running" || at == "failed";
         const auto served = Serve(one);
         if (!served.ok()) return served.status();
