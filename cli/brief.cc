@@ -190,7 +190,7 @@ class Computation {
 
   const BriefInputs& inputs_;
   std::unique_ptr<Brief> brief_;
-  std::map<Digest, Bytes> given_;  // by true digest
+  std::map<Digest, Bytes> given_;                                    // by true digest
   std::vector<std::pair<std::string, std::vector<Eui64>>> devices_;  // of groups with the directed population
   std::map<Digest, Bytes> known_;  // shown by the Repository or handed over, digest checked
 };

@@ -119,16 +119,16 @@ struct Brief {
   uint64_t devices = 0;
   std::vector<BriefKind> kinds;
   std::vector<BriefOwner> owners;
-  std::vector<BriefSample> sample;   // of the populations that are the directed ones, in increasing order
-  Status runbook;                    // why the factors cannot be told apart; OK: they can
-  std::vector<BriefFactor> factors;  // in the runbook's order
+  std::vector<BriefSample> sample;               // of the populations that are the directed ones, in increasing order
+  Status runbook;                                // why the factors cannot be told apart; OK: they can
+  std::vector<BriefFactor> factors;              // in the runbook's order
   std::vector<procedures::GuidanceFactor> said;  // what else was said on the way: id is the step
   std::vector<std::string> cannot;               // sentences
   bool earlier_asked = false;
   uint64_t earlier_left_out = 0;
   std::vector<BriefEarlier> earlier;  // those that still allow something
-  Status allowed;    // what the trust policy says (JudgeDirection)
-  Status materials;  // what CheckMaterials says of populations and certificates
+  Status allowed;                     // what the trust policy says (JudgeDirection)
+  Status materials;                   // what CheckMaterials says of populations and certificates
   repository::StoreSummary repository;
   bool repository_given = false;
   // Plain words, worst first. `grave`: do not sign before it is explained.

@@ -51,7 +51,8 @@ void AddEarlier(const BriefInputs& inputs, Brief& brief) {
     BriefEarlier out{use, 0, {}};
     for (const procedures::DirectedGroup& group : use.direction.groups) out.devices += group.population_count;
     for (const PmaAct& act : use.acts.acts) {
-      if (act.fault.empty() && (act.what == "approve" || act.what == "cast approve")) out.approved_by.push_back(act.person);
+      if (act.fault.empty() && (act.what == "approve" || act.what == "cast approve"))
+        out.approved_by.push_back(act.person);
     }
     brief.earlier.push_back(std::move(out));
   }

@@ -72,9 +72,8 @@ void AddKindsAndOwners(Brief& brief) {
       kind->devices += directed.population_count;
     }
     const BriefOwner found = OwnerOf(group);
-    const auto owner = std::find_if(brief.owners.begin(), brief.owners.end(), [&](const BriefOwner& one) {
-      return one.organisation == found.organisation;
-    });
+    const auto owner = std::find_if(brief.owners.begin(), brief.owners.end(),
+                                    [&](const BriefOwner& one) { return one.organisation == found.organisation; });
     if (owner == brief.owners.end()) {
       brief.owners.push_back(found);
     } else {
@@ -89,8 +88,8 @@ std::vector<std::string> CannotDo(const Brief& brief) {
   std::vector<std::string> out;
   if (const std::string roles = UntouchedRoles(direction); !roles.empty())
     out.push_back(fmt::format("replace anything in a cell of these roles, on any Device: {}", roles));
-  out.push_back(fmt::format("reach a Device that is not one of the {} in the directed populations",
-                            Count(brief.devices)));
+  out.push_back(
+      fmt::format("reach a Device that is not one of the {} in the directed populations", Count(brief.devices)));
   if (const std::string organisations = Organisations(brief); !organisations.empty())
     out.push_back("give a Device the certificate of another organisation than: " + organisations);
   out.push_back(fmt::format("have anything signed before {} or after {}", FormatTime(direction.not_before),
@@ -98,8 +97,7 @@ std::vector<std::string> CannotDo(const Brief& brief) {
   out.push_back(fmt::format("send one Device more than {}, or have more than {} made in all",
                             Count(limits.attempts_per_device, "command"), Count(limits.total, "signature")));
   out.push_back(fmt::format("go on while {} Devices are signed for and have not proven it", Count(limits.outstanding)));
-  out.push_back(fmt::format("use another key than the {} key named here, or that key in another mode",
-                            direction.key));
+  out.push_back(fmt::format("use another key than the {} key named here, or that key in another mode", direction.key));
   out.push_back(fmt::format("serve in another environment than {}, or in another incident than {}",
                             direction.environment.ToString(), direction.incident));
   return out;

@@ -181,8 +181,8 @@ std::string VotesText(const Brief& brief, const Style& style) {
               kLabel);
   for (const BriefRejection& rejection : brief.rejections)
     out += Fact("rejected", Printable(rejection.person + ": " + rejection.reason), kLabel);
-  return out + Fact("policy", brief.allowed.ok() ? style.Good("allows this use") : style.Bad("does not allow it"),
-                    kLabel);
+  return out +
+         Fact("policy", brief.allowed.ok() ? style.Good("allows this use") : style.Bad("does not allow it"), kLabel);
 }
 
 std::string WarningsText(const Brief& brief, const Style& style) {

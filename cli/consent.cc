@@ -101,9 +101,9 @@ Status Consent(const Command& command, const Direction& direction, const std::ve
       shown += Fact(&line == &item.lines.front() ? item.name : "", Printable(line), 10);
     command.Print(shown);
     if (SaysYes(command)) continue;
-    return procedures::Refuse(procedures::Reason::kCONSENT_REFUSED,
-                              fmt::format("you do not consent to the {} of {}; nothing was signed", item.name,
-                                          direction.id));
+    return procedures::Refuse(
+        procedures::Reason::kCONSENT_REFUSED,
+        fmt::format("you do not consent to the {} of {}; nothing was signed", item.name, direction.id));
   }
   return OkStatus();
 }

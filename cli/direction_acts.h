@@ -16,8 +16,8 @@ StatusOr<recovery::v1::DirectionView> FetchDirection(Person& person, const std::
 // Every act about that Direction; a keyguard that does not answer leaves its orders unknown.
 StatusOr<PmaActs> FetchActs(Person& person, const recovery::v1::DirectionView& view);
 
-// The Directions of other incidents that the orchestrator gave along with `view`, each judged here. A keyguard that does
-// not answer once is not asked again.
+// The Directions of other incidents that the orchestrator gave along with `view`, each judged here. A keyguard that
+// does not answer once is not asked again.
 StatusOr<std::vector<EarlierUse>> JudgeEarlier(Person& person, const recovery::v1::DirectionView& view);
 
 enum class Ballot { kApproval, kRejection, kCastingVote };

@@ -96,13 +96,13 @@ Status Review(const Command& command, const Sources& sources) {
   if (!verifier.ok()) out += Fact("", "Approvals so far could not be judged: " + Message(verifier.status()), 13);
   const std::string digest = ToHex(pki::Sha256(inputs.direction)).substr(0, 16);
   const char* const refuse = "ask about every STOP first; to refuse:  smkictl direction reject --reason \"...\"";
-  const std::string next = person.policy().chair == person.id()
-                               ? "on a tie you decide:  smkictl direction cast --for approve|reject --reason \"...\" "
-                                 "--digest " +
-                                     digest + ";  who voted:  smkictl direction votes"
-                           : brief->grave()
-                               ? refuse
-                               : "to approve what you have read, thing by thing:  smkictl direction sign --digest " + digest;
+  const std::string next =
+      person.policy().chair == person.id()
+          ? "on a tie you decide:  smkictl direction cast --for approve|reject --reason \"...\" "
+            "--digest " +
+                digest + ";  who voted:  smkictl direction votes"
+      : brief->grave() ? refuse
+                       : "to approve what you have read, thing by thing:  smkictl direction sign --digest " + digest;
   out += Fact("next", next, 13);
   command.Print(out);
   return OkStatus();
@@ -263,7 +263,8 @@ void AddDirectionCommands(CLI::App& app, Command& command) {
   AddSources(*review, *sources);
   review->add_option("--population", sources->populations, "population files of the groups");
   review->add_option("--repository", sources->repository, "store of the rebuilt Repository");
-  review->add_option("--runbook", sources->runbook, "the runbook that the Direction names: which factors are mandatory");
+  review->add_option("--runbook", sources->runbook,
+                     "the runbook that the Direction names: which factors are mandatory");
   review->callback([&command, sources] { command.Run([&] { return Review(command, *sources); }); });
 
   CLI::App* sign = group->add_subcommand("sign", "approve: sign the Direction's exact octets");

@@ -81,7 +81,8 @@ std::string AnswersToPaste(const Act& act) {
   std::string out;
   for (const auto& [id, answer] : act.factors) {
     std::string word;
-    for (const char c : procedures::CleanText(answer).text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    for (const char c : procedures::CleanText(answer).text)
+      word += c == '\'' ? std::string("'\\''") : std::string(1, c);
     out += ToPaste("", fmt::format("--factor '{}={}'", id, word));
   }
   return out.empty() ? "" : Fact("answers", "to give with the command when you repeat it:", 9) + out;
@@ -96,8 +97,9 @@ CLI::App* AddAct(CLI::App& group, Command& command, const char* verb, const char
   if (options->act.verb == "decide")
     sub->add_option("choice", options->act.choice, "one of the step's choices")->required();
   if (options->act.verb == "decide")
-    sub->add_option("--factor", options->factors,
-                    "ID=TEXT: the answer to a factor of the step, for the PMA to read; it is signed. Repeat it for each")
+    sub->add_option(
+           "--factor", options->factors,
+           "ID=TEXT: the answer to a factor of the step, for the PMA to read; it is signed. Repeat it for each")
         ->allow_extra_args(false);
   CLI::Option* text = sub->add_option("--text", options->act.text, "what was done and seen, or why; it is signed");
   if (needs_text) text->required();

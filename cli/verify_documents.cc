@@ -119,8 +119,7 @@ class Statements {
   }
   void CompareFactors(const ledger::Entry& entry, const std::string& what, const ledger::v1::IncidentEvent& event) {
     procedures::FactorAnswers stated, done;
-    for (const procedures::GuidanceFactor& factor : pending_.statement.factors)
-      stated[factor.id] = factor.answer.text;
+    for (const procedures::GuidanceFactor& factor : pending_.statement.factors) stated[factor.id] = factor.answer.text;
     for (const auto& field : event.fields()) {
       if (field.key().starts_with(procedures::kFactorField))
         done[field.key().substr(procedures::kFactorField.size())] = field.value();

@@ -13,8 +13,8 @@ std::string From(const std::map<std::string, std::string>& map, const char* key)
   return it == map.end() ? std::string() : it->second;
 }
 
-void DescribeFactors(const procedures::Runbook& runbook, const procedures::Step& step,
-                     const procedures::StepState& at, StepView& view) {
+void DescribeFactors(const procedures::Runbook& runbook, const procedures::Step& step, const procedures::StepState& at,
+                     StepView& view) {
   for (const procedures::Factor& factor : step.factors) {
     recovery::v1::FactorView& one = *view.add_factors();
     one.set_id(factor.id);

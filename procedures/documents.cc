@@ -150,8 +150,7 @@ Status CheckDeviation(const Statement& d) {
 }
 // One text for one set of answers.
 Status CheckFactors(const Statement& d) {
-  if (!d.factors.empty() && d.verb != "decide")
-    return InvalidArgument("'factors' belong to decide, not to {}", d.verb);
+  if (!d.factors.empty() && d.verb != "decide") return InvalidArgument("'factors' belong to decide, not to {}", d.verb);
   const auto not_before = [](const GuidanceFactor& a, const GuidanceFactor& b) { return a.id >= b.id; };
   if (std::adjacent_find(d.factors.begin(), d.factors.end(), not_before) != d.factors.end())
     return InvalidArgument("'factors' must stand in increasing order of id, each once");

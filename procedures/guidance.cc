@@ -46,8 +46,7 @@ bool LeadsOn(const Runbook& runbook, const Step& step, const std::string& choice
   return stays || !drafts;
 }
 
-Status CheckAnswers(const Runbook& runbook, const Step& step, const std::string& choice,
-                    const FactorAnswers& answers) {
+Status CheckAnswers(const Runbook& runbook, const Step& step, const std::string& choice, const FactorAnswers& answers) {
   for (const auto& [id, answer] : answers) SMKI_RETURN_IF_ERROR(CheckAnswer(step, id, answer));
   if (!LeadsOn(runbook, step, choice)) return OkStatus();
   std::string open;
@@ -56,8 +55,8 @@ Status CheckAnswers(const Runbook& runbook, const Step& step, const std::string&
       open += fmt::format("{}'{}' ({})", open.empty() ? "" : "; ", factor.id, factor.question);
   }
   if (open.empty()) return OkStatus();
-  return Refuse(Reason::kFACTOR_UNANSWERED, fmt::format("'{}' cannot be decided '{}' before the PMA can read: {}",
-                                                        step.id, choice, open));
+  return Refuse(Reason::kFACTOR_UNANSWERED,
+                fmt::format("'{}' cannot be decided '{}' before the PMA can read: {}", step.id, choice, open));
 }
 
 }  // namespace smki::procedures

@@ -43,8 +43,8 @@ struct StepState {
   uint64_t attempts = 0;
   UtcTime started, finished;
   std::string person;
-  std::string result;  // choice made, evidence, failure text; of a running direction step: digest under vote
-  std::string text;    // of a decision: what the person said to it
+  std::string result;     // choice made, evidence, failure text; of a running direction step: digest under vote
+  std::string text;       // of a decision: what the person said to it
   FactorAnswers factors;  // of a decision: what was answered
 };
 

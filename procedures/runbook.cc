@@ -101,7 +101,8 @@ Status CheckFactorNames(const Runbook& runbook, const YamlNode& steps) {
   for (size_t i = 0; i < runbook.steps.size(); ++i) {
     for (const Factor& factor : runbook.steps[i].factors) {
       if (!names.insert(factor.id).second)
-        return steps.items()[i].Wrong(fmt::format("factor '{}' has the name of a step or of another factor", factor.id));
+        return steps.items()[i].Wrong(
+            fmt::format("factor '{}' has the name of a step or of another factor", factor.id));
       if (++factors > kMaxFactors)
         return steps.items()[i].Wrong(fmt::format("more than {} factors in one runbook", kMaxFactors));
     }

@@ -81,8 +81,9 @@ struct LintFinding {
   std::vector<std::string> story;  // how it comes to that, a sentence each; empty if it needs none
 };
 // Beyond loading: unknown or cyclic requirements, unreachable steps, unknown actions or parameters, no person who looks
-// at the result, same actor for conflicting steps, missing basis, phases out of order, a Direction that is drafted before a
-// mandatory factor is answered; and over all ways through it (model_check.h) steps without what they need, and keys that stay open. In the order of lines.
+// at the result, same actor for conflicting steps, missing basis, phases out of order, a Direction that is drafted
+// before a mandatory factor is answered; and over all ways through it (model_check.h) steps without what they need, and
+// keys that stay open. In the order of lines.
 std::vector<LintFinding> Lint(const Runbook& runbook);
 
 }  // namespace smki::procedures

@@ -70,15 +70,15 @@ StatusOr<procedures::RequestBody> BodyOf(const recovery::v1::ActRequest& request
 
 ExpectedStatement StatementExpectedOf(const recovery::v1::ActRequest& request, const std::string& incident) {
   ExpectedStatement out{incident,
-          OrNone(request.step()),
-          request.verb(),
-          OrNone(request.choice()),
-          request.expected_sequence(),
-          request.text(),
-          request.deviation(),
-          request.not_after(),
-          request.runbook(),
-          request.witness()};
+                        OrNone(request.step()),
+                        request.verb(),
+                        OrNone(request.choice()),
+                        request.expected_sequence(),
+                        request.text(),
+                        request.deviation(),
+                        request.not_after(),
+                        request.runbook(),
+                        request.witness()};
   for (const recovery::v1::KeyValue& factor : request.factors())
     out.factors[factor.key()] = procedures::CleanText(factor.value()).text;
   return out;

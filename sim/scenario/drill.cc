@@ -218,13 +218,13 @@ void AddDrillCommand(CLI::App& app) {
   auto options = std::make_shared<DrillOptions>();
   CLI::Option* out = drill->add_option("--out", options->rehearsal.folder,
                                        "folder for the estate, logs, transcript and evidence; must not exist");
-  CLI::Option* estate =
-      drill
-          ->add_option("--estate", options->estate,
-                       "instead: the folder of an earlier drill, whose estate gets one more incident")
-          ->excludes(out);
-  drill->add_option("--interactive", options->rehearsal.interactive,
-                    "roles that people play themselves, at their own smkictl: what each is waited for is told here")
+  CLI::Option* estate = drill
+                            ->add_option("--estate", options->estate,
+                                         "instead: the folder of an earlier drill, whose estate gets one more incident")
+                            ->excludes(out);
+  drill
+      ->add_option("--interactive", options->rehearsal.interactive,
+                   "roles that people play themselves, at their own smkictl: what each is waited for is told here")
       ->check(CLI::IsMember(std::vector<std::string>(kPlayableRoles.begin(), kPlayableRoles.end())));
   drill->add_option("--fail", options->fail,
                     "POINT[:N]: the server that has this fail point ends itself there, the Nth time "

@@ -172,10 +172,10 @@ class Rehearsal {
   std::string refusal_;          // reason code of the last Try
   bool new_certificates_ = false;
   std::vector<Acknowledged> acknowledged_;
-  std::map<std::string, int> failures_;  // step -> starts after a failure
+  std::map<std::string, int> failures_;                // step -> starts after a failure
   std::map<std::string, std::set<std::string>> told_;  // of on_waiting, by step that waits
-  bool waits_for_person_ = false;        // the page at hand does
-  std::set<std::string> closed_before_;  // incidents of a reused estate
+  bool waits_for_person_ = false;                      // the page at hand does
+  std::set<std::string> closed_before_;                // incidents of a reused estate
 };
 
 }  // namespace smki::sim

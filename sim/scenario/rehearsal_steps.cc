@@ -46,11 +46,12 @@ bool MayTryAgain(const std::string& refusal) {
 
 Status Rehearsal::Open() {
   if (IsLeft("incident-lead")) return AwaitOpening();
-  SMKI_ASSIGN_OR_RETURN(const ProcessExit exit,
-                        Act(lead, {"incident", "open", "--runbook", options_.runbook, "--party", options_.party,
-                                   "--organisation", options_.organisation, "--what",
-                                   options_.party + " reports that its signing keys were copied from a lost server",
-                                   "--request-id", fmt::format("rehearsal-{}-{}", options_.seed, closed_before_.size())}));
+  SMKI_ASSIGN_OR_RETURN(
+      const ProcessExit exit,
+      Act(lead, {"incident", "open", "--runbook", options_.runbook, "--party", options_.party, "--organisation",
+                 options_.organisation, "--what",
+                 options_.party + " reports that its signing keys were copied from a lost server", "--request-id",
+                 fmt::format("rehearsal-{}-{}", options_.seed, closed_before_.size())}));
   if (exit.code != 0)
     return WithReason(FailedPrecondition("the incident could not be opened: {}", exit.err), RefusalOf(exit));
   return ReadPage();
@@ -58,7 +59,8 @@ Status Rehearsal::Open() {
 
 Status Rehearsal::ReadPage() {
   SMKI_ASSIGN_OR_RETURN(json status, Ask(lead, {"incident", "status"}));
-  if (closed_before_.contains(status.value("incident", ""))) return NotFound("no incident of this rehearsal is open yet");
+  if (closed_before_.contains(status.value("incident", "")))
+    return NotFound("no incident of this rehearsal is open yet");
   page_.status = std::move(status);
   if (on_page) on_page(page_);
   return OkStatus();
@@ -180,8 +182,8 @@ StatusOr<bool> Rehearsal::Decide(const json& step) {
   const json& stops = step["stops"];
   if (std::find(stops.begin(), stops.end(), choice) == stops.end()) {
     for (const json& factor : step["factors"])
-      arguments.insert(arguments.end(), {"--factor", factor.value("id", "") + "=rehearsed: " +
-                                                         factor.value("question", "")});
+      arguments.insert(arguments.end(),
+                       {"--factor", factor.value("id", "") + "=rehearsed: " + factor.value("question", "")});
   }
   return Try(PersonFor(role), arguments);
 }
@@ -210,7 +212,8 @@ StatusOr<bool> Rehearsal::Vote(const json& step) {
     if (voted_.count(digest + " " + member) != 0) continue;
     SMKI_ASSIGN_OR_RETURN(const ProcessExit review, Act(member, {"direction", "review"}));
     if (review.code != 0) return false;
-    SMKI_ASSIGN_OR_RETURN(const bool counted, Try(member, {"direction", "sign", "--digest", digest.substr(0, 16), "--yes", kEverything}));
+    SMKI_ASSIGN_OR_RETURN(const bool counted,
+                          Try(member, {"direction", "sign", "--digest", digest.substr(0, 16), "--yes", kEverything}));
     // A vote that was lost with a server is given again; one that had arrived is not.
     if (counted || refusal_ == "APPROVAL_DUPLICATE_MEMBER") voted_.insert(digest + " " + member);
     return counted;
@@ -224,8 +227,7 @@ StatusOr<bool> Rehearsal::PresentShares(const json& step) {
   const std::string ceremony = status->value("ceremony", "");
   if (IsLeft("key-custodian")) {
     for (const std::string& custodian : custodians)
-      Leave(step, custodian, "key-custodian",
-            {{"ceremony", "check"}, {"ceremony", "present", "--ceremony", ceremony}});
+      Leave(step, custodian, "key-custodian", {{"ceremony", "check"}, {"ceremony", "present", "--ceremony", ceremony}});
     return false;
   }
   std::set<std::string> presented;
