@@ -179,9 +179,9 @@ StatusOr<bool> Rehearsal::Decide(const json& step) {
   // At a terminal the factors are asked one by one.
   if (IsLeft(role)) return Leave(step, PersonFor(role), role, {{"incident", "decide", id, choice, "--text", "why"}});
   std::vector<std::string> arguments = {"incident", "decide", id, choice, "--text", "rehearsed: " + choice};
-  const json& stops = step["stops"];
+  const json stops = step.value("stops", json::array());
   if (std::find(stops.begin(), stops.end(), choice) == stops.end()) {
-    for (const json& factor : step["factors"])
+    for (const json& factor : step.value("factors", json::array()))
       arguments.insert(arguments.end(),
                        {"--factor", factor.value("id", "") + "=rehearsed: " + factor.value("question", "")});
   }
