@@ -287,7 +287,10 @@ void AddDrillCommand(CLI::App& app) {
     if (!options->estate.empty()) options->rehearsal.folder = options->estate;
     if (!options->fail.empty()) {
       auto fail = ParseFailPoint(options->fail);
-      if (!fail.ok()) throw CLI::ValidationError("--fail", Message(fail.status()));
+      if (!fail.ok()) {
+        std::fprintf(stderr, "--fail: %s\n", Message(fail.status()).c_str());  // a list is longer than a usage message
+        throw CLI::RuntimeError(2);
+      }
       options->rehearsal.fail = *std::move(fail);
     }
     CatchInterrupts();

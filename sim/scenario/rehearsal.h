@@ -177,10 +177,10 @@ class Rehearsal {
   std::set<std::string> acted_;  // steps before which the parties have acted
   size_t staff_done_ = 0;
   std::vector<Acknowledged> acknowledged_;
-  std::map<std::string, int> failures_;  // step -> starts after a failure
-  std::set<std::string> told_;           // of on_waiting
-  bool waits_for_person_ = false;        // the page at hand does
-  std::set<std::string> closed_before_;  // incidents of a reused estate
+  std::map<std::string, int> failures_;                // step -> starts after a failure
+  std::map<std::string, std::set<std::string>> told_;  // of on_waiting, by step that waits
+  bool waits_for_person_ = false;                      // the page at hand does
+  std::set<std::string> closed_before_;                // incidents of a reused estate
 };
 
 }  // namespace smki::sim

@@ -63,15 +63,14 @@ bool Rehearsal::Leave(const json& step, const std::string& person, const std::st
                       const std::vector<std::vector<std::string>>& acts) {
   waits_for_person_ = true;
   Waiting waiting{step.value("id", ""), step.value("title", ""), person, role, {}};
-  // A step that is to be done once more is told once more.
-  std::string told = step.value("finished", "");
+  std::string told = step.value("finished", "");  // of one that failed: it is told at each failure
   for (const std::vector<std::string>& arguments : acts) {
     std::string command = Word(Program("smkictl")) + " --site " + Word(Path("persons/" + person + "/client.yaml"));
     for (const std::string& argument : arguments) command += " " + Word(argument);
     told += "\n" + command;
     waiting.commands.push_back(std::move(command));
   }
-  if (told_.insert(told).second && on_waiting) on_waiting(waiting);
+  if (told_[waiting.step].insert(told).second && on_waiting) on_waiting(waiting);
   return false;
 }
 
@@ -95,18 +94,20 @@ Status Rehearsal::AwaitOpening() {
 Status Rehearsal::Reuse() {
   const auto estate = ReadSite(Path("estate.yaml"));
   if (!estate.ok()) {
-    return FailedPrecondition("{} holds no whole estate ({}). Next: name one that a drill has made, or leave --estate "
-                              "out",
-                              options_.folder, Message(estate.status()));
+    return FailedPrecondition(
+        "{} holds no whole estate ({}). Next: name one that a drill has made, or leave --estate "
+        "out",
+        options_.folder, Message(estate.status()));
   }
   for (const char* site : {"sim.yaml", "keyguard/keyguard.yaml", "orchestrator/orchestrator.yaml"}) {
     SMKI_ASSIGN_OR_RETURN(const std::string text, ReadSite(Path(site)));
     for (const char* key : {"listen", "personsListen"}) {
       for (const std::string& address : ValuesOf(text, key)) {
         if (SomebodyListens(address))
-          return FailedPrecondition("something listens at {}, where {} does: a server of this estate still runs, or "
-                                    "another program has its port. Next: end it",
-                                    address, site);
+          return FailedPrecondition(
+              "something listens at {}, where {} does: a server of this estate still runs, or "
+              "another program has its port. Next: end it",
+              address, site);
       }
     }
   }
@@ -124,8 +125,8 @@ Status Rehearsal::CheckAllClosed() {
   for (const json& incident : incidents) {
     const std::string id = incident.value("incident", "");
     if (incident.value("state", "") != "closed")
-      return FailedPrecondition("{} of {} is {}. Next: finish and close it, or use another estate", id,
-                                options_.folder, incident.value("state", ""));
+      return FailedPrecondition("{} of {} is {}. Next: finish and close it, or use another estate", id, options_.folder,
+                                incident.value("state", ""));
     closed_before_.insert(id);
   }
   return closed_before_.empty() ? OkStatus() : PutAsideOldKeys();

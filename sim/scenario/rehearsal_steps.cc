@@ -71,7 +71,8 @@ Status Rehearsal::Open() {
 
 Status Rehearsal::ReadPage() {
   SMKI_ASSIGN_OR_RETURN(json status, Ask(lead, {"incident", "status"}));
-  if (closed_before_.contains(status.value("incident", ""))) return NotFound("no incident of this rehearsal is open yet");
+  if (closed_before_.contains(status.value("incident", "")))
+    return NotFound("no incident of this rehearsal is open yet");
   page_.status = std::move(status);
   if (on_page) on_page(page_);
   return OkStatus();
@@ -99,6 +100,7 @@ Status Rehearsal::Drive(const std::string& step, Millis patience) {
       bool current = false;
       for (const json& one : page_.status["steps"]) {
         const std::string at = one["status"];
+        if (at == "done") told_.erase(one.value("id", ""));  // if it is to be repeated it is told again
         current = current || at == "ready" || at == "running" || at == "failed";
         const auto served = Serve(one);
         if (!served.ok()) return served.status();
@@ -221,11 +223,11 @@ StatusOr<bool> Rehearsal::Decide(const json& step) {
   // At a terminal the factors are asked one by one.
   if (IsLeft(role)) return Leave(step, PersonFor(role), role, {{"incident", "decide", id, choice, "--text", "why"}});
   std::vector<std::string> arguments = {"incident", "decide", id, choice, "--text", "rehearsed: " + choice};
-  const json& stops = step["stops"];
+  const json stops = step.value("stops", json::array());
   if (std::find(stops.begin(), stops.end(), choice) == stops.end()) {
-    for (const json& factor : step["factors"])
-      arguments.insert(arguments.end(), {"--factor", factor.value("id", "") + "=rehearsed: " +
-                                                         factor.value("question", "")});
+    for (const json& factor : step.value("factors", json::array()))
+      arguments.insert(arguments.end(),
+                       {"--factor", factor.value("id", "") + "=rehearsed: " + factor.value("question", "")});
   }
   return Try(PersonFor(role), arguments);
 }
@@ -254,7 +256,8 @@ StatusOr<bool> Rehearsal::Vote(const json& step) {
     if (voted_.count(digest + " " + member) != 0) continue;
     SMKI_ASSIGN_OR_RETURN(const ProcessExit review, Act(member, {"direction", "review"}));
     if (review.code != 0) return false;
-    SMKI_ASSIGN_OR_RETURN(const bool counted, Try(member, {"direction", "sign", "--digest", digest.substr(0, 16), "--yes", kEverything}));
+    SMKI_ASSIGN_OR_RETURN(const bool counted,
+                          Try(member, {"direction", "sign", "--digest", digest.substr(0, 16), "--yes", kEverything}));
     // A vote that was lost with a server is given again; one that had arrived is not.
     if (counted || refusal_ == "APPROVAL_DUPLICATE_MEMBER") voted_.insert(digest + " " + member);
     return counted;
@@ -270,8 +273,7 @@ StatusOr<bool> Rehearsal::PresentShares(const json& step) {
       status->value("key", "") == "symmetric" ? symmetric_custodians : custodians;
   if (IsLeft("key-custodian")) {
     for (const std::string& custodian : asked)
-      Leave(step, custodian, "key-custodian",
-            {{"ceremony", "check"}, {"ceremony", "present", "--ceremony", ceremony}});
+      Leave(step, custodian, "key-custodian", {{"ceremony", "check"}, {"ceremony", "present", "--ceremony", ceremony}});
     return false;
   }
   std::set<std::string> presented;

@@ -10,6 +10,7 @@
 namespace smki::procedures {
 namespace {
 
+using test::Answers;
 using test::Incident;
 using test::kVoteDigest;
 

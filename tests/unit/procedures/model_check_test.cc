@@ -69,8 +69,9 @@ TEST(ModelCheck, AFaultIsToldAsAShortestStory) {
   const auto findings = Lint(Load(std::string(kFolder) + "revoked-after-skipped-campaign.yaml"));
   ASSERT_EQ(findings.size(), 1u);
   EXPECT_THAT(findings[0].story,
-              ElementsAre("'rebuild' is done", "'lodged' is done", "'direction' is done", "'ceremony' is done",
-                          "'campaign' is skipped by a deviation", "'close' is done", "now 'revoke' can be started"));
+              ElementsAre("'guidance' is decided: direct", "'rebuild' is done", "'lodged' is done",
+                          "'direction' is done", "'ceremony' is done", "'campaign' is skipped by a deviation",
+                          "'close' is done", "now 'revoke' can be started"));
 }
 
 TEST(ModelCheck, AKeyThatStaysOpenIsToldWithWhatFails) {
