@@ -28,13 +28,24 @@ std::string Span(double seconds) {
   return fmt::format("{} min {} s", static_cast<int64_t>(seconds) / 60, static_cast<int64_t>(seconds) % 60);
 }
 
+// Of Devices that others commanded: method-1, a handover.
+std::string Proven(const Story& s) {
+  const auto devices = s.outputs.find("proven.devices"), proven = s.outputs.find("proven.recovered");
+  if (devices == s.outputs.end() || proven == s.outputs.end()) return "";
+  return fmt::format(
+      "{} of {} Devices, commanded by others, have proven with their own signed word that they hold the "
+      "new keys.",
+      proven->second, devices->second);
+}
+
 std::string Sentence(const Story& s) {
-  if (s.devices == 0) return "No Device was touched.";
+  const std::string proven = Proven(s);
+  if (s.devices == 0) return proven.empty() ? "No Device was touched." : proven + " No key of the DCC was used.";
   std::string out = fmt::format("{} of {} Devices are recovered, each on its own signed word.", s.recovered, s.devices);
   if (s.half_replaced > 0) out += fmt::format(" {} hold some of the new keys but not all.", s.half_replaced);
   if (s.refused > 0) out += fmt::format(" {} hold none of them.", s.refused);
   if (s.silent > 0) out += fmt::format(" {} have not answered.", s.silent);
-  return out;
+  return proven.empty() ? out : out + " " + proven;
 }
 
 }  // namespace
@@ -100,6 +111,7 @@ std::string StoryMarkdown(const Story& s) {
       "|\n| silent | {} |\n| all | {} |\n\n",
       s.recovered, s.half_replaced, s.refused, s.silent, s.devices);
   out += fmt::format("{} signatures were used, asked for in {} batches.\n", s.signatures, s.batches);
+  if (const std::string proven = Proven(s); !proven.empty()) out += "\n" + proven + "\n";
 
   out += "\n## What was refused\n\n";
   if (s.refusal_counts.empty()) {

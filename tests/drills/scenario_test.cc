@@ -121,6 +121,9 @@ TEST_F(ScenarioDrill, Method1IsTheSubscribersOwnWorkAndProvenByItsDevices) {
   EXPECT_TRUE(Checked(result, "every Device has proven whose it is now")) << result.dump(2);
   EXPECT_TRUE(Checked(result, "every Device holds the new keys, says the Device")) << result.dump(2);
   EXPECT_EQ(StatusOf(Report(result), "revoke-old"), "done");
+  const std::string told =
+      ToString(Must("report", PosixFiles().Read(result["evidence"].get<std::string>() + "/report.md", 1 << 20)));
+  EXPECT_NE(told.find("40 of 40 Devices, commanded by others, have proven"), std::string::npos) << told;
   ExpectAForgedProofIsFound(result);
 }
 

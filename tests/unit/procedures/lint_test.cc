@@ -154,8 +154,9 @@ TEST(Lint, HasNothingToSayAboutTheHousesOwnRunbooks) {
     const std::string text((std::istreambuf_iterator<char>(file)), {});
     const auto runbook = LoadRunbook(text, entry.path().string());
     ASSERT_TRUE(runbook.ok()) << runbook.status();
-    EXPECT_EQ(runbook->id + ".yaml", entry.path().filename()) << "an incident is opened by the name of the file";
-    for (const LintFinding& finding : Lint(*runbook)) ADD_FAILURE() << entry.path() << ": " << finding.message;
+    EXPECT_EQ(runbook->id + ".yaml", entry.path().filename().string())
+        << "an incident is opened by the name of the file";
+    for (const LintFinding& finding : Lint(*runbook)) ADD_FAILURE() << entry.path().string() << ": " << finding.message;
   }
   EXPECT_GE(runbooks, 5u);
 }
