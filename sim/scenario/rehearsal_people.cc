@@ -81,8 +81,8 @@ StatusOr<std::vector<json>> Rehearsal::ListIncidents() {
 
 Status Rehearsal::AwaitOpening() {
   Leave({{"id", "open"}, {"title", "Open the incident"}}, lead, "incident-lead",
-        {{"incident", "open", "--runbook", options_.scenario.runbook, "--party", options_.scenario.party, "--organisation",
-          options_.scenario.organisation, "--what", "what was reported, by whom and when"}});
+        {{"incident", "open", "--runbook", options_.scenario.runbook, "--party", options_.scenario.party,
+          "--organisation", options_.scenario.organisation, "--what", "what was reported, by whom and when"}});
   while (!Interrupted()) {
     if (ReadPage().ok()) return OkStatus();
     SMKI_RETURN_IF_ERROR(KeepServersRunning());

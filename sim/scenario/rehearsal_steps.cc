@@ -47,18 +47,13 @@ bool MayTryAgain(const std::string& refusal) {
 Status Rehearsal::Open() {
   if (IsLeft("incident-lead")) return AwaitOpening();
   const Scenario& scenario = options_.scenario;
-  std::vector<std::string> command = {"incident",
-                                      "open",
-                                      "--runbook",
-                                      scenario.runbook,
-                                      "--party",
-                                      scenario.party,
-                                      "--organisation",
-                                      scenario.organisation,
-                                      "--what",
-                                      scenario.what,
-                                      "--request-id",
-                                      fmt::format("rehearsal-{}-{}", options_.seed, closed_before_.size())};
+  std::vector<std::string> command = {
+      "incident",       "open",
+      "--runbook",      scenario.runbook,
+      "--party",        scenario.party,
+      "--organisation", scenario.organisation,
+      "--what",         scenario.what,
+      "--request-id",   fmt::format("rehearsal-{}-{}", options_.seed, closed_before_.size())};
   if (!scenario.successor.empty()) {
     command.insert(command.end(),
                    {"--successor", scenario.successor, "--successor-organisation", scenario.successor_organisation});
@@ -269,8 +264,7 @@ StatusOr<bool> Rehearsal::PresentShares(const json& step) {
   const auto status = Ask(custodians.front(), {"keyguard", "status"});
   if (!status.ok() || status->value("state", "") != "ceremony") return false;
   const std::string ceremony = status->value("ceremony", "");
-  const std::vector<std::string>& asked =
-      status->value("key", "") == "symmetric" ? symmetric_custodians : custodians;
+  const std::vector<std::string>& asked = status->value("key", "") == "symmetric" ? symmetric_custodians : custodians;
   if (IsLeft("key-custodian")) {
     for (const std::string& custodian : asked)
       Leave(step, custodian, "key-custodian", {{"ceremony", "check"}, {"ceremony", "present", "--ceremony", ceremony}});
