@@ -20,7 +20,10 @@ using hsm::pkcs11::Module;
 using repository::CertificateKind;
 using repository::CertificateStatus;
 
-constexpr int kFullAgeDays = kDeltas + 1;  // the newest delta is yesterday's
+// The authority publishes a delta a day, of the day after its newest; none may be of the future. So many incidents may
+// follow each other on one estate on the day it was made.
+constexpr int kDaysInHand = 14;
+constexpr int kFullAgeDays = kDeltas + kDaysInHand;
 constexpr char kAppendixL[] = "appendix-l";
 constexpr size_t kMaxRunbook = 1 << 20;
 constexpr size_t kMaxRunbooks = 64;

@@ -1,6 +1,7 @@
 // Each procedure of Appendix L that can be rehearsed, start to finish, as `./dev drill --scenario NAME` does it.
 #include <fstream>
 #include <functional>
+#include <sstream>
 
 #include "base/file.h"
 #include "ledger/proof_records.h"
@@ -196,7 +197,14 @@ class FurtherUse : public Drill {
     command.insert(command.end(), more.begin(), more.end());
     const auto exit = rehearsal_->Act(rehearsal_->lead, command);
     EXPECT_TRUE(exit.ok() && exit->code != 0) << "it was opened";
-    return exit.ok() ? exit->err : "";
+    return exit.ok() ? OnOneLine(exit->err) : "";
+  }
+  // A terminal's lines end anywhere.
+  static std::string OnOneLine(const std::string& text) {
+    std::istringstream words(text);
+    std::string out, word;
+    while (words >> word) out += (out.empty() ? "" : " ") + word;
+    return out;
   }
 };
 
