@@ -235,8 +235,11 @@ StatusOr<CeremonyFrame> Signer::Prepare() {
   FailPoint("signer.prepare.journalled");
   // An incident waits for nobody. Nothing has changed in the token yet.
   EndCustody("an incident came first");
-  if (activation_ != nullptr) AbandonActivation();
-  if (ended_) return Refuse(Reason::kCEREMONY_EXPIRED, "the Symmetric Key was open and is closed again");
+  if (activation_ != nullptr) {
+    const bool was_read = activation_->symmetric != nullptr;
+    AbandonActivation();
+    if (was_read) return Refuse(Reason::kCEREMONY_EXPIRED, "the Symmetric Key was open and is closed again");
+  }
   const std::string asked = admitted.discloses() ? kSymmetricKeyName : admitted.direction.key;
   SMKI_ASSIGN_OR_RETURN(Ceremony ceremony, Ceremony::Begin(AskedForBy(admitted, asked), *journal_, parts_.identity,
                                                            parts_.identity_certificate, parts_.random, now));

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -238,8 +239,11 @@ Bundle Estate::MakeBundle(int serial, uint64_t devices) {
   d.drafted = now - Millis(60'000);
   d.key = "recovery";
   d.key_certificate = recovery.sha256();
-  d.procedure = policy_.allowed.at(0).procedure;
-  d.procedure_digest = policy_.allowed.at(0).digest;
+  const auto method_3 = std::find_if(policy_.allowed.begin(), policy_.allowed.end(),
+                                     [](const procedures::AllowedUse& use) { return use.procedure == "method-3"; });
+  SMKI_CHECK(method_3 != policy_.allowed.end());
+  d.procedure = method_3->procedure;
+  d.procedure_digest = method_3->digest;
   d.mode = "anyExceptAbnormalRootByRecovery";
   d.counter_first = 0x1000000 + static_cast<uint64_t>(serial) * 0x10000;
   d.counter_last = d.counter_first + 0xFFF;

@@ -176,7 +176,8 @@ class Reconciler {
       }
       if (act.arguments[1] == "start") continue;  // may be needed again after a failure
       if (!done.insert(words).second) Wrong("acknowledged, then lost, then done again: {}", words);
-      const std::string& last = act.arguments.back();
+      const auto text = std::find(act.arguments.begin(), act.arguments.end(), "--text");
+      const std::string& last = text == act.arguments.end() ? act.arguments.back() : *std::next(text);
       const bool kept = std::any_of(entries_.begin(), entries_.end(), [&](const ledger::Entry& entry) {
         return entry.person == act.person &&
                (act.arguments[0] == "direction" ? entry.kind == "incident.approval-recorded"

@@ -375,7 +375,7 @@ const Attack kIdentity[] = {
     Rewrite("AComment", "DIRECTION_NOT_CANONICAL", "line", "mode:", "# harmless\nmode:"),
     Rewrite("WindowsLineEnds", "DIRECTION_NOT_CANONICAL", "line", "\nmode:", "\r\nmode:"),
     Rewrite("ALookalikeLetter", "DIRECTION_NOT_CANONICAL", "line", "INC-TEST", "INC-T\xD0\x95ST"),
-    Alter("MoreApprovalsThanSeats", "APPROVAL_DUPLICATE_MEMBER", "approvals for 6 seats",
+    Alter("MoreApprovalsThanSeats", "APPROVAL_DUPLICATE_MEMBER", "votes for 6 seats",
           [](Bundle& b, TakenOrchestrator&) { b.approvals.resize(7, b.approvals[0]); }),
     Alter("AnApprovalThatIsNoSignature", "APPROVAL_MALFORMED", "",
           [](Bundle& b, TakenOrchestrator&) { b.approvals[0] = ToBytes(AsBytes(std::string_view("yes"))); }),

@@ -41,9 +41,9 @@ void RefuseTheRest(CK_FUNCTION_LIST& l) {
          l.C_DecryptUpdate, l.C_DecryptFinal, l.C_DigestInit, l.C_Digest, l.C_DigestUpdate, l.C_DigestKey,
          l.C_DigestFinal, l.C_SignUpdate, l.C_SignFinal, l.C_SignRecoverInit, l.C_SignRecover, l.C_VerifyInit,
          l.C_Verify, l.C_VerifyUpdate, l.C_VerifyFinal, l.C_VerifyRecoverInit, l.C_VerifyRecover,
-         l.C_DigestEncryptUpdate, l.C_DecryptDigestUpdate, l.C_SignEncryptUpdate, l.C_DecryptVerifyUpdate,
-         l.C_GenerateKey, l.C_WrapKey, l.C_UnwrapKey, l.C_DeriveKey, l.C_SeedRandom, l.C_GenerateRandom,
-         l.C_GetFunctionStatus, l.C_CancelFunction, l.C_WaitForSlotEvent);
+         l.C_DigestEncryptUpdate, l.C_DecryptDigestUpdate, l.C_SignEncryptUpdate, l.C_DecryptVerifyUpdate, l.C_WrapKey,
+         l.C_UnwrapKey, l.C_DeriveKey, l.C_SeedRandom, l.C_GenerateRandom, l.C_GetFunctionStatus, l.C_CancelFunction,
+         l.C_WaitForSlotEvent);
 }
 
 CK_FUNCTION_LIST MakeList() {
@@ -71,6 +71,7 @@ CK_FUNCTION_LIST MakeList() {
   SMKI_OFFER(C_FindObjectsFinal);
   SMKI_OFFER(C_SignInit);
   SMKI_OFFER(C_Sign);
+  SMKI_OFFER(C_GenerateKey);
   SMKI_OFFER(C_GenerateKeyPair);
 #undef SMKI_OFFER
   RefuseTheRest(l);

@@ -47,6 +47,8 @@ class Hsm final : public SimHsm {
   CK_RV C_FindObjectsFinal(CK_SESSION_HANDLE session);
   CK_RV C_SignInit(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism, CK_OBJECT_HANDLE key);
   CK_RV C_Sign(CK_SESSION_HANDLE session, CK_BYTE* data, CK_ULONG data_size, CK_BYTE* signature, CK_ULONG* size);
+  CK_RV C_GenerateKey(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism, CK_ATTRIBUTE* wanted, CK_ULONG count,
+                      CK_OBJECT_HANDLE* key);
   CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism, CK_ATTRIBUTE* public_wanted,
                           CK_ULONG public_count, CK_ATTRIBUTE* private_wanted, CK_ULONG private_count,
                           CK_OBJECT_HANDLE* public_key, CK_OBJECT_HANDLE* private_key);

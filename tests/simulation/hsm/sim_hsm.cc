@@ -98,20 +98,29 @@ Attributes NewData() {
   return out;
 }
 
-Attributes NewKey(CK_OBJECT_CLASS object_class, bool is_private) {
+Attributes NewKey(CK_OBJECT_CLASS object_class, bool is_private, CK_KEY_TYPE type, CK_MECHANISM_TYPE made_by) {
   Attributes out = NewObject(object_class, is_private);
-  out.insert({{CKA_KEY_TYPE, Ulong(CKK_EC)},
+  out.insert({{CKA_KEY_TYPE, Ulong(type)},
               {CKA_ID, {}},
-              {CKA_SUBJECT, {}},
               {CKA_DERIVE, Bool(false)},
               {CKA_LOCAL, Bool(true)},
-              {CKA_KEY_GEN_MECHANISM, Ulong(CKM_EC_KEY_PAIR_GEN)},
-              {CKA_EC_PARAMS, {}}});
+              {CKA_KEY_GEN_MECHANISM, Ulong(made_by)}});
   return out;
 }
 
+Attributes NewPairKey(CK_OBJECT_CLASS object_class, bool is_private) {
+  Attributes out = NewKey(object_class, is_private, CKK_EC, CKM_EC_KEY_PAIR_GEN);
+  out.insert({{CKA_SUBJECT, {}}, {CKA_EC_PARAMS, {}}});
+  return out;
+}
+
+void NoteProtection(Attributes& key) {
+  key[CKA_ALWAYS_SENSITIVE] = key[CKA_SENSITIVE];
+  key[CKA_NEVER_EXTRACTABLE] = Bool(key[CKA_EXTRACTABLE] == Bool(false));
+}
+
 CK_RV MakePublicKey(const Attributes& wanted, Attributes& out) {
-  out = NewKey(CKO_PUBLIC_KEY, false);
+  out = NewPairKey(CKO_PUBLIC_KEY, false);
   out.insert(
       {{CKA_ENCRYPT, Bool(true)}, {CKA_VERIFY, Bool(true)}, {CKA_VERIFY_RECOVER, Bool(true)}, {CKA_WRAP, Bool(true)}});
   if (const CK_RV result = Apply(wanted, {CKA_CLASS, CKA_KEY_TYPE, CKA_LOCAL, CKA_KEY_GEN_MECHANISM}, out);
@@ -123,7 +132,7 @@ CK_RV MakePublicKey(const Attributes& wanted, Attributes& out) {
 }
 
 CK_RV MakePrivateKey(const Attributes& wanted, Attributes& out) {
-  out = NewKey(CKO_PRIVATE_KEY, true);
+  out = NewPairKey(CKO_PRIVATE_KEY, true);
   out[CKA_EC_PARAMS] = ToBytes(kP256);
   out.insert({{CKA_SENSITIVE, Bool(true)},
               {CKA_EXTRACTABLE, Bool(false)},
@@ -134,9 +143,32 @@ CK_RV MakePrivateKey(const Attributes& wanted, Attributes& out) {
               {CKA_ALWAYS_AUTHENTICATE, Bool(false)}});
   const CK_RV result = Apply(
       wanted, {CKA_CLASS, CKA_KEY_TYPE, CKA_LOCAL, CKA_KEY_GEN_MECHANISM, CKA_EC_PARAMS, CKA_ALWAYS_AUTHENTICATE}, out);
-  out[CKA_ALWAYS_SENSITIVE] = out[CKA_SENSITIVE];
-  out[CKA_NEVER_EXTRACTABLE] = Bool(out[CKA_EXTRACTABLE] == Bool(false));
+  NoteProtection(out);
   return result;
+}
+
+// AES, of 16, 24 or 32 octets.
+CK_RV MakeSecretKey(const Attributes& wanted, Attributes& out) {
+  out = NewKey(CKO_SECRET_KEY, true, CKK_AES, CKM_AES_KEY_GEN);
+  out.insert({{CKA_VALUE_LEN, Ulong(0)},
+              {CKA_SENSITIVE, Bool(true)},
+              {CKA_EXTRACTABLE, Bool(false)},
+              {CKA_ENCRYPT, Bool(true)},
+              {CKA_DECRYPT, Bool(true)},
+              {CKA_SIGN, Bool(true)},
+              {CKA_VERIFY, Bool(true)},
+              {CKA_WRAP, Bool(true)},
+              {CKA_UNWRAP, Bool(true)}});
+  if (const CK_RV result = Apply(wanted, {CKA_CLASS, CKA_KEY_TYPE, CKA_LOCAL, CKA_KEY_GEN_MECHANISM}, out);
+      result != CKR_OK) {
+    return result;
+  }
+  if (out[CKA_VALUE_LEN] == Ulong(0)) return CKR_TEMPLATE_INCOMPLETE;
+  const bool fits =
+      out[CKA_VALUE_LEN] == Ulong(16) || out[CKA_VALUE_LEN] == Ulong(24) || out[CKA_VALUE_LEN] == Ulong(32);
+  if (!fits) return CKR_ATTRIBUTE_VALUE_INVALID;
+  NoteProtection(out);
+  return CKR_OK;
 }
 
 // PKCS#11 2.40 section 4.1.3: a copy may be given another name and place, and be made safer.
@@ -656,6 +688,26 @@ CK_RV Hsm::C_Sign(CK_SESSION_HANDLE handle, CK_BYTE* data, CK_ULONG data_size, C
   std::copy(made.begin(), made.end(), signature);
   const OnSign told = on_sign_;
   if (told) told(session->token->label, key->label(), digest);
+  return CKR_OK;
+}
+
+CK_RV Hsm::C_GenerateKey(CK_SESSION_HANDLE handle, CK_MECHANISM* mechanism, CK_ATTRIBUTE* list, CK_ULONG count,
+                         CK_OBJECT_HANDLE* key) {
+  Session* session = nullptr;
+  if (const CK_RV refused = Enter("C_GenerateKey", handle, session); refused != CKR_OK) return refused;
+  if (mechanism == nullptr || key == nullptr) return CKR_ARGUMENTS_BAD;
+  if (mechanism->mechanism != CKM_AES_KEY_GEN) return CKR_MECHANISM_INVALID;
+  Attributes wanted;
+  if (const CK_RV result = ReadTemplate(list, count, wanted); result != CKR_OK) return result;
+  Object made;
+  if (const CK_RV result = MakeSecretKey(wanted, made.attributes); result != CKR_OK) return result;
+  if (const CK_RV result = MayWrite(*session, made); result != CKR_OK) return result;
+  const std::string& token = session->token->label;
+  const std::string label = made.label();
+  Scalar octets = DeriveScalar(seed_, token, label, ++held_.keys_made[{token, label}]);
+  made.attributes[CKA_VALUE] = Bytes(octets.begin(), octets.begin() + made.Number(CKA_VALUE_LEN));
+  Zeroise(octets.data(), octets.size());
+  *key = Add(handle, *session, std::move(made.attributes));
   return CKR_OK;
 }
 

@@ -157,6 +157,20 @@ TEST_F(SimulatedHsm, KeyPairIsNotMadeTwice) {
   EXPECT_EQ(session->GenerateKeyPair("recovery").status().code(), StatusCode::kFailedPrecondition);
 }
 
+TEST_F(SimulatedHsm, ASecretKeyIsMadeOnceReadAndDestroyed) {
+  const auto session = MakeToken("contingency");
+  ASSERT_TRUE(session->Login(SecretOf("user-secret")).ok());
+  ASSERT_TRUE(session->GenerateSecretKey("symmetric").ok());
+  EXPECT_EQ(session->GenerateSecretKey("symmetric").code(), StatusCode::kFailedPrecondition);
+  const auto key = session->ReadSecretKey("symmetric");
+  ASSERT_TRUE(key.ok()) << key.status();
+  EXPECT_EQ(key->size(), 32u);
+  ASSERT_TRUE(session->DestroyKeys("symmetric").ok());
+  EXPECT_EQ(session->ReadSecretKey("symmetric").status().code(), StatusCode::kNotFound);
+  ASSERT_TRUE(session->DestroyKeys("contingency").ok());
+  EXPECT_EQ(session->FindPrivateKey("contingency").status().code(), StatusCode::kNotFound);
+}
+
 TEST_F(SimulatedHsm, TokenSignerSigns) {
   MakeToken("authority");
   const auto signer = TokenSigner::Open(FindSlot(), SecretOf("user-secret"), "authority");

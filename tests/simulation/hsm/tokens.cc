@@ -73,7 +73,9 @@ std::string Object::label() const {
 }
 
 bool Object::Hides(CK_ATTRIBUTE_TYPE type) const {
-  return type == CKA_VALUE && Number(CKA_CLASS) == CKO_PRIVATE_KEY && (Is(CKA_SENSITIVE) || !Is(CKA_EXTRACTABLE));
+  const CK_ULONG object_class = Number(CKA_CLASS);
+  const bool is_key = object_class == CKO_PRIVATE_KEY || object_class == CKO_SECRET_KEY;
+  return type == CKA_VALUE && is_key && (Is(CKA_SENSITIVE) || !Is(CKA_EXTRACTABLE));
 }
 
 bool Object::Matches(const Attributes& wanted) const {

@@ -96,7 +96,7 @@ class RandomRequests {
         const bool known = found != nullptr && !found->choices.empty() && Often();
         if (!known) return DecideRequest{step, Actor(step), "maybe"};
         DecideRequest decide{step, Actor(step), random_.Below(4) != 0 ? found->choices.front() : found->choices.back()};
-        if (Often()) decide.factors = Answers(runbook_, step);
+        if (!Rarely()) decide.factors = Answers(runbook_, step);
         return decide;
       }
       default:
