@@ -137,6 +137,7 @@ Status Journal::Apply(const ledger::Record& r) {
       SMKI_ASSIGN_OR_RETURN(const auto d, ledger::DecodeJournalDestroyed(r.payload));
       Seen(d.time);
       history_.destroyed.insert(d.identifier);
+      history_.directions[d.direction].ends_key = true;
       return OkStatus();
     }
     case JournalType::kCustody: {

@@ -35,6 +35,7 @@ struct DirectionHistory {
   ledger::JournalDirection admitted;  // empty digest: only orders are known of it
   bool opened = false;                // ever
   std::string closed_because;         // the last time
+  bool ends_key = false;              // its key's end was written down
   uint64_t signatures = 0;
   uint64_t proven = 0;
   std::vector<RecordPlace> places;  // burns, signatures and proofs, in order

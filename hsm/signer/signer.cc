@@ -17,6 +17,9 @@ namespace {
 constexpr size_t kMaxBundleOctets = size_t{1} << 30;
 constexpr size_t kMaxCertificates = 64 * 40;  // groups, cells and path of each
 constexpr char kAsked[] = "closed as asked";
+constexpr char kEndInterrupted[] =
+    "the end of the contingency pair was written down, then the signer ended: it is opened no more; destroy both "
+    "tokens in the secure room";
 constexpr char kNotInTime[] = "not every share was shown in time";
 
 template <typename T>
@@ -51,8 +54,12 @@ Status Signer::Start() {
   policy_digest_ = pki::Sha256(parts_.policy);
   SMKI_ASSIGN_OR_RETURN(journal_, Journal::Open(parts_.files, parts_.journal_path));
   if (!journal_->history().open) return OkStatus();
-  ledger::JournalClosed closed{Now(), *journal_->history().open,
-                               CodeOf(Reason::kKEY_CLOSED) + ": the signer ended while the key was open"};
+  const Digest open = *journal_->history().open;
+  const DirectionHistory* const past = journal_->history().Find(open);
+  const bool ends_key = past != nullptr && past->ends_key;
+  ledger::JournalClosed closed{
+      Now(), open,
+      ends_key ? kEndInterrupted : CodeOf(Reason::kKEY_CLOSED) + ": the signer ended while the key was open"};
   SMKI_RETURN_IF_ERROR(journal_->Append(closed).status());
   journal_->Sync();
   return OkStatus();
@@ -533,6 +540,9 @@ StatusOr<StatusFrame> Signer::Close(const CloseFrame& request) {
 // What the Symmetric Key disclosed is known to every Device now: the pair has done what it was for (SEC L10).
 StatusOr<StatusFrame> Signer::Destroy(const DestroyFrame& request) {
   SMKI_RETURN_IF_ERROR(CheckTime());
+  // Asked again: an answer was lost, or a crash came between. How it ended is in the status.
+  const DirectionHistory* const past = journal_->history().Find(request.direction);
+  if (activation_ == nullptr && past != nullptr && past->ends_key) return MakeStatus();
   SMKI_RETURN_IF_ERROR(CheckOpenFor(request.direction));
   Activation& a = *activation_;
   if (!a.admitted.discloses())
@@ -545,7 +555,7 @@ StatusOr<StatusFrame> Signer::Destroy(const DestroyFrame& request) {
                   fmt::format("{} of the Devices of {} are proven, and others have attempts left", a.gate->proven(),
                               a.admitted.direction.id));
   }
-  // Intent first: a crash between leaves a key that no signer opens any more.
+  // Intent first: a crash between leaves a key that no signer opens any more, in tokens that people must destroy.
   SMKI_RETURN_IF_ERROR(journal_
                            ->Append(ledger::JournalDestroyed{Now(), a.admitted.digest, a.admitted.direction.key,
                                                              a.admitted.key.identifier()})
@@ -555,7 +565,10 @@ StatusOr<StatusFrame> Signer::Destroy(const DestroyFrame& request) {
   Status destroyed = a.token->DestroyKey();
   if (destroyed.ok()) destroyed = a.symmetric->DestroyKey();
   SMKI_RETURN_IF_ERROR(EndActivation(destroyed.ok() ? "the contingency pair and the Symmetric Key were destroyed"
-                                                    : "not destroyed: " + Message(destroyed)));
+                                                    : "the end of the contingency pair was written down, but a token "
+                                                      "refused: it is opened no more; destroy both tokens in the "
+                                                      "secure room: " +
+                                                          Message(destroyed)));
   SMKI_RETURN_IF_ERROR(destroyed);
   return MakeStatus();
 }

@@ -67,8 +67,8 @@ class CloseAction : public Action {
   }
 };
 
-// The contingency pair and its Symmetric Key have done what they were for. What is gone cannot be asked for twice:
-// after a lost answer the keyguard's word for the closing tells.
+// The contingency pair and its Symmetric Key have done what they were for. It may be asked for again after a lost
+// answer; how it ended is the keyguard's word for the closing.
 class DestroyAction : public Action {
  public:
   using Action::Action;
@@ -82,23 +82,12 @@ class DestroyAction : public Action {
                                              kCallDeadline,
                                              Guard([this](StatusOr<keyguard::v1::DestroyResponse> response) {
                                                if (response.ok()) return Confirm(response->status());
-                                               Look(response.status());
+                                               if (!ReasonOf(response.status()).empty()) return Fail(response.status());
+                                               After(kRetryDelay, [this] { Start(); });
                                              }));
   }
 
  private:
-  void Look(const Status& why) {
-    rpc::Call<keyguard::v1::Status>(core().outside.keyguard, "/smki.keyguard.v1.Keyguard/GetStatus",
-                                    keyguard::v1::GetStatusRequest(), kCallDeadline,
-                                    Guard([this, why](StatusOr<keyguard::v1::Status> now) {
-                                      if (!now.ok()) return After(kRetryDelay, [this] { Start(); });
-                                      if (now->state() == keyguard::v1::Status::OPEN && ReasonOf(why).empty())
-                                        return After(kRetryDelay, [this] { Start(); });
-                                      if (now->closed_because().find("were destroyed") == std::string::npos)
-                                        return Fail(why);
-                                      Confirm(*now);
-                                    }));
-  }
   void Confirm(const keyguard::v1::Status& status) {
     std::vector<ledger::NewEntry> entries;
     entries.push_back(KeyguardEntry(incident(), "closed", status, status.closed_because()));

@@ -31,6 +31,8 @@ const std::vector<FailPointName>& FailPointNames() {
       {"signer.sign.done", ServerName::kKeyguard},
       {"signer.signatures.synced", ServerName::kKeyguard},
       {"signer.proven.synced", ServerName::kKeyguard},
+      {"signer.symmetric.journalled", ServerName::kKeyguard},
+      {"signer.destroy.journalled", ServerName::kKeyguard},
       {"signer.custody.offered", ServerName::kKeyguard},
       {"signer.custody.changing", ServerName::kKeyguard},
       {"signer.custody.secret-changed", ServerName::kKeyguard},

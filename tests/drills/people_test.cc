@@ -143,6 +143,18 @@ TEST_F(DrillProgram, ASignerThatFailsOnDemandIsSeenToHaveFailed) {
   EXPECT_TRUE(Held("signer.burn.synced:1 was reached")) << exit.out;
 }
 
+TEST_F(DrillProgram, ContingencySurvivesASignerThatEndsBetweenItsTwoKeys) {
+  const sim::ProcessExit exit = NewDrill({"--scenario", "contingency", "--fail", "signer.symmetric.journalled"});
+  EXPECT_EQ(exit.code, 0) << exit.out << exit.err;
+  EXPECT_TRUE(Held("signer.symmetric.journalled:1 was reached")) << exit.out;
+}
+
+TEST_F(DrillProgram, ContingencySurvivesASignerThatEndsWhileItDestroysThePair) {
+  const sim::ProcessExit exit = NewDrill({"--scenario", "contingency", "--fail", "signer.destroy.journalled"});
+  EXPECT_EQ(exit.code, 0) << exit.out << exit.err;
+  EXPECT_TRUE(Held("signer.destroy.journalled:1 was reached")) << exit.out;
+}
+
 TEST_F(DrillProgram, AFailureThatNeverCameIsNoPassedDrill) {
   const sim::ProcessExit exit = NewDrill({"--fail", "sim.crl.numbered:900"});
   EXPECT_EQ(exit.code, 1);

@@ -174,6 +174,21 @@ TEST_F(Contingency, I5_WhatIsDestroyedIsClosedAndNeverOpenedAgain) {
   EXPECT_TRUE(IsRefusal(estate_.Prepare().status(), Reason::kKEY_RETIRED));
 }
 
+TEST_F(Contingency, I5_ASignerThatEndedWhileItDestroyedSaysSoAndOpensThePairNoMore) {
+  estate_.direction.limits.attempts_per_device = 1;
+  ASSERT_TRUE(Open().ok());
+  Sign("esme", 1);
+  Sign("gpf", 1);
+  estate_.token("contingency").destroy_fails = true;
+  EXPECT_FALSE(Destroy().ok());
+  estate_.StartSigner();
+  const auto again = Destroy();
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->state, KeyState::kClosed);
+  EXPECT_THAT(again->closed_because, HasSubstr("destroy both tokens in the secure room"));
+  EXPECT_TRUE(IsRefusal(estate_.Prepare().status(), Reason::kKEY_RETIRED));
+}
+
 TEST(Recovery, I1_TheRecoveryKeyIsNotUsedUpByItsUse) {
   TestEstate estate;
   ASSERT_TRUE(estate.Open().ok());

@@ -75,6 +75,7 @@ class SoftwareToken : public KeyToken {
   }
   ::smki::Status DestroyKey() override {
     if (!open) return FailedPrecondition("the token is closed");
+    if (destroy_fails) return Unavailable("the token does not answer");
     destroyed = true;
     return OkStatus();
   }
@@ -95,6 +96,7 @@ class SoftwareToken : public KeyToken {
   Bytes secret;
   Bytes symmetric;  // of the token that holds the Symmetric Key
   bool destroyed = false;
+  bool destroy_fails = false;
   TokenBinding binding;
   std::optional<TokenBinding> left_behind;  // by a crash while the binding was replaced, or by an intruder
   TokenWitness witness;
