@@ -40,6 +40,16 @@ class Contingency : public ::testing::Test {
     for (const Eui64 device : estate_.populations.at(group).devices) items.push_back({device, attempt});
     return Must(estate_.Sign(group, std::move(items))).items;
   }
+  // No Device needs the pair: some are proven, the others have had their one attempt.
+  void ReachTheEnd() {
+    estate_.direction.limits.attempts_per_device = 1;
+    ASSERT_TRUE(Open().ok());
+    Sign("esme", 1);
+    std::vector<ProofItem> proofs;
+    for (const SignedItem& item : Sign("esme", 1)) proofs.push_back(estate_.Proof(item));
+    ASSERT_TRUE(estate_.Prove(std::move(proofs)).ok());
+    Sign("gpf", 1);
+  }
   StatusOr<StatusFrame> Destroy() {
     return estate_.Ask<StatusFrame>(FrameType::kDestroy, DestroyFrame{estate_.DirectionDigest()});
   }
@@ -154,13 +164,7 @@ TEST_F(Contingency, I1_ThePairIsDestroyedOnlyWhenNoDeviceNeedsItAnyMore) {
 }
 
 TEST_F(Contingency, I5_WhatIsDestroyedIsClosedAndNeverOpenedAgain) {
-  estate_.direction.limits.attempts_per_device = 1;
-  ASSERT_TRUE(Open().ok());
-  Sign("esme", 1);
-  std::vector<ProofItem> proofs;
-  for (const SignedItem& item : Sign("esme", 1)) proofs.push_back(estate_.Proof(item));
-  ASSERT_TRUE(estate_.Prove(std::move(proofs)).ok());
-  Sign("gpf", 1);
+  ReachTheEnd();
   const auto status = Destroy();
   ASSERT_TRUE(status.ok()) << status.status();
   EXPECT_EQ(status->state, KeyState::kClosed);
@@ -175,10 +179,7 @@ TEST_F(Contingency, I5_WhatIsDestroyedIsClosedAndNeverOpenedAgain) {
 }
 
 TEST_F(Contingency, I5_ASignerThatEndedWhileItDestroyedSaysSoAndOpensThePairNoMore) {
-  estate_.direction.limits.attempts_per_device = 1;
-  ASSERT_TRUE(Open().ok());
-  Sign("esme", 1);
-  Sign("gpf", 1);
+  ReachTheEnd();
   estate_.token("contingency").destroy_fails = true;
   EXPECT_FALSE(Destroy().ok());
   estate_.StartSigner();
